@@ -1,0 +1,1 @@
+"""Labels, digests, wire encoding, errors and atomic files: what every other layer is made of."""

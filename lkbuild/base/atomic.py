@@ -1,0 +1,50 @@
+"""Durable writes: the only module that renames or syncs.
+
+A file written by `write_atomic` is, after a crash at any point, either the old content or the new, never a mixture
+(rename(2) is atomic within one file system; the data is synced before it where asked). It does not know what is written.
+Limits: a file system that lies about fsync loses the last write, and the directory's entry is synced only with `durable`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = False) -> None:
+    """Replace a file's content. Raises OSError; then the old content is untouched."""
+    with replacing(path, mode=mode, durable=durable) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, mode: int = 0o644, durable: bool = False) -> Iterator[BinaryIO]:
+    """A temporary file beside `path` that takes its place when the block ends well, and vanishes when it does not."""
+    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the entries of a directory durable (fsync(2): a file's own sync does not cover its name)."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

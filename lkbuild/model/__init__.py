@@ -1,0 +1,1 @@
+"""Frozen values that the layers share, the rule API, and the Protocols of what can be swapped."""

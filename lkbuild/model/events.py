@@ -1,0 +1,72 @@
+"""Events of a build: what progress displays, logs and the event file are made of.
+
+Emitted by lkbuild.execution from any thread; a sink must be quick and safe to call from several threads. Values only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from lkbuild.model.action import ActionInfo, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildStarted:
+    """Analysis is done. `actions` is the number of actions in the closure of what was asked for."""
+
+    targets: tuple[str, ...]
+    actions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStarted:
+    """An action runs. `expected_seconds`: how long its last run took, if it is known."""
+
+    info: ActionInfo
+    expected_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionProgress:
+    """Bytes of a fetch. `total` None: not known."""
+
+    info: ActionInfo
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFinished:
+    """An action has an answer, wherever it came from; `count` of them where hits are reported together (UP_TO_DATE)."""
+
+    info: ActionInfo | None
+    source: Source
+    seconds: float = 0.0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A line that the user should see once: a degraded cache, a mirror that fails."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFinished:
+    """The end, in any case."""
+
+    ok: bool
+    seconds: float
+
+
+Event: TypeAlias = BuildStarted | ActionStarted | ActionProgress | ActionFinished | Notice | BuildFinished
+
+
+class EventSink(Protocol):
+    """Takes events; never raises."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event."""
+        ...

@@ -1,0 +1,197 @@
+"""Ports: what can be swapped. Small Protocols with the contract in the docstring; each has a conformance suite in tests/conformance.
+
+Nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import LkbuildError
+from lkbuild.model.action import ActionResult
+
+
+class BlobMissing(LkbuildError):
+    """A digest that the store does not hold (any more), or holds damaged: the caller makes the bytes again."""
+
+    exit_code = 36
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__(f"the store does not hold {digest}")
+        self.digest = digest
+
+
+class BlobStore(Protocol):
+    """Content-addressed bytes. Safe to use from many threads and processes.
+
+    A put is idempotent, and durable in order: an action result is never found by a process that can't find what it names,
+    unless something was deleted or collected since. Reads raise BlobMissing for what is not there.
+    """
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the bytes are there."""
+        ...
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Those of the digests whose bytes are not there: one query for many."""
+        ...
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """Store bytes."""
+        ...
+
+    def put_file(self, path: Path, *, move: bool = False) -> Digest:
+        """Store a file's content. With `move` the file may be consumed (renamed into the store)."""
+        ...
+
+    def put_stream(self) -> AbstractContextManager[BlobWriter]:
+        """A writer for bytes of unknown length: `write(bytes)`, then `digest` once the block has ended well."""
+        ...
+
+    def get_bytes(self, digest: Digest) -> bytes:
+        """The bytes, verified against the digest."""
+        ...
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The bytes as an uncompressed stream (`read(n)`, no seek)."""
+        ...
+
+    def path_of(self, digest: Digest, *, executable: bool = False) -> Path:
+        """A read-only regular file with the bytes uncompressed, to be mounted or hard-linked; never to be written to."""
+        ...
+
+    def put_tree(self, path: Path, *, move: bool = False) -> Digest:
+        """Store a directory (see lkbuild.model.tree: no owners, only relative links); returns its root's digest.
+
+        With `move` the directory may be renamed into the store as the materialised form of that tree.
+        Raises BuildFailed for what a tree can't hold: a device, a socket, an absolute or escaping symbolic link.
+        """
+        ...
+
+    def tree_path(self, root: Digest) -> Path:
+        """A read-only directory with the tree's content, materialised once; never to be written to."""
+        ...
+
+    def find_sha256(self, sha256: str) -> Digest | None:
+        """The digest of bytes that are stored and known to have this SHA-256 (hexadecimal), or None."""
+        ...
+
+    def record_sha256(self, sha256: str, digest: Digest) -> None:
+        """Remember a pair of digests of the same bytes, both computed by the caller."""
+        ...
+
+
+class BlobWriter(Protocol):
+    """Takes a stream of bytes into a store."""
+
+    def write(self, data: bytes) -> int:
+        """Append bytes."""
+        ...
+
+    @property
+    def digest(self) -> Digest:
+        """What was stored: once the context has ended without an error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResult:
+    """An action's result as the cache holds it, with the action key that it belongs to."""
+
+    key: Digest
+    result: ActionResult
+
+
+class ActionCache(Protocol):
+    """Results of actions by key, and by recipe key."""
+
+    def get(self, key: Digest) -> ActionResult | None:
+        """The result of the action with this key; None where there is none, or where an output of it is gone."""
+        ...
+
+    def put(self, key: Digest, result: ActionResult) -> None:
+        """Record a result whose outputs are stored. The first writer wins."""
+        ...
+
+    def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
+        """Results by recipe key: one query for many."""
+        ...
+
+    def put_recipe(self, recipe: Digest, key: Digest) -> None:
+        """Record which action key a recipe key came to."""
+        ...
+
+    def seconds(self, mnemonic_and_label: str) -> float | None:
+        """How long the last run of an action of this name took."""
+        ...
+
+    def record_seconds(self, mnemonic_and_label: str, seconds: float) -> None:
+        """Remember how long it took."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxRun:
+    """A command to run in a sandbox, with everything it may see.
+
+    Attributes:
+        arguments: argv, looked up in the root's PATH.
+        environment: all of its environment, beside what the sandbox fixes (HOME, PATH, TMPDIR, LANG, ...).
+        root: a directory that becomes /, read-only; None: an empty root (only inputs, /dev, /proc, /tmp).
+        mounts: (host path, path below the working directory) of files and directories, read-only.
+        work: an empty host directory that becomes the working directory, /build: outputs are found in it afterwards.
+        log: host file that takes standard output and error.
+        timeout_s: killed after so many seconds.
+        cpus: how many CPUs it may use, told as LKBUILD_CPUS.
+    """
+
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    root: Path | None
+    mounts: tuple[tuple[Path, str], ...]
+    work: Path
+    log: Path
+    timeout_s: int
+    cpus: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxResult:
+    """How a sandboxed command ended. `exit_code` is 128 + n for signal n; `reason` says why lkbuild ended it, if it did."""
+
+    exit_code: int
+    seconds: float
+    reason: str | None = None
+
+
+class Sandbox(Protocol):
+    """Runs commands apart from the host: no network, nothing of the host's files, a fixed environment, uid and host name."""
+
+    def run(self, request: SandboxRun, *, cancelled: Callable[[], bool]) -> SandboxResult:
+        """Run to the end. Every process that it started is dead when this returns. Raises HostError where it can't start."""
+        ...
+
+    def describe(self, request: SandboxRun) -> str:
+        """A shell command line that does the same by hand."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Brings bytes from outside into the store, verified."""
+
+    def fetch(self, sources: tuple[str, ...], sha256: str, size: int | None, progress: Callable[[int, int | None], None]) -> Digest:
+        """Fetch from the first source that has the right bytes. Raises FetchError with both digests and the URL."""
+        ...
+
+
+class TreeReader(Protocol):
+    """Walks a stored tree without materialising it."""
+
+    def walk(self, root: Digest) -> Iterator[tuple[str, Digest, bool]]:
+        """(path, digest, executable) of every file."""
+        ...

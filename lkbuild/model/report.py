@@ -1,0 +1,111 @@
+"""What a build came to: the value behind both the summary on the terminal and `--json`.
+
+The JSON form is a promise (design 12): `version` changes when a field changes its meaning or goes. Values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import LkbuildError
+from lkbuild.model.action import Source
+
+JSON_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltOutput:
+    """A file or directory that was asked for. `path` is absolute, under lkbuild-out/."""
+
+    path: str
+    digest: Digest
+    tree: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetReport:
+    """One requested target. `state`: `built`, `up_to_date`, `failed`, `skipped`, for tests `passed` or `failed`."""
+
+    label: str
+    configuration: str
+    key: str
+    state: str
+    outputs: tuple[BuiltOutput, ...] = ()
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """All that a build has to say.
+
+    Attributes:
+        counts: actions by class; each action is in one.
+        executed: labels with mnemonics of the actions that ran, in order of completion.
+        fetched_bytes: bytes downloaded.
+        saved_seconds: recorded times of the actions that did not have to run.
+    """
+
+    elapsed_s: float
+    targets: tuple[TargetReport, ...] = ()
+    counts: Mapping[Source, int] = field(default_factory=dict)
+    executed: tuple[str, ...] = ()
+    errors: tuple[LkbuildError, ...] = ()
+    fetched_bytes: int = 0
+    saved_seconds: float = 0.0
+    critical_path: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.errors
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the code of the first error."""
+        return self.errors[0].exit_code if self.errors else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The promised form."""
+        return {
+            "version": JSON_VERSION,
+            "ok": self.ok,
+            "exit_code": self.exit_code,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "targets": [_target(target) for target in self.targets],
+            "counts": {source.value: self.counts.get(source, 0) for source in Source},
+            "executed": list(self.executed),
+            "fetched_bytes": self.fetched_bytes,
+            "remote": {"round_trips": 0, "bytes_up": 0, "bytes_down": 0},
+            "errors": [error_json(error) for error in self.errors],
+        }
+
+
+def error_json(error: LkbuildError) -> dict[str, Any]:
+    """An error as JSON: class, label, file, line, column, message, hint."""
+    where = error.position
+    return {
+        "class": type(error).__name__,
+        "label": error.label,
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "column": where.column if where else None,
+        "message": error.message,
+        "hint": error.hint,
+    }
+
+
+def _target(target: TargetReport) -> dict[str, Any]:
+    outputs = [
+        {"path": item.path, "digest": f"blake3:{item.digest.hash}", "size": item.digest.size, "tree": item.tree} for item in target.outputs
+    ]
+    return {
+        "label": target.label,
+        "configuration": target.configuration,
+        "key": target.key,
+        "state": target.state,
+        "outputs": outputs,
+        "log": target.log,
+    }

@@ -1,0 +1,186 @@
+"""The rule API: all that a rule sees.
+
+A rule is a pure function from attributes and dependencies to actions and providers. It gets a `RuleContext`, emits actions
+through it, and returns providers. It can't open a file, and its source is in no key: what it emits is.
+
+    RULE = Rule(name="filegroup", doc="...", attrs={"srcs": Attr(type=ListOf(item=File()), doc="...")}, analyze=analyze)
+
+Does not know how rules are found, nor how actions run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+from lkbuild.base.errors import AnalysisError
+from lkbuild.base.label import Label
+from lkbuild.model.action import (
+    BUILTIN,
+    ActionInfo,
+    ActionSpec,
+    DeclaredOutput,
+    Input,
+    PlannedAction,
+    Resources,
+)
+from lkbuild.model.artifact import ActionId, Artifact, NamedArtifact, Output, SourceFile, TargetRef
+from lkbuild.model.attrs import Attr
+from lkbuild.model.configuration import Configuration, NodeKey
+from lkbuild.model.providers import Files
+from lkbuild.model.target import Target
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a rule made of a target in a configuration: its actions, and its providers by class name."""
+
+    node: NodeKey
+    actions: tuple[PlannedAction, ...]
+    providers: Mapping[str, Any]
+
+    def get(self, kind: type[P]) -> P | None:
+        """The provider of that class, or None.
+
+        By name, not by identity: a rule folder of a workspace may load the class a second time.
+        """
+        return self.providers.get(kind.__name__)
+
+    def files(self) -> tuple[NamedArtifact, ...]:
+        """The default outputs; empty where it gives no `Files`."""
+        found = self.get(Files)
+        return found.files if found else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a kind of target means.
+
+    Attributes:
+        name: as written after `rule:`.
+        doc: what it is for, in Markdown; the first sentence is its summary.
+        attrs: its own attributes, beside those that every rule has.
+        analyze: the pure function. Returns providers, at most one of each class.
+        test: `lkbuild test` runs its targets; they are testonly.
+        implicit: labels of further dependencies by name: tools and toolchains that a user does not write.
+    """
+
+    name: str
+    doc: str
+    attrs: Mapping[str, Attr]
+    analyze: Callable[[RuleContext], Sequence[Any]]
+    test: bool = False
+    implicit: Mapping[str, str] = field(default_factory=dict)
+
+
+class RuleContext:
+    """One target in one configuration, as its rule sees it. Collects the actions that the rule emits."""
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        configuration: Configuration,
+        attrs: Mapping[str, Any],
+        dependencies: Callable[[Label, bool], Analysis],
+    ) -> None:
+        """Made by the engine. `attrs` have their selects resolved; `dependencies` gives analyses of direct dependencies."""
+        self.target = target
+        self.label = target.label
+        self.configuration = configuration
+        self.arch = configuration.arch
+        self.attrs = attrs
+        self.actions: list[PlannedAction] = []
+        self._dependencies = dependencies
+        self._owner = str(NodeKey(target.label, configuration))
+
+    # -- dependencies ---------------------------------------------------------------------------------------------------
+
+    def dep(self, label: Label, *, execution: bool = False) -> Analysis:
+        """The analysis of a direct dependency; `execution` as its attribute declares it."""
+        return self._dependencies(label, execution)
+
+    def require(self, label: Label, kind: type[P], *, attr: Sequence[str | int] = (), execution: bool = False) -> P:
+        """A provider of a dependency, or an error at the attribute that names it."""
+        found = self.dep(label, execution=execution).get(kind)
+        if found is None:
+            self.fail(f"{label.short} gives no {kind.__name__}", attr=attr)
+        return found
+
+    def files(
+        self, value: SourceFile | TargetRef | Iterable[SourceFile | TargetRef], *, execution: bool = False
+    ) -> tuple[NamedArtifact, ...]:
+        """The artifacts of a file attribute's value: source files under their workspace path, outputs under their name."""
+        if isinstance(value, SourceFile):
+            return (NamedArtifact(value.path, value),)
+        if isinstance(value, TargetRef):
+            return self.dep(value.label, execution=execution).files()
+        return tuple(item for part in value for item in self.files(part, execution=execution))
+
+    def fail(self, message: str, *, attr: Sequence[str | int] = (), hint: str | None = None) -> NoReturn:
+        """Refuse the target, at the position of an attribute (a path like `("services", 0, "name")`)."""
+        raise AnalysisError(message, position=self.target.at(*attr), hint=hint, label=str(self.label))
+
+    # -- actions --------------------------------------------------------------------------------------------------------
+
+    def run(  # noqa: PLR0913 - an action's parts; keywords all
+        self,
+        mnemonic: str,
+        arguments: Sequence[str],
+        *,
+        root: Artifact,
+        outputs: Sequence[DeclaredOutput],
+        inputs: Iterable[Input] = (),
+        environment: Mapping[str, str] | None = None,
+        message: str = "",
+        timeout_s: int = 3600,
+        resources: Resources | None = None,
+    ) -> tuple[Output, ...]:
+        """Emit an action that runs a command in the sandbox; returns its outputs in the order declared."""
+        spec = ActionSpec(
+            arguments=tuple(arguments),
+            environment=tuple(sorted((environment or {}).items())),
+            inputs=tuple(inputs),
+            root=root,
+            outputs=tuple(outputs),
+            timeout_s=timeout_s,
+        )
+        return self._add(spec, mnemonic, message, resources or Resources())
+
+    def builtin(
+        self,
+        name: str,
+        version: int,
+        arguments: Sequence[str],
+        *,
+        outputs: Sequence[DeclaredOutput],
+        inputs: Iterable[Input] = (),
+        message: str = "",
+        sources: Sequence[str] = (),
+    ) -> tuple[Output, ...]:
+        """Emit an action that the engine does in its own process (docs/reference/builtins.md lists them)."""
+        spec = ActionSpec(
+            arguments=(f"{BUILTIN}{name}", str(version), *arguments),
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+        )
+        return self._add(spec, name, message, Resources(), tuple(sources))
+
+    def _add(
+        self, spec: ActionSpec, mnemonic: str, message: str, resources: Resources, sources: tuple[str, ...] = ()
+    ) -> tuple[Output, ...]:
+        identity = ActionId(self._owner, len(self.actions))
+        info = ActionInfo(
+            id=identity,
+            mnemonic=mnemonic,
+            label=self.label.short,
+            message=message or f"{mnemonic} {self.label.short}",
+            position=self.target.position,
+            resources=resources,
+            sources=sources,
+        )
+        self.actions.append(PlannedAction(spec, info))
+        return tuple(Output(identity, item.path, item.tree) for item in spec.outputs)
