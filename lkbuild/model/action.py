@@ -70,11 +70,19 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What an action needs while it runs; the scheduler honours it. `cpus` 0 means all of them."""
+    """What an action needs while it runs; the scheduler honours it.
+
+    Attributes:
+        cpus: how many it keeps busy; 0 means all of them.
+        memory_mib: for display and for remote platforms; 0 where it is not worth saying.
+        lock: no two actions with the same lock run at once.
+        light: it waits (for a server) rather than computes.
+    """
 
     cpus: int = 1
     memory_mib: int = 0
     lock: str | None = None
+    light: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,6 +160,7 @@ class RuleContext:
         inputs: Iterable[Input] = (),
         message: str = "",
         sources: Sequence[str] = (),
+        resources: Resources | None = None,
     ) -> tuple[Output, ...]:
         """Emit an action that the engine does in its own process (docs/reference/builtins.md lists them)."""
         spec = ActionSpec(
@@ -167,7 +168,7 @@ class RuleContext:
             inputs=tuple(inputs),
             outputs=tuple(outputs),
         )
-        return self._add(spec, name, message, Resources(), tuple(sources))
+        return self._add(spec, name, message, resources or Resources(light=bool(sources)), tuple(sources))
 
     def _add(
         self, spec: ActionSpec, mnemonic: str, message: str, resources: Resources, sources: tuple[str, ...] = ()

@@ -1,0 +1,140 @@
+"""Turns requested targets into analyses: closure, checks of each edge, then each rule's function, dependencies first.
+
+Pure: it is given functions that find targets and rules. Does not know where they come from, nor how actions run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lkbuild.base.errors import AnalysisError, LkbuildError, Position
+from lkbuild.base.label import Label
+from lkbuild.graph.closure import Closure, Edge, close
+from lkbuild.loading.dependencies import dependencies
+from lkbuild.loading.select import resolve_attrs
+from lkbuild.model.attrs import FrozenMap
+from lkbuild.model.configuration import Configuration, NodeKey
+from lkbuild.model.rule import Analysis, Rule, RuleContext
+from lkbuild.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Analyses:
+    """The closure of what was asked for, each node analysed."""
+
+    closure: Closure[NodeKey]
+    by_node: Mapping[NodeKey, Analysis]
+
+
+class Analyzer:
+    """Analyses targets of one workspace."""
+
+    def __init__(self, *, target: Callable[[Label, Position | None], Target], rule: Callable[[str], Rule | None]) -> None:
+        """Make one. `target` finds a target, given the position that refers to it; `rule` finds a rule by name."""
+        self._target = target
+        self._rule = rule
+        self._attrs: dict[NodeKey, FrozenMap] = {}
+
+    def analyze(self, nodes: Iterable[NodeKey]) -> Analyses:
+        """Analyse some nodes and all that they need. Raises LoadError and AnalysisError."""
+        closure = self.close(nodes)
+        by_node: dict[NodeKey, Analysis] = {}
+        for node in closure.order:
+            by_node[node] = self._evaluate(node, by_node)
+        return Analyses(closure, by_node)
+
+    def close(self, nodes: Iterable[NodeKey]) -> Closure[NodeKey]:
+        """The closure alone: what queries need."""
+        return close(nodes, self._edges)
+
+    def target(self, label: Label) -> Target:
+        """A target of the closure."""
+        return self._target(label, None)
+
+    def rule_of(self, target: Target) -> Rule:
+        """The rule of a target. The loader has checked that it exists."""
+        rule = self._rule(target.rule)
+        if rule is None:
+            raise AnalysisError(f"unknown rule '{target.rule}'", position=target.at("rule"), label=str(target.label))
+        return rule
+
+    def _edges(self, node: NodeKey) -> tuple[Edge[NodeKey], ...]:
+        target = self._target(node.label, None)
+        rule = self.rule_of(target)
+        _check_arch(target, node.configuration)
+        attrs = resolve_attrs(target, node.configuration)
+        self._attrs[node] = attrs
+        edges = []
+        for dependency in dependencies(rule, attrs, target):
+            position = target.at(*dependency.path)
+            needed = self._target(dependency.label, position)
+            _check_edge(target, self.rule_of(target), needed, position)
+            configuration = node.configuration.for_execution() if dependency.execution else node.configuration
+            edges.append(Edge(NodeKey(dependency.label, configuration), position))
+        return tuple(edges)
+
+    def _evaluate(self, node: NodeKey, done: Mapping[NodeKey, Analysis]) -> Analysis:
+        target = self._target(node.label, None)
+        rule = self.rule_of(target)
+
+        def dependency(label: Label, execution: bool) -> Analysis:  # noqa: FBT001 - the context calls it positionally
+            configuration = node.configuration.for_execution() if execution else node.configuration
+            found = done.get(NodeKey(label, configuration))
+            if found is None:
+                msg = f"rule '{rule.name}' asked for {label}, which is in none of its attributes"
+                raise AnalysisError(msg, position=target.position, label=str(target.label))
+            return found
+
+        context = RuleContext(target=target, configuration=node.configuration, attrs=self._attrs[node], dependencies=dependency)
+        try:
+            providers = rule.analyze(context)
+        except LkbuildError:
+            raise
+        except Exception as error:  # a rule is somebody's code: its bug is reported at the target that met it
+            msg = f"rule '{rule.name}' failed: {type(error).__name__}: {error}"
+            raise AnalysisError(msg, position=target.position, label=str(target.label)) from error
+        return Analysis(node, tuple(context.actions), _by_name(rule, providers))
+
+
+def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for provider in providers:
+        name = type(provider).__name__
+        if name in found:
+            raise AnalysisError(f"rule '{rule.name}' returned two {name}")
+        found[name] = provider
+    return found
+
+
+def _check_arch(target: Target, configuration: Configuration) -> None:
+    if target.arches and configuration.arch not in target.arches:
+        raise AnalysisError(
+            f"{target.label.short} can't be built for {configuration.arch}",
+            position=target.at("arches"),
+            label=str(target.label),
+            hint=f"it has: {', '.join(target.arches)}",
+        )
+
+
+def _check_edge(target: Target, rule: Rule, needed: Target, position: Position) -> None:
+    here = target.label.package
+    if needed.label.package != here and not any(pattern.matches(Label(here, "x")) for pattern in _packages(needed)):
+        raise AnalysisError(
+            f"{needed.label.short} is not visible from {target.label.short}",
+            position=position,
+            label=str(target.label),
+            hint=f"add //{here}:all to its visibility",
+            related=((needed.at("visibility"), "its visibility"),),
+        )
+    if needed.testonly and not (target.testonly or rule.test):
+        raise AnalysisError(
+            f"{target.label.short} is not testonly, but {needed.label.short} is",
+            position=position,
+            label=str(target.label),
+        )
+
+
+def _packages(needed: Target) -> tuple[Any, ...]:
+    return needed.visibility

@@ -1,0 +1,83 @@
+"""Finds rules by path: `<workspace>/rules/<name>/rule.py` first, then the copy that the wheel carries.
+
+Each rule folder is imported under a private package name, so that a workspace's own `rules/` never collides with an installed
+module, and a rule may import its neighbours relatively (`from ..providers import Layer`). Does not know any rule by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import AnalysisError, Position
+from lkbuild.model.rule import Rule
+
+
+def bundled_rules() -> Path:
+    """The rules that come with lkbuild: in the wheel, or beside the package in an editable install."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "_rules"
+    return inside if inside.is_dir() else package.parent / "rules"
+
+
+class RuleRegistry:
+    """Rules by name, imported when first asked for."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        """Make a registry over folders of rules, the first of which wins."""
+        self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+        self._package = "lkbuild_rules_" + Digest.of("\0".join(map(str, self._folders)).encode()).short
+        self._rules: dict[str, Rule | None] = {}
+
+    @classmethod
+    def of_workspace(cls, root: Path) -> RuleRegistry:
+        """The registry of a workspace."""
+        return cls((root / "rules", bundled_rules()))
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders, in the order in which they are searched."""
+        return self._folders
+
+    def names(self) -> tuple[str, ...]:
+        """All rule names, sorted."""
+        return tuple(sorted({path.parent.name for folder in self._folders for path in folder.glob("*/rule.py")}))
+
+    def get(self, name: str) -> Rule | None:
+        """The rule of that name, or None. Raises AnalysisError for a rule file that can't be imported."""
+        if name not in self._rules:
+            self._rules[name] = self._load(name)
+        return self._rules[name]
+
+    def _load(self, name: str) -> Rule | None:
+        path = next((folder / name / "rule.py" for folder in self._folders if (folder / name / "rule.py").is_file()), None)
+        if path is None:
+            return None
+        self._ensure_package()
+        try:
+            module = importlib.import_module(f"{self._package}.{name}.rule")
+            rule = module.RULE
+        except Exception as error:  # a rule is somebody's code: whatever it raises is an error of that file
+            raise AnalysisError(
+                f"rule '{name}' can't be loaded: {error}", position=_where(error, path), detail=traceback.format_exc(limit=-3)
+            ) from error
+        if not isinstance(rule, Rule) or rule.name != name:
+            raise AnalysisError(f"RULE in {path} is not a Rule named '{name}'", position=Position(file=str(path)))
+        return rule
+
+    def _ensure_package(self) -> None:
+        if self._package not in sys.modules:
+            package = ModuleType(self._package)
+            package.__path__ = [str(folder) for folder in self._folders]
+            sys.modules[self._package] = package
+
+
+def _where(error: Exception, path: Path) -> Position:
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
+    return Position(file=str(path), line=line or 1)

@@ -1,0 +1,205 @@
+"""Brings about the outputs that were asked for: plan, schedule, and plan again where the store has lost something.
+
+The one loop of a build. Does not know targets: it gets actions, and tells of events.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
+from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
+from lkbuild.execution.runner import ActionRunner, RunnerParts, timing_name
+from lkbuild.execution.scheduler import Job, Outcome, Scheduler, State
+from lkbuild.model.action import ActionResult, OutputTree, PlannedAction, Source
+from lkbuild.model.artifact import ActionId, Output
+from lkbuild.model.events import ActionFinished
+from lkbuild.model.ports import BlobMissing
+
+#: How often a build plans again because the store lost blobs, before it says so. Each round runs what made them.
+_REWINDS: Final = 5
+_UNKNOWN_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class Execution:
+    """What came of a set of actions.
+
+    Attributes:
+        graph: the actions, with recipe keys.
+        results: by recipe key; what is missing failed or was not reached.
+        sources: the class of each action of the closure that was looked at.
+        errors: of failed actions.
+        executed: actions that ran, in order of completion.
+        saved_seconds: recorded times of what did not have to run.
+    """
+
+    graph: ActionGraph
+    results: dict[Digest, ActionResult] = field(default_factory=dict)
+    sources: dict[ActionId, Source] = field(default_factory=dict)
+    errors: dict[ActionId, LkbuildError] = field(default_factory=dict)
+    executed: list[ActionId] = field(default_factory=list)
+    saved_seconds: float = 0.0
+
+    def result_of(self, output: Output) -> ActionResult | None:
+        """The result that holds an output, or None where it failed."""
+        return self.results.get(self.graph.recipe_of(output))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked of an execution.
+
+    Attributes:
+        wanted: actions whose outputs are wanted.
+        actions: every action of the closure, by id.
+        recent: recipe keys of the last build in this workspace: hits among them are up to date rather than found.
+        forced: actions that run whatever the cache says.
+        slots, cpus, keep_going: for the scheduler.
+    """
+
+    wanted: tuple[ActionId, ...]
+    actions: Mapping[ActionId, PlannedAction]
+    recent: frozenset[str] = frozenset()
+    forced: frozenset[ActionId] = frozenset()
+    slots: int = 2
+    cpus: int = 2
+    keep_going: bool = False
+
+
+class BuildLoop:
+    """One execution, with the runner's parts."""
+
+    def __init__(self, parts: RunnerParts) -> None:
+        """Make one."""
+        self._parts = parts
+        self._runner = ActionRunner(parts)
+        self._guard = threading.Lock()
+
+    def execute(self, wish: Wish) -> Execution:
+        """Do it. Failures of actions are in the answer; raises Interrupted after an orderly stop."""
+        graph = build_graph(wish.wanted, wish.actions, lambda source: self._parts.sources.file(source).digest)
+        execution = Execution(graph)
+        forced = frozenset(graph.recipes[action] for action in wish.forced)
+        for _ in range(_REWINDS):
+            plan = demand(graph, wish.wanted, self._parts.actions, forced=forced - execution.results.keys())
+            self._take_hits(plan, execution, wish)
+            outcome = self._run(plan, execution, wish, forced)
+            if self._parts.cancelled():
+                raise Interrupted("stopped; what was built is kept")
+            lost = self._producers_of_lost(outcome, execution)
+            if not lost:
+                break
+            forced |= lost
+        execution.errors.update({action: error for action, error in outcome.errors.items()})
+        self._classify(outcome, execution)
+        return execution
+
+    def _take_hits(self, plan: Demand, execution: Execution, wish: Wish) -> None:
+        execution.results.update(plan.results)
+        count = {Source.UP_TO_DATE: 0, Source.LOCAL_HIT: 0}
+        for action in execution.graph.order:
+            recipe = execution.graph.recipes[action]
+            if recipe not in plan.results or action in execution.sources:
+                continue
+            source = Source.UP_TO_DATE if recipe.hash in wish.recent else Source.LOCAL_HIT
+            execution.sources[action] = source
+            execution.saved_seconds += plan.results[recipe].seconds
+            count[source] += 1
+        for source, number in count.items():
+            if number:
+                self._parts.sink.emit(ActionFinished(info=None, source=source, count=number))
+
+    def _run(self, plan: Demand, execution: Execution, wish: Wish, forced: frozenset[Digest]) -> Outcome[ActionId]:
+        graph = execution.graph
+        by_recipe = {graph.recipes[action]: action for action in plan.needed}
+
+        def needs(action: ActionId) -> tuple[ActionId, ...]:
+            found = (by_recipe.get(graph.recipes[producer]) for producer in graph.producers[action])
+            return tuple(dict.fromkeys(item for item in found if item is not None))
+
+        jobs = [
+            Job(
+                id=action,
+                needs=needs(action),
+                seconds=self._parts.actions.seconds(timing_name(graph.actions[action].info)) or _UNKNOWN_SECONDS,
+                resources=graph.actions[action].info.resources,
+            )
+            for action in plan.needed
+        ]
+        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, forced), slots=wish.slots, cpus=wish.cpus)
+        return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
+
+    def _one(self, action: ActionId, execution: Execution, forced: frozenset[Digest]) -> None:
+        planned = execution.graph.actions[action]
+        recipe = execution.graph.recipes[action]
+
+        def made(output: Output) -> ActionResult:
+            found = execution.result_of(output)
+            if found is None:
+                raise BuildFailed(f"{output.action} has not run")
+            return found
+
+        try:
+            answer = self._runner.run(planned, made, forced=recipe in forced)
+        except LkbuildError as error:
+            if not isinstance(error, BlobMissing):
+                self._parts.sink.emit(ActionFinished(info=planned.info, source=Source.FAILED))
+            raise
+        if planned.spec.cacheable:
+            self._parts.actions.put_recipe(recipe, answer.key)
+        with self._guard:
+            execution.results[recipe] = answer.result
+            execution.sources[action] = answer.source
+            if answer.source is Source.EXECUTED:
+                execution.executed.append(action)
+            else:
+                execution.saved_seconds += answer.result.seconds
+        self._parts.sink.emit(ActionFinished(info=planned.info, source=answer.source, seconds=answer.result.seconds))
+
+    def _producers_of_lost(self, outcome: Outcome[ActionId], execution: Execution) -> frozenset[Digest]:
+        """Recipes of the actions that made what the store has lost: they run again."""
+        lost: set[Digest] = set()
+        for action, error in list(outcome.errors.items()):
+            if not isinstance(error, BlobMissing):
+                continue
+            producers = execution.graph.producers[action]
+            guilty = [p for p in producers if self._holds(execution.results.get(execution.graph.recipes[p]), error.digest)]
+            # A blob inside of a tree is not named by any result: then every tree among the inputs is made again.
+            lost.update(execution.graph.recipes[p] for p in guilty or self._trees(producers, execution))
+            if lost:
+                del outcome.errors[action]
+        for recipe in lost:
+            execution.results.pop(recipe, None)
+        return frozenset(lost)
+
+    @staticmethod
+    def _holds(result: ActionResult | None, digest: Digest) -> bool:
+        return result is not None and (
+            any(item.digest == digest for item in result.files) or any(item.root == digest for item in result.trees)
+        )
+
+    @staticmethod
+    def _trees(producers: Sequence[ActionId], execution: Execution) -> Iterable[ActionId]:
+        for producer in producers:
+            result = execution.results.get(execution.graph.recipes[producer])
+            if result is not None and any(isinstance(item, OutputTree) for item in result.trees):
+                yield producer
+
+    @staticmethod
+    def _classify(outcome: Outcome[ActionId], execution: Execution) -> None:
+        """Give every action of the closure its class: those below a hit were not needed, so they are up to date."""
+        by_recipe: dict[Digest, Source] = {}
+        for action, state in outcome.states.items():
+            recipe = execution.graph.recipes[action]
+            if state is State.FAILED:
+                by_recipe[recipe] = execution.sources[action] = Source.FAILED
+            elif state is State.SKIPPED:
+                by_recipe[recipe] = execution.sources[action] = Source.SKIPPED
+        for action in execution.graph.order:
+            recipe = execution.graph.recipes[action]
+            execution.sources.setdefault(action, by_recipe.get(recipe, Source.UP_TO_DATE))

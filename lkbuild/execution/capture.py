@@ -1,0 +1,44 @@
+"""Takes what an action left behind into the store: exactly what it declared, nothing else.
+
+A missing output is an error, an undeclared one is not kept. Does not know how the action ran.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from lkbuild.base.errors import BuildFailed
+from lkbuild.model.action import DeclaredOutput, OutputFile, OutputTree
+from lkbuild.model.ports import BlobStore
+
+
+def capture(outputs: tuple[DeclaredOutput, ...], work: Path, blobs: BlobStore) -> tuple[OutputFile | OutputTree, ...]:
+    """Store the declared outputs found under `work`, which is consumed. Raises BuildFailed."""
+    return tuple(_tree(output, work, blobs) if output.tree else _file(output, work, blobs) for output in outputs)
+
+
+def _file(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputFile:
+    path = work / output.path
+    try:
+        status = path.lstat()
+    except OSError:
+        raise BuildFailed(f"the action did not make {output.path}", hint=_siblings(path, work)) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise BuildFailed(f"{output.path} is not a regular file", hint="a file output can't be a link or a directory: copy it")
+    return OutputFile(output.path, blobs.put_file(path, move=True), bool(status.st_mode & stat.S_IXUSR))
+
+
+def _tree(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputTree:
+    path = work / output.path
+    if path.is_symlink() or not path.is_dir():
+        raise BuildFailed(f"the action did not make the directory {output.path}", hint=_siblings(path, work))
+    return OutputTree(output.path, blobs.put_tree(path, move=True))
+
+
+def _siblings(path: Path, work: Path) -> str | None:
+    folder = path.parent
+    if not folder.is_dir():
+        return None
+    names = sorted(item.relative_to(work).as_posix() for item in folder.iterdir())
+    return f"beside it there is: {', '.join(names[:10])}" if names else None

@@ -1,0 +1,69 @@
+"""What is kept of a failed action, and the error that tells of it: label, command, end of the log, and a way into its sandbox.
+
+Does not know why it failed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.errors import BuildFailed
+from lkbuild.model.action import PlannedAction
+from lkbuild.model.ports import SandboxRun
+
+_LAST_LINES: Final = 30
+_LAST_BYTES: Final = 64 * 1024
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, command: str, folder: Path) -> BuildFailed:
+    """Keep working directory and log of a failed action under `folder`, and make the error.
+
+    The last failure of each action is kept; an earlier one gives way.
+    """
+    kept = folder / _UNSAFE.sub("_", f"{planned.info.label}-{planned.info.mnemonic}").strip("_")
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    log = kept / "log"
+    tail = _tail(request.log)
+    if request.log.exists():
+        shutil.move(request.log, log)
+    work = kept / "build"
+    shutil.move(request.work, work)
+    moved = command.replace(str(request.work), str(work))
+    script = kept / "command.sh"
+    script.write_text(
+        f"#!/bin/sh\n# Runs the failed command again, in the same sandbox. `sh {script} sh` starts a shell instead.\n{_with_override(moved, request)}\n"
+    )
+    script.chmod(0o755)
+    return BuildFailed(
+        f"{planned.info.mnemonic} failed: {reason}",
+        label=planned.info.label,
+        position=planned.info.position,
+        detail="\n".join([f"$ {shlex.join(request.arguments)[:2000]}", *tail]),
+        hint=f"log: {log}\nshell in its sandbox: sh {script} sh",
+    )
+
+
+def _with_override(command: str, request: SandboxRun) -> str:
+    """Let the script's own arguments take the place of the command's."""
+    original = shlex.join(request.arguments)
+    if not command.endswith(original):
+        return command
+    return f'[ $# -gt 0 ] || set -- {original}\n{command.removesuffix(original)}"$@"'
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _LAST_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return text.splitlines()[-_LAST_LINES:]

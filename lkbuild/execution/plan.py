@@ -1,0 +1,111 @@
+"""Which actions a build needs: the closure of what was asked for, cut where a recipe is already known.
+
+Recipe keys are computed for the whole closure, bottom up; results are then looked up top down, level by level, one query each, so
+that a known target ends the search at once. Does not run anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lkbuild.base.digest import Digest
+from lkbuild.graph.closure import Edge, close
+from lkbuild.keys.manifest import recipe_key
+from lkbuild.model.action import ActionResult, ActionSpec, PlannedAction
+from lkbuild.model.artifact import ActionId, Artifact, Output, SourceFile
+from lkbuild.model.ports import ActionCache
+
+
+@dataclass(frozen=True, slots=True)
+class ActionGraph:
+    """Actions in an order in which each stands after those it takes inputs from.
+
+    Attributes:
+        actions: all of the closure, by id.
+        order: their order.
+        recipes: recipe key of each.
+        producers: for each, the actions that make its inputs.
+    """
+
+    actions: Mapping[ActionId, PlannedAction]
+    order: tuple[ActionId, ...]
+    recipes: Mapping[ActionId, Digest]
+    producers: Mapping[ActionId, tuple[ActionId, ...]]
+
+    def recipe_of(self, output: Output) -> Digest:
+        """The recipe of the action that makes an output."""
+        return self.recipes[output.action]
+
+
+@dataclass(slots=True)
+class Demand:
+    """What is known and what must be done.
+
+    Attributes:
+        results: results by recipe key, known already.
+        keys: action key of each known result, by recipe key.
+        needed: actions that must run (or be looked up by action key), in order; one per recipe.
+    """
+
+    results: dict[Digest, ActionResult] = field(default_factory=dict)
+    keys: dict[Digest, Digest] = field(default_factory=dict)
+    needed: list[ActionId] = field(default_factory=list)
+
+
+def artifacts_of(spec: ActionSpec) -> Iterable[Artifact]:
+    """Everything that an action takes in."""
+    yield from (item.artifact for item in spec.inputs)
+    if spec.root is not None:
+        yield spec.root
+
+
+def build_graph(
+    wanted: Iterable[ActionId], actions: Mapping[ActionId, PlannedAction], source: Callable[[SourceFile], Digest]
+) -> ActionGraph:
+    """The graph below some actions, with recipe keys. Reads source files through `source`."""
+    producers: dict[ActionId, tuple[ActionId, ...]] = {}
+
+    def successors(action: ActionId) -> tuple[Edge[ActionId], ...]:
+        needs = dict.fromkeys(part.action for part in artifacts_of(actions[action].spec) if isinstance(part, Output))
+        producers[action] = tuple(needs)
+        return tuple(Edge(need) for need in needs)
+
+    closure = close(wanted, successors)
+    recipes: dict[ActionId, Digest] = {}
+    for action in closure.order:
+        recipes[action] = recipe_key(actions[action].spec, source=source, recipe=lambda output: recipes[output.action])
+    return ActionGraph(actions, closure.order, recipes, producers)
+
+
+def demand(graph: ActionGraph, wanted: Iterable[ActionId], cache: ActionCache, *, forced: frozenset[Digest] = frozenset()) -> Demand:
+    """Search top down for known results; what is not known is needed, and so is what it needs.
+
+    Args:
+        graph: of the closure.
+        wanted: the actions whose outputs were asked for.
+        cache: knows results by recipe.
+        forced: recipes that must run whatever the cache says (rewinding, `--check`).
+    """
+    found = Demand()
+    needed: set[Digest] = set()
+    frontier = list(dict.fromkeys(wanted))
+    while frontier:
+        asked = {graph.recipes[action]: action for action in frontier}
+        known = cache.get_recipes(recipe for recipe in asked if recipe not in forced)
+        following: dict[ActionId, None] = {}
+        for recipe, action in asked.items():
+            hit = known.get(recipe)
+            if hit is not None:
+                found.results[recipe], found.keys[recipe] = hit.result, hit.key
+            elif recipe not in needed:
+                needed.add(recipe)
+                following.update(dict.fromkeys(graph.producers[action]))
+        frontier = [action for action in following if graph.recipes[action] not in found.results and graph.recipes[action] not in needed]
+    seen: set[Digest] = set()
+    for action in graph.order:
+        recipe = graph.recipes[action]
+        if recipe in needed and recipe not in seen:
+            seen.add(recipe)
+            found.needed.append(action)
+    return found

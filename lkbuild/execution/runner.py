@@ -1,0 +1,212 @@
+"""Runs one action: resolve its inputs, look it up by its key, else run it and keep what it made.
+
+Does not know which actions there are nor in which order they run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import BuildFailed, LkbuildError
+from lkbuild.execution.builtin_call import BuiltinCall
+from lkbuild.execution.builtins.registry import find_builtin
+from lkbuild.execution.capture import capture
+from lkbuild.execution.failures import keep_failure
+from lkbuild.execution.sources import SourceDigests
+from lkbuild.execution.staging import stage
+from lkbuild.keys.manifest import encode_action, make_action
+from lkbuild.model.action import ActionInfo, ActionResult, OutputFile, OutputTree, PlannedAction, Source
+from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
+from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
+from lkbuild.model.ports import ActionCache, BlobStore, Fetcher, Sandbox, SandboxRun
+from lkbuild.model.tree import File, Layout, Subtree
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An action's result, its key, and where the result came from."""
+
+    key: Digest
+    result: ActionResult
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerParts:
+    """What a runner works with.
+
+    Attributes:
+        blobs: where bytes are.
+        actions: where results are.
+        sandbox: runs commands.
+        fetcher: brings bytes from outside.
+        sources: digests of workspace files.
+        sink: is told.
+        scratch: a folder on the store's file system for working directories.
+        failures: a folder where what is left of failed actions is kept.
+        cpus: how many CPUs an action that wants all of them gets.
+        cancelled: whether the user has had enough.
+    """
+
+    blobs: BlobStore
+    actions: ActionCache
+    sandbox: Sandbox
+    fetcher: Fetcher
+    sources: SourceDigests
+    sink: EventSink
+    scratch: Path
+    failures: Path
+    cpus: int
+    cancelled: Callable[[], bool]
+
+
+class ActionRunner:
+    """Runs actions, one call each, from any thread."""
+
+    def __init__(self, parts: RunnerParts) -> None:
+        """Make a runner."""
+        self._parts = parts
+
+    def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False) -> Answer:
+        """Bring about an action's result.
+
+        Args:
+            planned: the action.
+            made: results of the actions that make its inputs.
+            forced: run it whatever the cache says.
+
+        Raises:
+            BuildFailed: it failed, with the end of its log.
+            BlobMissing: the store has lost an input.
+        """
+        parts = self._parts
+        layout = Layout({item.path: self._resolve(item.artifact, made) for item in planned.spec.inputs})
+        root = self._root(planned, made)
+        action, messages = make_action(planned.spec, layout, root)
+        key, own = encode_action(action)
+        hit = None if forced else parts.actions.get(key)
+        if hit is not None:
+            return Answer(key, hit, Source.LOCAL_HIT)
+        name = timing_name(planned.info)
+        parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=parts.actions.seconds(name)))
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="action-", dir=parts.scratch, ignore_cleanup_errors=True) as folder:
+            result = self._execute(planned, layout, root, Path(folder))
+        for data in (*messages.values(), *own.values()):
+            parts.blobs.put_bytes(data)
+        seconds = time.monotonic() - started
+        result = ActionResult(files=result.files, trees=result.trees, log=result.log, seconds=seconds)
+        if planned.spec.cacheable:
+            parts.actions.put(key, result)
+        parts.actions.record_seconds(name, seconds)
+        return Answer(key, result, Source.EXECUTED)
+
+    def _resolve(self, artifact: Artifact, made: Callable[[Output], ActionResult]) -> File | Subtree:
+        match artifact:
+            case SourceFile():
+                return self._parts.sources.file(artifact)
+            case Inline():
+                return File(self._parts.blobs.put_bytes(artifact.data), artifact.executable)
+            case Output():
+                return _output(artifact, made(artifact))
+
+    def _root(self, planned: PlannedAction, made: Callable[[Output], ActionResult]) -> Digest | None:
+        if planned.spec.root is None:
+            return None
+        found = self._resolve(planned.spec.root, made)
+        if not isinstance(found, Subtree):
+            raise BuildFailed("the root of an action must be a directory", label=planned.info.label, position=planned.info.position)
+        return found.root
+
+    def _execute(self, planned: PlannedAction, layout: Layout, root: Digest | None, folder: Path) -> ActionResult:
+        self._ensure_sources(planned, layout)
+        try:
+            if planned.spec.builtin is not None:
+                return _result(self._builtin(planned, layout, folder), None)
+            return self._command(planned, layout, root, folder)
+        except LkbuildError as error:
+            error.label = error.label or planned.info.label
+            raise
+
+    def _builtin(self, planned: PlannedAction, layout: Layout, folder: Path) -> tuple[OutputFile | OutputTree, ...]:
+        parts = self._parts
+        builtin = find_builtin(planned.spec.builtin or "", planned.spec.arguments[1])
+        call = BuiltinCall(
+            arguments=planned.spec.arguments[2:],
+            inputs=layout.entries,
+            outputs=planned.spec.outputs,
+            sources=planned.info.sources,
+            blobs=parts.blobs,
+            fetcher=parts.fetcher,
+            scratch=folder,
+            progress=lambda done, total: parts.sink.emit(ActionProgress(info=planned.info, done=done, total=total)),
+            cancelled=parts.cancelled,
+        )
+        return builtin(call)
+
+    def _command(self, planned: PlannedAction, layout: Layout, root: Digest | None, folder: Path) -> ActionResult:
+        parts = self._parts
+        work = folder / "build"
+        work.mkdir()
+        request = SandboxRun(
+            arguments=planned.spec.arguments,
+            environment=planned.spec.environment,
+            root=parts.blobs.tree_path(root) if root is not None else None,
+            mounts=stage(layout, work, parts.blobs),
+            work=work,
+            log=folder / "log",
+            timeout_s=planned.spec.timeout_s,
+            cpus=planned.info.resources.cpus or parts.cpus,
+        )
+        for output in planned.spec.outputs:
+            (work / output.path).parent.mkdir(parents=True, exist_ok=True)
+        ended = parts.sandbox.run(request, cancelled=parts.cancelled)
+        if ended.exit_code != 0 or ended.reason is not None:
+            reason = ended.reason or f"it ended with {ended.exit_code}"
+            raise keep_failure(planned, request, reason, parts.sandbox.describe(request), parts.failures)
+        try:
+            made = capture(planned.spec.outputs, work, parts.blobs)
+        except BuildFailed as error:
+            raise keep_failure(planned, request, error.message, parts.sandbox.describe(request), parts.failures) from error
+        return _result(made, parts.blobs.put_file(request.log) if request.log.exists() else None)
+
+    def _ensure_sources(self, planned: PlannedAction, layout: Layout) -> None:
+        """Take source files into the store, where they stay what they were when they were hashed."""
+        for item in planned.spec.inputs:
+            if isinstance(item.artifact, SourceFile):
+                leaf = layout.entries[item.path]
+                if isinstance(leaf, File) and not self._parts.blobs.has(leaf.digest):
+                    stored = self._parts.blobs.put_file(self._parts.sources.path(item.artifact))
+                    if stored != leaf.digest:
+                        raise _changed(item.artifact, planned.info)
+
+
+def timing_name(info: ActionInfo) -> str:
+    """The name under which the time of an action is remembered."""
+    return f"{info.mnemonic} {info.id}"
+
+
+def _output(artifact: Output, result: ActionResult) -> File | Subtree:
+    found = result.output(artifact.path)
+    match found:
+        case OutputFile():
+            return File(found.digest, found.executable)
+        case OutputTree():
+            return Subtree(found.root)
+        case None:
+            raise BuildFailed(f"{artifact.action} has no output {artifact.path}")
+
+
+def _result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None) -> ActionResult:
+    files = tuple(item for item in made if isinstance(item, OutputFile))
+    trees = tuple(item for item in made if isinstance(item, OutputTree))
+    return ActionResult(files=files, trees=trees, log=log)
+
+
+def _changed(source: SourceFile, info: ActionInfo) -> BuildFailed:
+    return BuildFailed(f"{source.path} changed while it was built", label=info.label, hint="run the build again: nothing wrong was kept")

@@ -1,0 +1,226 @@
+"""Runs jobs in parallel, those on the critical path first, within what the machine has.
+
+A job is an opaque id with jobs that must be done before it, a cost and what it needs of the machine. The scheduler does not know
+what a job does. States, one enum and one place that changes them:
+
+    WAITING -> READY -> RUNNING -> DONE | FAILED
+    WAITING -> SKIPPED   (something it needs failed, or the build was stopped)
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+from lkbuild.base.errors import LkbuildError
+from lkbuild.model.action import Resources
+
+J = TypeVar("J", bound=Hashable)
+
+#: How many jobs that only wait (downloads) run beside those that compute.
+LIGHT_SLOTS: Final = 8
+
+
+class State(Enum):
+    """Where a job is in its life."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Generic[J]):
+    """One thing to do.
+
+    Attributes:
+        id: its name.
+        needs: jobs that must be DONE before; ids that the schedule does not hold count as done.
+        seconds: expected cost, for the critical path.
+        resources: what it occupies while it runs.
+    """
+
+    id: J
+    needs: tuple[J, ...]
+    seconds: float
+    resources: Resources = field(default_factory=Resources)
+
+
+@dataclass(slots=True)
+class Outcome(Generic[J]):
+    """How a schedule ended: the state of each job, and the errors by job in order of time."""
+
+    states: dict[J, State]
+    errors: dict[J, LkbuildError] = field(default_factory=dict)
+
+
+def critical_path(jobs: Sequence[Job[J]]) -> dict[J, float]:
+    """For each job the expected time from its start to the end of everything that waits for it.
+
+    `jobs` stand in dependency order; one reverse pass.
+    """
+    below: dict[J, float] = {}
+    longest: dict[J, float] = {}
+    for job in reversed(jobs):
+        total = job.seconds + longest.get(job.id, 0.0)
+        below[job.id] = total
+        for need in job.needs:
+            longest[need] = max(longest.get(need, 0.0), total)
+    return below
+
+
+class Scheduler(Generic[J]):
+    """Runs one schedule, once."""
+
+    def __init__(self, jobs: Sequence[Job[J]], run: Callable[[J], None], *, slots: int, cpus: int) -> None:
+        """Make a schedule.
+
+        Args:
+            jobs: in dependency order.
+            run: does a job in a worker thread; raises LkbuildError where it fails.
+            slots: how many run at once, beside LIGHT_SLOTS that only wait.
+            cpus: how many there are to occupy.
+        """
+        self._jobs = {job.id: job for job in jobs}
+        self._run = run
+        self._slots = slots
+        self._cpus = cpus
+        self._priority = critical_path(jobs)
+        self._open: dict[J, int] = {}
+        self._waiters: dict[J, list[J]] = {}
+        self._ready: list[tuple[float, int, J]] = []
+        self._sequence = 0
+        self._free_cpus = cpus
+        self._heavy = 0
+        self._light = 0
+        self._locks: set[str] = set()
+        self._finished: queue.SimpleQueue[tuple[J, BaseException | None]] = queue.SimpleQueue()
+        self._outcome: Outcome[J] = Outcome(dict.fromkeys(self._jobs, State.WAITING))
+
+    def execute(self, *, keep_going: bool, cancelled: Callable[[], bool]) -> Outcome[J]:
+        """Run everything that can be run. After the first failure without `keep_going`, nothing new starts.
+
+        An exception that is no LkbuildError is a bug: it is raised again here once the running jobs have ended.
+        """
+        self._prepare()
+        running = 0
+        stop = False
+        bug: BaseException | None = None
+        with ThreadPoolExecutor(max_workers=max(1, self._slots) + LIGHT_SLOTS, thread_name_prefix="action") as pool:
+            while True:
+                stop = stop or cancelled()
+                while not stop and (job := self._next()) is not None:
+                    self._outcome.states[job] = State.RUNNING
+                    pool.submit(self._work, job)
+                    running += 1
+                if running == 0:
+                    break
+                done, error = self._wait(cancelled)
+                if done is None:
+                    stop = True
+                    continue
+                running -= 1
+                self._release(done)
+                if error is None:
+                    self._done(done)
+                elif isinstance(error, LkbuildError):
+                    self._outcome.states[done] = State.FAILED
+                    self._outcome.errors[done] = error
+                    stop = stop or not keep_going
+                else:
+                    bug, stop = error, True
+        if bug is not None:
+            raise bug
+        for job, state in self._outcome.states.items():
+            if state in (State.WAITING, State.READY):
+                self._outcome.states[job] = State.SKIPPED
+        return self._outcome
+
+    def _prepare(self) -> None:
+        for job in self._jobs.values():
+            needs = [need for need in job.needs if need in self._jobs]
+            self._open[job.id] = len(needs)
+            for need in needs:
+                self._waiters.setdefault(need, []).append(job.id)
+            if not needs:
+                self._push(job.id)
+
+    def _push(self, job: J) -> None:
+        self._outcome.states[job] = State.READY
+        self._sequence += 1
+        heapq.heappush(self._ready, (-self._priority[job], self._sequence, job))
+
+    def _next(self) -> J | None:
+        """The most urgent ready job that fits now; others keep their place."""
+        passed = []
+        found = None
+        while self._ready:
+            entry = heapq.heappop(self._ready)
+            if self._fits(self._jobs[entry[2]].resources):
+                found = entry[2]
+                break
+            passed.append(entry)
+        for entry in passed:
+            heapq.heappush(self._ready, entry)
+        if found is not None:
+            self._occupy(self._jobs[found].resources)
+        return found
+
+    def _share(self, resources: Resources) -> int:
+        return 0 if resources.light else min(self._cpus, resources.cpus or self._cpus)
+
+    def _fits(self, resources: Resources) -> bool:
+        if resources.lock in self._locks:
+            return False
+        if resources.light:
+            return self._light < LIGHT_SLOTS
+        return self._heavy < self._slots and self._share(resources) <= self._free_cpus
+
+    def _occupy(self, resources: Resources) -> None:
+        self._free_cpus -= self._share(resources)
+        self._heavy += not resources.light
+        self._light += resources.light
+        if resources.lock is not None:
+            self._locks.add(resources.lock)
+
+    def _release(self, job: J) -> None:
+        resources = self._jobs[job].resources
+        self._free_cpus += self._share(resources)
+        self._heavy -= not resources.light
+        self._light -= resources.light
+        if resources.lock is not None:
+            self._locks.discard(resources.lock)
+
+    def _done(self, job: J) -> None:
+        self._outcome.states[job] = State.DONE
+        for waiter in self._waiters.get(job, ()):
+            self._open[waiter] -= 1
+            if self._open[waiter] == 0:
+                self._push(waiter)
+
+    def _wait(self, cancelled: Callable[[], bool]) -> tuple[J | None, BaseException | None]:
+        while True:
+            try:
+                return self._finished.get(timeout=0.1)
+            except queue.Empty:
+                if cancelled():
+                    # Running actions see the flag themselves and end; their answers are still collected.
+                    return self._finished.get()
+
+    def _work(self, job: J) -> None:
+        threading.current_thread().name = f"action {job}"
+        try:
+            self._run(job)
+        except BaseException as error:  # noqa: BLE001 - a worker hands every outcome to the thread that decides
+            self._finished.put((job, error))
+        else:
+            self._finished.put((job, None))

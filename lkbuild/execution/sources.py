@@ -1,0 +1,92 @@
+"""Digests of workspace files, remembered by what stat says.
+
+A file whose size, mtime, ctime, inode and mode are as they were is not read again. The exception is git's racy rule: a file
+changed within two seconds before its stat was taken might change again within the clock's granularity, so it is not remembered.
+Does not know what the files are for. The memory is a cache: damaged or deleted, everything is read again.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.atomic import write_atomic
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import BuildFailed
+from lkbuild.model.artifact import SourceFile
+from lkbuild.model.tree import File
+
+_FORMAT: Final = 1
+_RACY_NS: Final = 2_000_000_000
+
+_Stat = tuple[int, int, int, int, int]
+
+
+class SourceDigests:
+    """Digests of the files of one workspace."""
+
+    def __init__(self, root: Path, memory: Path | None = None) -> None:
+        """Read what an earlier process remembered in the file `memory`."""
+        self._root = root
+        self._memory = memory
+        self._known: dict[str, tuple[_Stat, str, int]] = _load(memory)
+        self._this_build: dict[str, File] = {}
+        self._changed = False
+
+    def file(self, source: SourceFile) -> File:
+        """Digest and executable bit of a file: within one build always the same answer.
+
+        Raises:
+            BuildFailed: it can't be read, or is no regular file.
+        """
+        found = self._this_build.get(source.path)
+        if found is None:
+            found = self._this_build[source.path] = self._look(source.path)
+        return found
+
+    def path(self, source: SourceFile) -> Path:
+        """Where the file lies on disk."""
+        return self._root / source.path
+
+    def save(self) -> None:
+        """Remember for the next process. A memory that can't be written costs time, not correctness."""
+        if self._memory is None or not self._changed:
+            return
+        try:
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._memory, marshal.dumps((_FORMAT, self._known)))
+        except OSError:
+            return
+
+    def _look(self, path: str) -> File:
+        where = self._root / path
+        try:
+            status = os.stat(where)  # noqa: PTH116 - hot path: one system call per source file
+            if not stat.S_ISREG(status.st_mode):
+                raise BuildFailed(f"{path} is not a regular file")
+            now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+            executable = bool(status.st_mode & stat.S_IXUSR)
+            known = self._known.get(path)
+            if known is not None and known[0] == now:
+                return File(Digest(known[1], known[2]), executable)
+            digest = Digest.of_file(where)
+        except OSError as error:
+            raise BuildFailed(f"can't read {path}: {error.strerror}", hint="check that it exists and may be read") from error
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _RACY_NS:
+            self._known[path] = (now, digest.hash, digest.size)
+            self._changed = True
+        return File(digest, executable)
+
+
+def _load(memory: Path | None) -> dict[str, tuple[_Stat, str, int]]:
+    if memory is None:
+        return {}
+    try:
+        version, known = marshal.loads(memory.read_bytes())  # noqa: S302 - our own cache folder; damage is caught below
+    except (OSError, ValueError, EOFError, TypeError):
+        return {}
+    return known if version == _FORMAT and isinstance(known, dict) else {}
