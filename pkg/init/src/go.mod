@@ -1,0 +1,3 @@
+module lkbuild/init
+
+go 1.24

@@ -1,0 +1,144 @@
+// Package report writes what init has to say: one JSON object a line on the
+// console, and the same to a log file. It knows the events and their form
+// (docs/format/image.md), not when they happen.
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"lkbuild/init/internal/sys"
+)
+
+const (
+	prefix = "lkbuild-init: "
+	// A console may be slower than what is said (a serial line has 11 KB/s),
+	// or stop altogether: lines wait here, and are lost when it is full.
+	queueLength = 512
+)
+
+// Event is one thing that happened.
+type Event interface {
+	// Kind is the value of the line's "event".
+	Kind() string
+	// Loud events are said even with lkbuild.quiet.
+	Loud() bool
+}
+
+// Reporter writes events. It is safe for concurrent use.
+type Reporter struct {
+	mu      sync.Mutex
+	console *os.File
+	log     io.Writer
+	quiet   bool
+	lines   chan []byte
+	clock   func() time.Duration
+}
+
+// New makes a Reporter that writes to console.
+func New(console *os.File) *Reporter {
+	r := &Reporter{console: console, lines: make(chan []byte, queueLength), clock: sys.SinceBoot}
+	go r.drain()
+	return r
+}
+
+// SetQuiet keeps all but loud events off the console.
+func (r *Reporter) SetQuiet(quiet bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.quiet = quiet
+}
+
+// SetLog makes events go to w as well.
+func (r *Reporter) SetLog(w io.Writer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log = w
+}
+
+// Reopen takes the console at path, if it can be opened.
+func (r *Reporter) Reopen(path string) {
+	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.console = f
+}
+
+// Say reports one event.
+func (r *Reporter) Say(e Event) {
+	line := Line(e, r.clock())
+	r.mu.Lock()
+	log, silent := r.log, r.quiet && !e.Loud()
+	r.mu.Unlock()
+	if log != nil {
+		log.Write(line)
+	}
+	if !silent {
+		r.put(append([]byte(prefix), line...))
+	}
+}
+
+// Text puts lines of a failed container on the console.
+func (r *Reporter) Text(name string, lines []string) {
+	for _, line := range lines {
+		r.put([]byte(name + "| " + printable(line) + "\n"))
+	}
+}
+
+// Line is the event's JSON line, with its end of line.
+func Line(e Event, at time.Duration) []byte {
+	head := `{"t":` + strconv.FormatFloat(at.Seconds(), 'f', 3, 64) + `,"event":"` + e.Kind() + `"`
+	body, err := json.Marshal(e)
+	if err != nil || len(body) <= len("{}") {
+		return []byte(head + "}\n")
+	}
+	return append(append([]byte(head+","), body[1:]...), '\n')
+}
+
+func (r *Reporter) put(line []byte) {
+	select {
+	case r.lines <- line:
+	default:
+	}
+}
+
+func (r *Reporter) drain() {
+	for line := range r.lines {
+		if line == nil {
+			continue
+		}
+		r.mu.Lock()
+		console := r.console
+		r.mu.Unlock()
+		console.Write(line)
+	}
+}
+
+// Flush waits until what was said is written, at most for limit.
+func (r *Reporter) Flush(limit time.Duration) {
+	const step = 5 * time.Millisecond
+	for waited := time.Duration(0); len(r.lines) > 0 && waited < limit; waited += step {
+		time.Sleep(step)
+	}
+	time.Sleep(step) // the line that was taken last may still be on its way
+}
+
+// printable keeps control characters of a container off the console.
+func printable(s string) string {
+	out := make([]rune, 0, len(s))
+	for _, c := range s {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			c = '?'
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}

@@ -1,0 +1,4 @@
+package sys
+
+// Number of finit_module in this architecture's system call table.
+const finitModule = 344

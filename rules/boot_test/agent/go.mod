@@ -1,0 +1,3 @@
+module lkbuild/agent
+
+go 1.24
