@@ -1,0 +1,1 @@
+"""Locks of Debian packages: signed indices in, one version and one choice per package out."""

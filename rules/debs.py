@@ -1,0 +1,78 @@
+"""Debian packages in rules: from a lock and names to the entries of a closure, and the actions that fetch them.
+
+Shared by every rule that takes `debs:`. Pure. Does not know mirrors (lkbuild.fetch does) nor what is in a package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from lkbuild.base.label import Label
+from lkbuild.model.action import DeclaredOutput
+from lkbuild.model.artifact import Output
+from lkbuild.model.deb_lock import DebEntry, DebLock, LockFormatError, parse_lock
+from lkbuild.model.deb_lock import closure as _closure
+from lkbuild.model.rule import RuleContext
+from rules.providers import DebLockInfo
+
+__all__ = ["DebEntry", "closure", "closure_of", "fetch", "sources"]
+
+#: The archive publishes an index some hours after its Date, and the snapshot archive answers with the state before a time.
+_PUBLISHED = timedelta(hours=12)
+
+
+def closure(text: str, arch: str, names: Iterable[str], without: Iterable[str] = ()) -> tuple[DebEntry, ...]:
+    """The named packages and all that they need on an architecture, each before what it needs.
+
+    Args:
+        text: the lock's text.
+        arch: Debian's name of the architecture.
+        names: packages of the lock.
+        without: packages that are left out, with what only they need.
+
+    Raises:
+        ValueError: a name that the lock does not hold (with the nearest names), or text that is no lock.
+    """
+    return _closure(parse_lock(text), arch, names, without)
+
+
+def closure_of(
+    ctx: RuleContext, lock: Label, names: Sequence[str], *, without: Iterable[str] = (), attr: str = "debs", execution: bool = False
+) -> tuple[tuple[DebEntry, Output], ...]:
+    """The closure of names in a `deb_lock` dependency, each entry with the output of the action that fetches it.
+
+    `execution`: the packages are tools, of the architecture that the build runs on. Errors stand at the attribute `attr`.
+    """
+    info = ctx.require(lock, DebLockInfo, attr=("lock",))
+    arch = ctx.configuration.exec_arch if execution else ctx.arch
+    if not info.text.strip():
+        ctx.fail(f"the lock file {info.path} is missing or empty", attr=(attr,), hint=f"run `lkbuild lock update {lock.short}`")
+    try:
+        parsed = parse_lock(info.text)
+        entries = _closure(parsed, arch, names, without)
+    except LockFormatError as error:
+        ctx.fail(f"{info.path}:{error.line}: {error}", attr=("lock",), hint=f"run `lkbuild lock update {lock.short}`")
+    except ValueError as error:
+        ctx.fail(str(error), attr=(attr,))
+    return tuple((entry, fetch(ctx, parsed, entry)) for entry in entries)
+
+
+def fetch(ctx: RuleContext, lock: DebLock, entry: DebEntry) -> Output:
+    """Emit the action that fetches a package. Its identity is the digest: the same package is one action in every lock."""
+    name = entry.path.rpartition("/")[2]
+    (output,) = ctx.builtin(
+        "fetch",
+        1,
+        [f"sha256:{entry.sha256}", str(entry.size)],
+        outputs=[DeclaredOutput(name)],
+        message=f"fetch {name}",
+        sources=sources(lock, entry),
+    )
+    return output
+
+
+def sources(lock: DebLock, entry: DebEntry) -> tuple[str, ...]:
+    """Where a package may come from: any mirror, and at last the snapshot archive as of the lock's date."""
+    date = datetime.strptime(lock.snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + _PUBLISHED
+    return (f"deb:{entry.path}", f"deb-snapshot:{date:%Y%m%dT%H%M%SZ}/{entry.path}")
