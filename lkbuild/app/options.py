@@ -1,0 +1,49 @@
+"""What the command line and the environment say about a build: one frozen value that every use case takes.
+
+Made in lkbuild.cli.options only. It knows no flag's spelling, and does not look for the workspace: the use case does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lkbuild.app.cancel import Cancel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """Options that use cases share.
+
+    Attributes:
+        cwd: where the command was given, absolute; relative patterns and paths mean from there.
+        cache: the store's folder, absolute; it may not exist yet.
+        workspace: the workspace's root, absolute; None: found from `cwd` upwards.
+        out: where outputs are materialised; None: `lkbuild-out` in the workspace.
+        arches: target architectures in the order given, without repeats; empty: the host's.
+        configs: names of the workspace's `configs:`, applied in this order.
+        jobs: actions at a time; None: as many as there are CPUs.
+        keep_going: after a failure, go on with what does not depend on it.
+        offline: nothing is fetched.
+        check: run what would be a hit again, and compare the outputs.
+        dry_run: plan, run nothing.
+        verbose: logs of actions that succeed are wanted too.
+        environment: the environment of the process, as it was at the start.
+        cancel: set by Ctrl-C.
+    """
+
+    cwd: Path
+    cache: Path
+    workspace: Path | None = None
+    out: Path | None = None
+    arches: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    jobs: int | None = None
+    keep_going: bool = False
+    offline: bool = False
+    check: bool = False
+    dry_run: bool = False
+    verbose: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cancel: Cancel = field(default_factory=Cancel, compare=False, repr=False)

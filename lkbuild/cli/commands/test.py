@@ -1,0 +1,43 @@
+"""`lkbuild test`: tests are actions, so a test whose inputs did not change is not run again."""
+
+from __future__ import annotations
+
+from lkbuild.cli.console import Style
+from lkbuild.cli.invocation import Command, Invocation
+from lkbuild.cli.options import BUILD_FLAGS
+from lkbuild.cli.outcome import show, watched
+from lkbuild.model.report import TargetReport
+
+
+def command() -> Command:
+    """The declaration of the verb."""
+    return Command(
+        name="test",
+        usage="[FLAGS] [PATTERN...] [-- -PATTERN...]",
+        doc="""Runs the tests that patterns select (all of the workspace without one) and prints a line for each. A test that passed and
+            whose inputs are the same is not run again. No test at all is an error (exit 4), a failed one is exit 3.""",
+        examples=(
+            ("lkbuild test //images/...", "boot every image"),
+            ("lkbuild test --arch arm64 //images:minimal-boot", "under emulation"),
+        ),
+        flags=BUILD_FLAGS,
+        run=run,
+    )
+
+
+def run(invocation: Invocation) -> int:
+    """Test and report."""
+    from lkbuild.app import test  # noqa: PLC0415 - not for --help
+
+    report = watched(invocation, lambda options, sink: test.test(options, invocation.patterns, sink))
+    for target in report.targets:
+        if not invocation.console.json:
+            invocation.console.result(verdict(target, invocation.console.stdout_style))
+    return show(invocation, report, outputs=False)
+
+
+def verdict(target: TargetReport, style: Style | None = None) -> str:
+    """`passed  //images:minimal-boot (amd64)`, and where the log of a failed one is."""
+    paint = style or Style()
+    line = f"{paint(f'{target.state:<10}', 'bold')} {target.label} ({target.configuration})"
+    return f"{line}  {target.log}" if target.log and target.state == "failed" else line

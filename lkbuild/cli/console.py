@@ -1,0 +1,91 @@
+"""The two streams: results on stdout, everything else on stderr. Knows colours, not what is said.
+
+Colours follow NO_COLOR (no-color.org), FORCE_COLOR, TERM=dumb and whether stderr is a terminal, in this order after `--color`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TextIO
+
+_CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Colours text, or leaves it alone."""
+
+    color: bool = False
+
+    def __call__(self, text: str, *names: str) -> str:
+        """The text in these colours (`bold`, `dim`, `red`, `green`, `yellow`, `cyan`)."""
+        if not self.color or not text:
+            return text
+        codes = ";".join(_CODES[name] for name in names)
+        return f"\x1b[{codes}m{text}\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """Where a verb writes.
+
+    Attributes:
+        color: `auto`, `always` or `never`.
+        quiet: no notes.
+        json: results are one JSON object.
+    """
+
+    stdout: TextIO
+    stderr: TextIO
+    environment: Mapping[str, str]
+    color: str = "auto"
+    quiet: bool = False
+    json: bool = False
+
+    @property
+    def style(self) -> Style:
+        """How stderr is coloured."""
+        return Style(wants_color(self.color, self.environment, terminal=self.stderr.isatty()))
+
+    @property
+    def stdout_style(self) -> Style:
+        """How results are coloured: where stdout is a terminal, and never in a pipe that did not ask for it."""
+        return Style(wants_color(self.color, self.environment, terminal=self.stdout.isatty()))
+
+    @property
+    def live(self) -> bool:
+        """Whether stderr can show a display that changes: a terminal that moves its cursor, and nobody's log."""
+        return self.stderr.isatty() and self.environment.get("TERM") not in (None, "", "dumb") and not in_ci(self.environment)
+
+    def result(self, text: str) -> None:
+        """A result, with its newline."""
+        self.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+    def json_result(self, value: Any) -> None:
+        """The one JSON object."""
+        from json import dumps  # noqa: PLC0415 - only for --json
+
+        self.stdout.write(dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def note(self, text: str) -> None:
+        """Something the user may want to know, on stderr."""
+        if not self.quiet:
+            self.stderr.write(text if text.endswith("\n") else f"{text}\n")
+            self.stderr.flush()
+
+
+def wants_color(choice: str, environment: Mapping[str, str], *, terminal: bool) -> bool:
+    """Whether to colour: the flag, else NO_COLOR, else FORCE_COLOR or CLICOLOR_FORCE, else a terminal that is not dumb."""
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if any(environment.get(name, "") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return terminal and environment.get("TERM") not in (None, "", "dumb")
+
+
+def in_ci(environment: Mapping[str, str]) -> bool:
+    """Whether a continuous integration system watches: CI is set, and not to a kind of no."""
+    return environment.get("CI", "").lower() not in ("", "0", "false")

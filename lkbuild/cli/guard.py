@@ -1,0 +1,137 @@
+"""The last line of defence: no exception leaves the command as a traceback. Knows exit codes, not verbs.
+
+A bug prints one line and the path of a file with the traceback; a reader that goes away (`lkbuild query ... | head`) is no error
+worth a word; a full disk is the host's fault and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.errors import HostError, Interrupted, LkbuildError
+from lkbuild.cli.console import Style, wants_color
+from lkbuild.cli.exit_codes import BROKEN_PIPE, INTERNAL
+from lkbuild.cli.options import default_cache
+from lkbuild.cli.render import render_error
+
+#: errno values that tell of the host and not of a bug in lkbuild.
+_HOST_ERRORS: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EFBIG}
+)
+
+
+def guarded(run: Callable[[], int], arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command; returns its exit code, or that of what it raised, which is then shown."""
+    started = time.monotonic()
+    with contextlib.suppress(AttributeError, ValueError):
+        sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # paths that are not UTF-8 go out as they are
+        sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the same streams, or a test's
+    with contextlib.suppress(ValueError):  # not the main thread: a test's
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _silenced()
+    except KeyboardInterrupt:
+        return _show(Interrupted("interrupted"), arguments, environment, started)
+    except Exception as error:  # noqa: BLE001 - the one place that must catch everything
+        return _failed(error, arguments, environment, started)
+    return code
+
+
+def _failed(error: Exception, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:
+    if isinstance(error, OSError) and error.errno in _HOST_ERRORS:
+        error = _host_error(error)
+    if isinstance(error, LkbuildError):
+        return _show(error, arguments, environment, started)
+    return _crashed(error, arguments, environment, started)
+
+
+def _show(error: LkbuildError, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:
+    """Print an error on stderr, and as the promised object on stdout where `--json` was given."""
+    color = "never" if "--color=never" in arguments else "auto"
+    try:
+        sys.stderr.write(render_error(error, Style(wants_color(color, environment, terminal=sys.stderr.isatty()))))
+        sys.stderr.flush()
+        if "--json" in arguments:
+            from json import dumps  # noqa: PLC0415 - only for --json
+
+            from lkbuild.model.report import BuildReport  # noqa: PLC0415 - the same
+
+            report = BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
+            sys.stdout.write(dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silenced()
+    except OSError:
+        _detach(sys.stdout.fileno())
+    return error.exit_code
+
+
+def _host_error(error: OSError) -> HostError:
+    name = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename or b"")
+    what = f"{name}: {error.strerror}" if name else str(error.strerror)
+    hint = "`lkbuild doctor` looks at the disk; `lkbuild cache gc` frees some" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    return HostError(what, hint=hint)
+
+
+def _crashed(error: Exception, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:
+    where = _write_traceback(error, arguments, environment)
+    what = LkbuildError(
+        f"this is a bug in lkbuild: {type(error).__name__}: {error}",
+        hint=f"please report it with {where}" if where else "set LKBUILD_CACHE to a folder that can be written to see the traceback",
+    )
+    _show(what, arguments, environment, started)
+    return INTERNAL
+
+
+def _write_traceback(error: Exception, arguments: Sequence[str], environment: Mapping[str, str]) -> Path | None:
+    """Keep the traceback in the cache's `log/`, else in the temporary folder. None where neither can be written."""
+    from traceback import format_exception  # noqa: PLC0415 - bugs only
+
+    from lkbuild import __version__  # noqa: PLC0415 - the same
+
+    head = f"lkbuild {__version__}, Python {sys.version}\narguments: {list(arguments)}\n\n"
+    name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    for folder in (_cache_of(arguments, environment) / "log", Path(environment.get("TMPDIR") or "/tmp")):  # noqa: S108 - last resort
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / name).open("x", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(head + "".join(format_exception(error)))
+        except OSError:
+            continue
+        return folder / name
+    return None
+
+
+def _cache_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Path:
+    """The store's folder as far as it can be told when parsing itself may have failed."""
+    for at, argument in enumerate(arguments):
+        if argument.startswith("--cache="):
+            return Path(argument.removeprefix("--cache="))
+        if argument == "--cache" and at + 1 < len(arguments):
+            return Path(arguments[at + 1])
+    chosen = environment.get("LKBUILD_CACHE")
+    return Path(chosen) if chosen else default_cache(environment)
+
+
+def _silenced() -> int:
+    """The reader of stdout or stderr is gone: say nothing more, not even at exit."""
+    _detach(1)
+    return BROKEN_PIPE
+
+
+def _detach(descriptor: int) -> None:
+    """Point a descriptor at /dev/null, so that the interpreter's flush at exit can't fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)

@@ -1,0 +1,56 @@
+"""Help, written from what verbs and flags say of themselves. Returns text; prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from textwrap import fill
+from typing import Final
+
+from lkbuild.cli.flags import Flag
+from lkbuild.cli.invocation import Command
+from lkbuild.cli.verbs import VERBS
+
+_WIDTH: Final = 100
+
+
+def overview(topics: Iterable[tuple[str, str]]) -> str:
+    """What `lkbuild --help` prints."""
+    return "\n".join(
+        [
+            "lkbuild builds Linux images: what changed and nothing else, the rest from the cache.",
+            "",
+            "usage: lkbuild [VERB] [FLAGS] [LABEL...]      `lkbuild //images:minimal` is `lkbuild build //images:minimal`",
+            "",
+            "verbs:",
+            *columns(VERBS.items()),
+            "",
+            "topics (lkbuild help TOPIC):",
+            *columns(topics),
+            "",
+            "`lkbuild help VERB` has its flags and examples. Every flag may be a variable too: LKBUILD_KEEP_GOING=1.",
+        ]
+    )
+
+
+def verb_help(command: Command) -> str:
+    """What `lkbuild help VERB` prints."""
+    parts = [f"usage: lkbuild {command.name} {command.usage}".rstrip(), "", VERBS[command.name].capitalize() + "."]
+    for paragraph in command.doc.split("\n\n"):
+        parts += ["", fill(" ".join(paragraph.split()), _WIDTH)]
+    if command.examples:
+        parts += ["", "examples:", *columns(command.examples)]
+    parts += ["", "flags:", *columns((spelling(flag), flag.doc) for flag in command.flags)]
+    return "\n".join(parts)
+
+
+def spelling(flag: Flag) -> str:
+    """`-j, --jobs N`."""
+    short = f"-{flag.short}, " if flag.short else "    "
+    return f"{short}--{flag.name}{' ' + flag.metavar if flag.metavar else ''}"
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Two columns, indented; the second starts where the longest of the first (within reason) ends."""
+    pairs = [(row[0], row[1]) for row in rows]
+    width = max((len(left) for left, _ in pairs if len(left) <= 48), default=0)
+    return [f"  {left:<{width}}  {right}".rstrip() for left, right in pairs]

@@ -1,0 +1,100 @@
+"""The entry point: find the verb, import it alone, turn whatever escapes into one clear message and an exit code.
+
+It imports nothing heavy: `lkbuild --help` has 60 ms and a no-op build 80 ms (design 13). What each verb does is not known here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lkbuild.cli.invocation import Command
+
+
+def console_script() -> int:
+    """What the `lkbuild` command runs."""
+    return main(sys.argv[1:], os.environ)
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Obey a command line; returns the exit code (`lkbuild help exit-codes`)."""
+    answered = fast_path(arguments)
+    if answered is not None:
+        return answered
+    from lkbuild.cli.guard import guarded  # noqa: PLC0415 - after the fast path
+
+    return guarded(lambda: _dispatch(arguments, environment), arguments, environment)
+
+
+def fast_path(arguments: Sequence[str]) -> int | None:
+    """Answer what needs no import beyond the standard library's start-up modules, or None: then the long way is taken.
+
+    Today that is the version. The snapshot of a build's inputs that lets a no-op build end here (design 5) belongs here as well.
+    """
+    if list(arguments) in (["version"], ["--version"], ["-V"]):
+        from lkbuild import __version__  # noqa: PLC0415 - costs nothing
+
+        os.write(1, f"lkbuild {__version__}\n".encode())
+        return 0
+    return None
+
+
+def _dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    from lkbuild.cli.invocation import Invocation  # noqa: PLC0415 - after the fast path
+
+    verb, rest = split_verb(arguments)
+    command = load_command(verb)
+    return command.main(Invocation.parse(command, rest, environment))
+
+
+def load_command(verb: str) -> Command:
+    """Import a verb's module and return its declaration."""
+    from importlib import import_module  # noqa: PLC0415 - the same
+
+    module: Callable[[], Command] = import_module(f"lkbuild.cli.commands.{verb}").command
+    return module()
+
+
+def split_verb(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The verb of a command line and its arguments. Flags may stand before the verb; a label or pattern means `build`.
+
+    Raises:
+        UsageError: the first word is neither a verb nor a pattern.
+    """
+    from lkbuild.base.errors import UsageError, nearest  # noqa: PLC0415 - the same
+    from lkbuild.cli.verbs import VERBS  # noqa: PLC0415 - the same
+
+    if not arguments or list(arguments[:1]) in (["--help"], ["-h"]):
+        return "help", arguments[1:]
+    first = arguments[0]
+    if first in VERBS:
+        return first, arguments[1:]
+    if first == "--version":
+        return "version", arguments[1:]
+    if first.startswith("-"):
+        return _verb_after_flags(arguments)
+    if is_pattern(first):
+        return "build", arguments
+    raise UsageError(f"no verb '{first}'", hint=nearest(first, VERBS) or "`lkbuild help` lists the verbs; labels start with // or :")
+
+
+def _verb_after_flags(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """`lkbuild --offline test //x` is `lkbuild test --offline //x`; without a verb it is a build."""
+    from lkbuild.cli.options import BUILD_FLAGS  # noqa: PLC0415 - the same
+    from lkbuild.cli.verbs import VERBS  # noqa: PLC0415 - the same
+
+    with_value = {f"--{flag.name}" for flag in BUILD_FLAGS if flag.metavar} | {f"-{flag.short}" for flag in BUILD_FLAGS if flag.metavar}
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-") and arguments[at] != "--":
+        at += 2 if arguments[at] in with_value else 1
+    if at < len(arguments) and arguments[at] in VERBS:
+        return arguments[at], [*arguments[:at], *arguments[at + 1 :]]
+    return "build", arguments
+
+
+def is_pattern(word: str) -> bool:
+    """Whether a first word is a target pattern and no verb: it has a slash or a colon, or is `...`."""
+    return "/" in word or ":" in word or word.endswith("...")

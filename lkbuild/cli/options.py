@@ -1,0 +1,94 @@
+"""The flags that verbs share, and the one place where they become a `BuildOptions`. Does not know what options do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lkbuild.base.errors import UsageError, nearest
+from lkbuild.cli.flags import Flag, Parsed
+
+if TYPE_CHECKING:
+    from lkbuild.app.options import BuildOptions
+
+#: How results and progress are shown: every verb has these.
+DISPLAY_FLAGS: Final = (
+    Flag(name="json", doc="Print one JSON object on stdout."),
+    Flag(
+        name="color", metavar="WHEN", choices=("auto", "always", "never"), doc="Colours: auto (a terminal without NO_COLOR), always, never."
+    ),
+    Flag(name="quiet", short="q", doc="Print errors and results only."),
+    Flag(name="verbose", short="v", doc="Print more: each action as it starts, every cache hit."),
+    Flag(name="help", short="h", doc="Show help of the verb."),
+)
+
+#: Where things are.
+PLACE_FLAGS: Final = (
+    Flag(name="workspace", metavar="DIR", doc="Root of the workspace; else the nearest parent whose BUILD.yaml has `workspace:`."),
+    Flag(name="cache", metavar="DIR", doc="Folder of the store; else $XDG_CACHE_HOME/lkbuild, else ~/.cache/lkbuild."),
+    Flag(name="out", metavar="DIR", doc="Where outputs are placed; else lkbuild-out in the workspace."),
+)
+
+#: For what a graph is made.
+CONFIGURATION_FLAGS: Final = (
+    Flag(name="arch", metavar="ARCH", repeatable=True, doc="Target architecture: amd64, arm64, riscv64, s390x or all; repeatable."),
+    Flag(name="config", metavar="NAME", repeatable=True, doc="A group of settings from the workspace's `configs:`; repeatable."),
+)
+
+#: How actions are run.
+EXECUTION_FLAGS: Final = (
+    Flag(name="jobs", short="j", metavar="N", doc="Run up to N actions at a time; else one per CPU."),
+    Flag(name="keep-going", short="k", doc="After a failure, go on with what does not depend on it."),
+    Flag(name="offline", doc="Fetch nothing: what is not in the store is an error."),
+    Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
+    Flag(name="dry-run", doc="Show what would be done, and do nothing."),
+)
+
+BUILD_FLAGS: Final = (*CONFIGURATION_FLAGS, *EXECUTION_FLAGS, *PLACE_FLAGS, *DISPLAY_FLAGS)
+
+
+def default_cache(environment: Mapping[str, str]) -> Path:
+    """The store's folder without `--cache`. A relative XDG_CACHE_HOME is ignored, as its specification says."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    if base.startswith("/"):
+        return Path(base) / "lkbuild"
+    home = environment.get("HOME", "")
+    return Path(home if home.startswith("/") else "/tmp") / ".cache" / "lkbuild"  # noqa: S108 - no HOME: nothing better is known
+
+
+def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> BuildOptions:
+    """The options that a parsed command line comes to.
+
+    Raises:
+        UsageError: an architecture that does not exist, a number that is none.
+    """
+    from lkbuild.app.options import BuildOptions  # noqa: PLC0415 - not needed by help and errors
+
+    cache, workspace, out = parsed.text("cache"), parsed.text("workspace"), parsed.text("out")
+    return BuildOptions(
+        cwd=cwd,
+        cache=cwd / cache if cache else default_cache(environment),
+        workspace=cwd / workspace if workspace else None,
+        out=cwd / out if out else None,
+        arches=_arches(parsed.texts("arch")),
+        configs=tuple(dict.fromkeys(parsed.texts("config"))),
+        jobs=parsed.number("jobs"),
+        keep_going=parsed.switch("keep-going"),
+        offline=parsed.switch("offline"),
+        check=parsed.switch("check"),
+        dry_run=parsed.switch("dry-run"),
+        verbose=parsed.switch("verbose"),
+        environment=dict(environment),
+    )
+
+
+def _arches(names: tuple[str, ...]) -> tuple[str, ...]:
+    from lkbuild.model.configuration import ARCHES  # noqa: PLC0415 - the same
+
+    chosen: dict[str, None] = {}
+    for name in names:
+        if name != "all" and name not in ARCHES:
+            raise UsageError(f"no architecture '{name}'", hint=nearest(name, ARCHES) or f"there are: {', '.join(ARCHES)}, all")
+        chosen.update(dict.fromkeys(ARCHES if name == "all" else (name,)))
+    return tuple(chosen)
