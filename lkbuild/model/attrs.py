@@ -34,6 +34,10 @@ class FrozenMap(Mapping[str, Any]):
             self._hash = hash(frozenset(self._items.items()))
         return self._hash
 
+    def __reduce__(self) -> tuple[type[FrozenMap], tuple[dict[str, Any]]]:
+        # Without the cached hash: that of a string differs from process to process.
+        return FrozenMap, (self._items,)
+
     def __repr__(self) -> str:
         return f"FrozenMap({self._items!r})"
 

@@ -1,0 +1,164 @@
+"""One BUILD.yaml to a `Package`: its sections, its targets, and the attributes that every rule has.
+
+Pure: takes the file's bytes and asks `Files`. Knows rules only as declarations that the caller looks up by name, and the
+`workspace:` section only as a key that the root may have (lkbuild.loading.settings reads it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from lkbuild.base.errors import nearest
+from lkbuild.base.label import Label, LabelError, Pattern
+from lkbuild.loading.coerce import Coercer, Scope
+from lkbuild.loading.listing import BUILD_FILE, join
+from lkbuild.loading.source import Marks, Source
+from lkbuild.loading.syntax import Fields, Node, Scalar
+from lkbuild.model.attrs import Attr, Boolean, ListOf, String
+from lkbuild.model.configuration import ARCHES
+from lkbuild.model.rule import Rule
+from lkbuild.model.target import COMMON_ATTRS, Package, Target
+
+PUBLIC: Final = Pattern("", None, recursive=True)
+SECTIONS: Final = ("workspace", "doc", "visibility", "targets")
+
+_STRINGS: Final = ListOf(item=String(), single=True)
+#: Types of COMMON_ATTRS, less `rule` itself. None takes a select: the graph is made before a configuration is known.
+COMMON: Final = {
+    "doc": Attr(type=String(), doc=COMMON_ATTRS["doc"], default="", configurable=False),
+    "tags": Attr(type=ListOf(item=String(pattern=r"[A-Za-z0-9_.:/=-]+")), doc=COMMON_ATTRS["tags"], default=(), configurable=False),
+    "testonly": Attr(type=Boolean(), doc=COMMON_ATTRS["testonly"], default=False, configurable=False),
+    "manual": Attr(type=Boolean(), doc=COMMON_ATTRS["manual"], default=False, configurable=False),
+    "visibility": Attr(type=_STRINGS, doc=COMMON_ATTRS["visibility"], configurable=False),
+    "arches": Attr(type=ListOf(item=String(choices=ARCHES)), doc=COMMON_ATTRS["arches"], default=(), configurable=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules that a workspace can use: by name, and the names themselves."""
+
+    find: Callable[[str], Rule | None]
+    names: Callable[[], Iterable[str]]
+
+
+def sections(source: Source, root: Node | None, package: str) -> Fields:
+    """The top level of a BUILD.yaml, its keys checked. Raises LoadError."""
+    if root is None:
+        raise source.error((0, 0), "the file is empty", "write targets: and a target below it, or delete the file")
+    if not isinstance(root, Fields):
+        raise source.error(root.spot, "expected sections (targets:, doc:, visibility:)", "write targets: and a target below it")
+    for key, _ in root.pairs:
+        if key.text not in SECTIONS:
+            hint = nearest(key.text, SECTIONS) or f"known: {', '.join(SECTIONS)}; targets stand below targets:"
+            raise source.error(key.spot, f"unknown section '{key.text}'", hint)
+        if key.text == "workspace" and package:
+            raise source.error(
+                key.spot, "a workspace section below another workspace", "only the root has one; list this directory in ignore:"
+            )
+    return root
+
+
+def package_of(scope: Scope, root: Fields, rules: Rules) -> Package:
+    """The targets of a BUILD.yaml whose top level was checked. Raises LoadError at the first thing that is wrong."""
+    coercer = Coercer(scope)
+    doc = root.get("doc")
+    if doc is not None:
+        coercer.attribute(doc, COMMON["doc"], ("doc",))
+    visible = root.get("visibility")
+    default = (PUBLIC,) if visible is None else _visibility(coercer, visible)
+    body = root.get("targets")
+    targets: dict[str, Target] = {}
+    if body is not None:
+        if not isinstance(body, Fields):
+            raise scope.source.error(body.spot, "expected a mapping from names to targets", "write name: and its rule below it")
+        scope.targets = tuple(key.text for key, _ in body.pairs)
+        for key, node in body.pairs:
+            targets[key.text] = _target(scope, key, node, default, rules)
+    inputs = (join(scope.package, BUILD_FILE), *dict.fromkeys(scope.inputs))
+    return Package(name=scope.package, targets=targets, inputs=inputs, globs=tuple(scope.globs))
+
+
+def _target(scope: Scope, key: Scalar, node: Node, visible: tuple[Pattern, ...], rules: Rules) -> Target:
+    label = _name(scope, key)
+    coercer = Coercer(scope, str(label))
+    if not isinstance(node, Fields):
+        raise coercer.fail(
+            node if isinstance(node, Scalar) and node.text else key, f"the target '{key.text}' needs a rule", "write rule: below it"
+        )
+    rule = _rule(coercer, key, node, rules)
+    own = {name: attr for name, attr in rule.attrs.items() if name not in COMMON}
+    for name, _ in node.pairs:
+        if name.text not in own and name.text not in COMMON_ATTRS:
+            hint = nearest(name.text, [*own, *COMMON_ATTRS]) or f"known: {', '.join([*own, *COMMON_ATTRS])}"
+            raise coercer.fail(name, f"unknown attribute '{name.text}' of rule {rule.name}", hint)
+    missing = next((name for name, attr in own.items() if attr.required and node.get(name) is None), None)
+    if missing is not None:
+        raise coercer.fail(key, f"rule {rule.name} needs '{missing}'", f"{missing}: {own[missing].doc}")
+    attrs = coercer.fields(node, own, (), what="attribute", skip=tuple(COMMON_ATTRS))
+    common = coercer.fields(node, COMMON, (), what="attribute", skip=("rule", *own))
+    written = node.get("visibility")
+    return Target(
+        label=label,
+        rule=rule.name,
+        attrs=attrs,
+        doc=common["doc"],
+        tags=common["tags"],
+        testonly=common["testonly"] or rule.test,
+        manual=common["manual"],
+        visibility=visible if written is None else _visibility(coercer, written),
+        arches=common["arches"],
+        position=scope.source.position(key.spot),
+        positions=Marks(scope.source, coercer.spots),
+    )
+
+
+def _name(scope: Scope, key: Scalar) -> Label:
+    if key.text == "all":
+        raise scope.source.error(key.spot, "a target can't be called 'all'", "':all' selects every target of a package")
+    try:
+        return Label.parse(f":{key.text}", package=scope.package)
+    except LabelError:
+        hint = "names hold letters, digits and _ . + @ = - only, with / between parts"
+        raise scope.source.error(key.spot, f"'{key.text}' can't be the name of a target", hint) from None
+
+
+def _rule(coercer: Coercer, key: Scalar, node: Fields, rules: Rules) -> Rule:
+    written = node.get("rule")
+    if written is None:
+        raise coercer.fail(
+            key, f"the target '{key.text}' needs a rule", f"write rule: below it, one of: {', '.join(sorted(rules.names()))}"
+        )
+    name: str = coercer.attribute(written, _RULE, ("rule",))
+    rule = rules.find(name)
+    if rule is None:
+        known = sorted(rules.names())
+        raise coercer.fail(written, f"unknown rule '{name}'", nearest(name, known) or f"rules: {', '.join(known)}")
+    return rule
+
+
+_RULE: Final = Attr(type=String(), doc=COMMON_ATTRS["rule"], required=True, configurable=False)
+
+
+def _visibility(coercer: Coercer, node: Node) -> tuple[Pattern, ...]:
+    """Patterns of who may depend on a target; `public` and `private` (this package) are words for two of them."""
+    words: tuple[str, ...] = coercer.attribute(node, COMMON["visibility"], ("visibility",))
+    return tuple(_visible_to(coercer, node, index, word) for index, word in enumerate(words))
+
+
+def _visible_to(coercer: Coercer, node: Node, index: int, word: str) -> Pattern:
+    package = coercer.scope.package
+    if word == "public":
+        return PUBLIC
+    if word == "private":
+        return Pattern(package, None)
+    spot = coercer.spots.get(("visibility", index), node.spot)
+    if not word.startswith("//"):
+        hint = nearest(word, ("public", "private")) or "write public, private, //package:all or //package/..."
+        raise coercer.scope.source.error(spot, f"'{word}' is no visibility", hint, label=coercer.label)
+    try:
+        return Pattern.parse(word, package=package)
+    except LabelError as error:
+        raise coercer.scope.source.error(spot, error.message, error.hint, label=coercer.label) from None

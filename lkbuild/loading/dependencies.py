@@ -1,0 +1,43 @@
+"""The labels in a target's typed attributes: the edges of the graph. Pure; selects are resolved before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lkbuild.base.label import Label
+from lkbuild.model.artifact import TargetRef
+from lkbuild.model.attrs import AttrPath, AttrType, File, FrozenMap, LabelOf, ListOf, MapOf, OneOf, Struct
+from lkbuild.model.rule import Rule
+from lkbuild.model.target import Target
+
+
+def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target) -> tuple[tuple[Label, bool, AttrPath], ...]:
+    """(label, built for the execution architecture, where it stands) of every dependency, in the order of the attributes.
+
+    A label that stands in two places is there twice. Implicit dependencies come last, under ("implicit", name), for the execution
+    architecture: they are the tools that the rule's actions run.
+    """
+    found = [edge for name, attr in rule.attrs.items() for edge in _walk(attr.type, attrs.get(name), (name,))]
+    tools = [(Label.parse(text, package=target.label.package), True, ("implicit", name)) for name, text in rule.implicit.items()]
+    return (*found, *tools)
+
+
+def _walk(kind: AttrType, value: Any, path: AttrPath) -> Iterator[tuple[Label, bool, AttrPath]]:
+    match kind:
+        case LabelOf() if isinstance(value, Label):
+            yield value, kind.execution, path
+        case File() if isinstance(value, TargetRef):
+            yield value.label, kind.execution, path
+        case ListOf() if isinstance(value, tuple):
+            for index, item in enumerate(value):
+                yield from _walk(kind.item, item, (*path, index))
+        case MapOf() if isinstance(value, FrozenMap):
+            for name, item in value.items():
+                yield from _walk(kind.value, item, (*path, name))
+        case Struct() if isinstance(value, FrozenMap):
+            for name, attr in kind.fields.items():
+                yield from _walk(attr.type, value.get(name), (*path, name))
+        case OneOf():
+            # The option that the loader took: the first whose walk finds anything, since types that hold labels differ by kind.
+            yield from next(filter(None, (tuple(_walk(option, value, path)) for option in kind.options)), ())

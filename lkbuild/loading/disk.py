@@ -1,0 +1,79 @@
+"""`Files` on a real directory. Each directory is listed once: a loader sees one state of the tree, and a stat per file is saved."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.errors import LoadError, Position
+from lkbuild.loading.listing import Entry, join
+
+#: Directories that are never packages: at the root (the shared cache's folder), and anywhere.
+_ROOT_SKIPPED: Final = frozenset({"cache"})
+_SKIPPED: Final = frozenset({"lkbuild-out", "node_modules", "__pycache__"})
+
+
+class DiskFiles:
+    """The files below a workspace's root. `ignore` may be set once the workspace section is known."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.fspath(root)
+        self.ignore: frozenset[str] = frozenset()
+        self._listings: dict[str, Mapping[str, Entry] | None] = {}
+
+    def entries(self, directory: str) -> Mapping[str, Entry] | None:
+        """See `Files`."""
+        try:
+            return self._listings[directory]
+        except KeyError:
+            listing = self._listings[directory] = self._scan(directory)
+            return listing
+
+    def _scan(self, directory: str) -> Mapping[str, Entry] | None:
+        try:
+            with os.scandir(self._path(directory)) as entries:
+                return {entry.name: _classify(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(directory or ".", error) from None
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """See `Files`. A FIFO or device is refused, not waited for."""
+        try:
+            handle = os.open(self._path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise LoadError(f"{path} is no regular file", position=Position(file=path), hint="replace it by a file")
+                return file.read(limit + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+    def skipped(self, directory: str) -> bool:
+        """See `Files`."""
+        name = directory.rpartition("/")[2]
+        return name in _SKIPPED or name.startswith(".") or directory in _ROOT_SKIPPED or directory in self.ignore
+
+    def _path(self, relative: str) -> str:
+        return join(self.root, relative) if relative else self.root
+
+
+def _classify(entry: os.DirEntry[str]) -> Entry:
+    try:
+        if entry.is_dir():
+            return Entry.LINKED_DIRECTORY if entry.is_symlink() else Entry.DIRECTORY
+        return Entry.FILE if entry.is_file() else Entry.OTHER
+    except OSError:  # a link to itself (ELOOP), or into a directory that may not be searched
+        return Entry.OTHER
+
+
+def _unreadable(path: str, error: OSError) -> LoadError:
+    if isinstance(error, IsADirectoryError):
+        return LoadError(f"{path} is a directory", position=Position(file=path), hint="it must be a file; rename the directory")
+    hint = "give yourself permission to read it" if isinstance(error, PermissionError) else None
+    return LoadError(f"can't read {path}: {error.strerror}", position=Position(file=path), hint=hint)

@@ -1,0 +1,37 @@
+"""Where the workspace is: walks up from a directory. Imports no YAML parser, so that a command can ask before it loads anything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.errors import LoadError
+from lkbuild.loading.listing import BUILD_FILE
+
+#: The section's key at the start of a line: as every root BUILD.yaml has it, however broken the rest of the file may be.
+_SECTION: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?["']?workspace["']?[ \t]*:""", re.MULTILINE)
+_LIMIT: Final = 4 << 20
+
+
+def find_workspace(start: Path) -> Path:
+    """The nearest directory at or above `start` whose BUILD.yaml has a workspace section, as an absolute path.
+
+    Raises:
+        LoadError: there is none; or a BUILD.yaml on the way can't be read.
+    """
+    here = start.absolute()
+    for directory in (here, *here.parents):
+        path = directory / BUILD_FILE
+        try:
+            with path.open("rb") as file:
+                if _SECTION.search(file.read(_LIMIT)):
+                    return directory
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
+        except OSError as error:
+            raise LoadError(f"can't read {path}: {error.strerror}", hint="make it readable") from None
+    raise LoadError(
+        f"no workspace here: neither {here} nor a directory above it has a BUILD.yaml with a workspace section",
+        hint="go to a workspace, or make one with lkbuild init",
+    )

@@ -1,0 +1,203 @@
+"""The workspace: packages and targets by name, loaded when asked for and kept in memory; patterns to labels.
+
+Reads directories through `DiskFiles`, and BUILD.yaml by the pure modules beside it. Does not know how rules are found, nor what the
+graph is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from lkbuild import __version__
+from lkbuild.base.errors import LoadError, Position, nearest
+from lkbuild.base.label import Label, Pattern
+from lkbuild.loading.buildfile import Rules, package_of, sections
+from lkbuild.loading.coerce import Scope
+from lkbuild.loading.disk import DiskFiles
+from lkbuild.loading.listing import BUILD_FILE, Entry, join
+from lkbuild.loading.root import find_workspace
+from lkbuild.loading.settings import conditions, workspace_of
+from lkbuild.loading.source import Source
+from lkbuild.loading.syntax import MAX_BYTES, Fields, parse
+from lkbuild.model.rule import Rule
+from lkbuild.model.target import Package, Target, Workspace
+
+__all__ = ["WorkspaceLoader", "find_workspace"]
+
+
+class WorkspaceLoader:
+    """Loads a workspace. What was loaded stays as it was: make a new loader to see a change on disk."""
+
+    def __init__(self, root: Path, rules: Callable[[str], Rule | None], rule_names: Callable[[], Iterable[str]]) -> None:
+        """`root` is a directory as `find_workspace` gives it; `rules` finds a rule by name, `rule_names` names all of them."""
+        self.root = root
+        self._rules = Rules(rules, rule_names)
+        self._files = DiskFiles(root)
+        self._packages: dict[str, Package | LoadError] = {}
+
+    # -- loading --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The `workspace:` section. Raises LoadError."""
+        source, root = self._root
+        workspace = workspace_of(source, root, self._files, __version__)
+        self._files.ignore = frozenset(workspace.ignore)
+        return workspace
+
+    @cached_property
+    def _root(self) -> tuple[Source, Fields]:
+        return self._parse("", None)
+
+    @cached_property
+    def _conditions(self) -> frozenset[str]:
+        return conditions(self.workspace.settings)
+
+    def package(self, name: str, referrer: Position | None = None) -> Package:
+        """The package in a directory ("" is the root).
+
+        Raises:
+            LoadError: there is none (at `referrer`, where its name was written), or its BUILD.yaml is wrong.
+        """
+        found = self._packages.get(name)
+        if found is None:
+            self._check_package(name, referrer)
+            try:
+                found = self._load(name, referrer)
+            except LoadError as error:
+                found = error
+            self._packages[name] = found
+        if isinstance(found, LoadError):
+            raise found
+        return found
+
+    def _load(self, name: str, referrer: Position | None) -> Package:
+        known = self._conditions
+        source, root = self._parse(name, referrer) if name else self._root
+        return package_of(Scope(source, name, self._files, known), root, self._rules)
+
+    def _parse(self, package: str, referrer: Position | None) -> tuple[Source, Fields]:
+        path = join(package, BUILD_FILE)
+        data = self._files.read(path, MAX_BYTES)
+        if data is None:
+            raise LoadError(f"no BUILD.yaml in '{package or self.root}'", position=referrer, hint="create it, or correct the name")
+        source, root = parse(data, path)
+        return source, sections(source, root, package)
+
+    def _check_package(self, name: str, referrer: Position | None) -> None:
+        """Refuse what is no package directory: one that does not exist, is ignored, or is reached by a link."""
+        self._check_directory(name, referrer)
+        if name and BUILD_FILE not in (self._files.entries(name) or {}):
+            raise self._no_package(name, referrer)
+
+    def _check_directory(self, name: str, referrer: Position | None) -> None:
+        _ = self.workspace  # its `ignore` counts
+        directory = ""
+        for segment in name.split("/") if name else ():
+            entry = (self._files.entries(directory) or {}).get(segment)
+            below = join(directory, segment)
+            if entry is Entry.LINKED_DIRECTORY:
+                raise LoadError(f"'{below}' is a symbolic link", position=referrer, hint="name the package by its real path")
+            if entry is not Entry.DIRECTORY:
+                raise self._no_package(name, referrer)
+            if self._files.skipped(below):
+                hint = "outputs, caches, hidden directories and what ignore: in the root BUILD.yaml lists hold none"
+                raise LoadError(f"'{below}' holds no packages", position=referrer, hint=hint)
+            directory = below
+
+    def _no_package(self, name: str, referrer: Position | None) -> LoadError:
+        parent, _, last = name.rpartition("/")
+        try:
+            if last in self._targets_of(parent):
+                return LoadError(f"no package '{name}'", position=referrer, hint=f"did you mean '//{parent}:{last}'?")
+            hint = nearest(name, self.packages())
+        except LoadError:  # what lies on the way is broken too: say what was asked about
+            hint = None
+        return LoadError(f"no package '{name}'", position=referrer, hint=hint or f"a package is a directory with a {BUILD_FILE}")
+
+    def _targets_of(self, name: str) -> Iterable[str]:
+        is_package = BUILD_FILE in (self._files.entries(name) or {})
+        return self.package(name).targets if is_package else ()
+
+    # -- targets --------------------------------------------------------------------------------------------------------
+
+    def target(self, label: Label, referrer: Position | None = None) -> Target:
+        """The target of a label. Raises LoadError, for one that does not exist at `referrer` and with the nearest name."""
+        found = self.package(label.package, referrer).targets.get(label.name)
+        if found is None:
+            raise self._no_target(label, referrer)
+        return found
+
+    def _no_target(self, label: Label, referrer: Position | None) -> LoadError:
+        names = self.package(label.package).targets
+        hint = nearest(label.name, names) or (f"it has: {', '.join(list(names)[:12])}" if names else "it has no targets")
+        return LoadError(f"no target '{label.name}' in package '//{label.package}'", position=referrer, hint=hint, label=str(label))
+
+    def resolve(self, label: Label, referrer: Position | None = None) -> tuple[Label, str | None]:
+        """A target and, where the label names one of its outputs (`//images:desktop.iso`), the output group `iso`.
+
+        A target of exactly that name comes first, then the longest name that is one. Raises LoadError where there is neither.
+        """
+        targets = self.package(label.package, referrer).targets
+        if label.name in targets:
+            return label, None
+        name, dot, group = label.name.rpartition(".")
+        while dot:
+            if name in targets and group:
+                return Label(label.package, name), label.name[len(name) + 1 :]
+            name, dot, group = name.rpartition(".")
+        raise self._no_target(label, referrer)
+
+    # -- patterns -------------------------------------------------------------------------------------------------------
+
+    def packages(self, below: str = "") -> Iterator[str]:
+        """Names of the packages at and below a directory, sorted by path; links are not followed. Raises LoadError."""
+        _ = self.workspace
+        entries = self._files.entries(below) or {}
+        if BUILD_FILE in entries:
+            yield below
+        for name, entry in entries.items():
+            directory = join(below, name)
+            if entry is Entry.DIRECTORY and not self._files.skipped(directory):
+                yield from self.packages(directory)
+
+    def expand(self, patterns: Sequence[Pattern]) -> tuple[Label, ...]:
+        """The labels that patterns select, in order; `-x` takes away what earlier ones selected, wildcards leave `manual` out.
+
+        A single label stays as it is written, so it may name an output of a target (see `resolve`).
+        Raises LoadError for a pattern that selects nothing.
+        """
+        selected: dict[Label, None] = {}
+        for pattern in patterns:
+            if pattern.negative:
+                self._subtract(pattern, selected)
+            else:
+                selected.update(dict.fromkeys(self._select(pattern)))
+        return tuple(selected)
+
+    def _select(self, pattern: Pattern) -> list[Label]:
+        label = pattern.label
+        if label is not None:
+            self.resolve(label)
+            return [label]
+        self._check_directory(pattern.package, None)
+        names = list(self.packages(pattern.package)) if pattern.recursive else [pattern.package]
+        if not names:
+            hint = self._no_package(pattern.package, None).hint
+            raise LoadError(f"no package matches '{pattern}'", hint=hint)
+        targets = [target for name in names for target in self.package(name).targets.values()]
+        found = [target.label for target in targets if not target.manual]
+        if not found:
+            hint = "those that it matches are manual: name them one by one" if targets else "the packages that it matches have no targets"
+            raise LoadError(f"'{pattern}' selects no target", hint=hint)
+        return found
+
+    def _subtract(self, pattern: Pattern, selected: dict[Label, None]) -> None:
+        if pattern.label is not None:
+            self.resolve(pattern.label)
+        elif not pattern.recursive:
+            self.package(pattern.package)
+        for label in [label for label in selected if pattern.matches(label)]:
+            del selected[label]
