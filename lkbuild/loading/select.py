@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.base.label import Label
@@ -17,9 +17,11 @@ from lkbuild.model.attrs import AttrPath, FrozenMap, Select
 from lkbuild.model.configuration import Configuration
 from lkbuild.model.target import Setting, Target
 
+_NONE: Final[Mapping[str, Setting]] = FrozenMap()
 
-def resolve_attrs(target: Target, configuration: Configuration, settings: Mapping[str, Setting]) -> FrozenMap:
-    """A target's attributes in a configuration.
+
+def resolve_attrs(target: Target, configuration: Configuration, settings: Mapping[str, Setting] = _NONE) -> FrozenMap:
+    """A target's attributes in a configuration. `settings` give defaults for what the configuration does not name.
 
     Raises:
         AnalysisError: at a select without a branch for this configuration and without a default.
@@ -27,7 +29,7 @@ def resolve_attrs(target: Target, configuration: Configuration, settings: Mappin
     return resolve_target(target, configuration, settings).attrs
 
 
-def resolve_target(target: Target, configuration: Configuration, settings: Mapping[str, Setting]) -> Target:
+def resolve_target(target: Target, configuration: Configuration, settings: Mapping[str, Setting] = _NONE) -> Target:
     """The target with its selects resolved, and places by the paths of the resolved values: what a rule's errors point to.
 
     Raises AnalysisError as `resolve_attrs`. The same object where nothing was selected.
