@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from lkbuild.base.label import Label
 from lkbuild.model.artifact import TargetRef
@@ -12,23 +12,34 @@ from lkbuild.model.rule import Rule
 from lkbuild.model.target import Target
 
 
-def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target) -> tuple[tuple[Label, bool, AttrPath], ...]:
-    """(label, built for the execution architecture, where it stands) of every dependency, in the order of the attributes.
+class Dependency(NamedTuple):
+    """A label, whether it is a tool (built for the execution architecture), and the attribute where it stands."""
+
+    label: Label
+    execution: bool
+    path: AttrPath
+
+
+def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target) -> tuple[Dependency, ...]:
+    """Every dependency, in the order of the attributes.
 
     A label that stands in two places is there twice. Implicit dependencies come last, under ("implicit", name), for the execution
     architecture: they are the tools that the rule's actions run.
     """
     found = [edge for name, attr in rule.attrs.items() for edge in _walk(attr.type, attrs.get(name), (name,))]
-    tools = [(Label.parse(text, package=target.label.package), True, ("implicit", name)) for name, text in rule.implicit.items()]
+    tools = [
+        Dependency(Label.parse(text, package=target.label.package), execution=True, path=("implicit", name))
+        for name, text in rule.implicit.items()
+    ]
     return (*found, *tools)
 
 
-def _walk(kind: AttrType, value: Any, path: AttrPath) -> Iterator[tuple[Label, bool, AttrPath]]:
+def _walk(kind: AttrType, value: Any, path: AttrPath) -> Iterator[Dependency]:
     match kind:
         case LabelOf() if isinstance(value, Label):
-            yield value, kind.execution, path
+            yield Dependency(value, kind.execution, path)
         case File() if isinstance(value, TargetRef):
-            yield value.label, kind.execution, path
+            yield Dependency(value.label, kind.execution, path)
         case ListOf() if isinstance(value, tuple):
             for index, item in enumerate(value):
                 yield from _walk(kind.item, item, (*path, index))
