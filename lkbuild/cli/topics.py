@@ -79,11 +79,11 @@ def environment_topic() -> str:
     return "\n".join([*head, *columns([*rows, *others])])
 
 
-#: Topic to (summary, its text).
-TOPICS: Final[dict[str, tuple[str, Callable[[], str]]]] = {
-    "exit-codes": ("what the exit code says", exit_codes_topic),
-    "labels": ("how targets are named, patterns that select many", labels_topic),
-    "targets": ("what every target of a BUILD.yaml has", targets_topic),
-    "select": ("attributes by architecture and setting", select_topic),
-    "environment": ("variables that stand for flags", environment_topic),
+#: Topic to the function that writes it.
+TOPICS: Final[dict[str, Callable[[], str]]] = {
+    "exit-codes": exit_codes_topic,
+    "labels": labels_topic,
+    "targets": targets_topic,
+    "select": select_topic,
+    "environment": environment_topic,
 }

@@ -1,11 +1,9 @@
-"""The verbs by name, with the line that `lkbuild --help` shows. Imports none of them: that is what makes help quick."""
+"""The verbs and topics by name, with the line that `lkbuild --help` shows. Imports none of them: that is what makes help quick."""
 
 from __future__ import annotations
 
-from typing import Final
-
 #: Verb to summary, in the order of help. Each is a module of lkbuild.cli.commands.
-VERBS: Final = {
+VERBS = {
     "build": "build targets (the verb that is meant where none is given)",
     "run": "run a target: boot an image in QEMU, or start a program",
     "test": "run tests, cached",
@@ -19,4 +17,13 @@ VERBS: Final = {
     "init": "start a workspace",
     "help": "explain a verb or a topic",
     "version": "print the version",
+}
+
+#: Topics of `lkbuild help`; lkbuild.cli.topics has their text.
+TOPIC_SUMMARIES = {
+    "exit-codes": "what the exit code says",
+    "labels": "how targets are named, patterns that select many",
+    "targets": "what every target of a BUILD.yaml has",
+    "select": "attributes by architecture and setting",
+    "environment": "variables that stand for flags",
 }

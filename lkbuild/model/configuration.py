@@ -21,6 +21,8 @@ TRIPLET: Final = {
     "riscv64": "riscv64-linux-gnu",
     "s390x": "s390x-linux-gnu",
 }
+#: What uname(2) calls a machine, to the architecture that it is.
+MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "riscv64": "riscv64", "s390x": "s390x"}
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)

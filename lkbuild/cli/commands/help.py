@@ -36,9 +36,9 @@ def run(invocation: Invocation) -> int:
 
 def _text(subject: str | None) -> str:
     if subject is None:
-        return overview((name, summary) for name, (summary, _) in TOPICS.items())
+        return overview()
     if subject in TOPICS:
-        return TOPICS[subject][1]()
+        return TOPICS[subject]()
     if subject in VERBS:
         from lkbuild.cli.main import load_command  # noqa: PLC0415 - only for a verb's help
 

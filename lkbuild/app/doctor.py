@@ -1,0 +1,149 @@
+"""Use case: what this host lacks. Looks and changes nothing; each check stands alone, so one that fails hides no other."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from lkbuild.app.findings import Finding, State
+from lkbuild.app.options import BuildOptions
+from lkbuild.model.configuration import ARCHES, MACHINES
+
+_GIB: Final = 1 << 30
+#: A kernel's sources, objects and outputs take about 6 GiB; a store with less than 1 GiB can't hold one toolchain.
+_DISK_WARN: Final = 10 * _GIB
+_DISK_FAIL: Final = 1 * _GIB
+_FILES_WARN: Final = 200_000
+#: A linker and a compiler at a time; with less, `--jobs 1` is needed for the kernel.
+_MEMORY_WARN: Final = 2 * _GIB
+_INOTIFY: Final = (("max_user_watches", 65_536), ("max_user_instances", 128))
+_PLUGINS: Final = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins")
+
+
+def doctor(options: BuildOptions) -> list[Finding]:
+    """All findings, the most necessary first."""
+    return [
+        check_python(sys.version_info[:3]),
+        check_sandbox(),
+        *check_disk(options.cache),
+        check_memory(Path("/proc/meminfo")),
+        check_kvm(Path("/dev/kvm")),
+        check_docker(options.environment),
+        *check_inotify(Path("/proc/sys/fs/inotify")),
+        *check_arches(platform.machine(), Path("/proc/sys/fs/binfmt_misc")),
+    ]
+
+
+def check_python(version: tuple[int, int, int]) -> Finding:
+    """3.11 or newer."""
+    text = ".".join(str(part) for part in version)
+    if version < (3, 11, 0):
+        return Finding(name="python", state="fail", text=text, mend="install Python 3.11 or newer")
+    return Finding(name="python", state="ok", text=text)
+
+
+def check_sandbox() -> Finding:
+    """Sets up the real sandbox once."""
+    from lkbuild.sandbox.probe import probe  # noqa: PLC0415 - the only check that starts a process
+
+    found = probe()
+    if found.problem is not None:
+        cause = f"{found.problem.message}: {found.problem.detail}" if found.problem.detail else found.problem.message
+        return Finding(name="sandbox", state="fail", text=cause, mend=found.problem.hint)
+    text = f"user namespaces work ({found.bwrap})"
+    return Finding(name="sandbox", state="ok", text=text + ("; nested namespaces can't be forbidden here" if found.nested else ""))
+
+
+def check_disk(cache: Path) -> list[Finding]:
+    """Room and rights where the store is, or will be."""
+    place = next(path for path in (cache, *cache.parents) if path.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        return [Finding(name="store", state="fail", text=f"{place} can't be written", mend="give --cache DIR, or set LKBUILD_CACHE")]
+    room = os.statvfs(place)
+    free, files = room.f_bavail * room.f_frsize, room.f_favail
+    text = f"{free / _GIB:.1f} GiB free at {place}"
+    state = _by_limits(free)
+    mend = None if state == "ok" else "free some: `lkbuild cache gc`, or move the store: LKBUILD_CACHE=DIR"
+    findings = [Finding(name="store", state=state, text=text, mend=mend)]
+    # Some file systems (btrfs) report no inodes at all: 0 of 0.
+    if room.f_files and files < _FILES_WARN:
+        findings.append(Finding(name="inodes", state="warn", text=f"{files} free at {place}", mend="move the store: LKBUILD_CACHE=DIR"))
+    return findings
+
+
+def _by_limits(free: int) -> State:
+    return "fail" if free < _DISK_FAIL else "warn" if free < _DISK_WARN else "ok"
+
+
+def check_memory(meminfo: Path) -> Finding:
+    """Enough to compile a kernel."""
+    try:
+        lines = meminfo.read_text(encoding="ascii").splitlines()
+        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return Finding(name="memory", state="warn", text="can't be read from /proc/meminfo")
+    text = f"{available / _GIB:.1f} GiB available"
+    if available < _MEMORY_WARN:
+        return Finding(name="memory", state="warn", text=text, mend="build the kernel with --jobs 1, or take --config=quick")
+    return Finding(name="memory", state="ok", text=text)
+
+
+def check_kvm(device: Path) -> Finding:
+    """Whether /dev/kvm opens. That it also boots a guest is known only when one does: `lkbuild run` probes that."""
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return Finding(name="kvm", state="warn", text="none: images boot under emulation, which is slower", mend="modprobe kvm, as root")
+    except OSError as error:
+        mend = "usermod -aG kvm $USER, as root; then log in again" if error.errno in (errno.EACCES, errno.EPERM) else None
+        return Finding(name="kvm", state="warn", text=f"{device}: {error.strerror}: images boot under emulation", mend=mend)
+    return Finding(name="kvm", state="ok", text=f"{device} opens; whether a guest boots on it is tried at the first run")
+
+
+def check_docker(environment: Mapping[str, str]) -> Finding:
+    """Docker with buildx: an option, never needed."""
+    client = shutil.which("docker", path=environment.get("PATH"))
+    if client is None:
+        return Finding(name="docker", state="ok", text="not here; it is not needed")
+    home = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
+    plugin = next((path for folder in (f"{home}/cli-plugins", *_PLUGINS) if (path := Path(folder, "docker-buildx")).exists()), None)
+    if plugin is None:
+        return Finding(name="docker", state="ok", text=f"{client}, without buildx; it is not needed", mend="apt-get install docker-buildx")
+    return Finding(name="docker", state="ok", text=f"{client}, buildx at {plugin}; not needed")
+
+
+def check_inotify(settings: Path) -> list[Finding]:
+    """Limits that `lkbuild watch` runs into."""
+    findings = []
+    for name, needed in _INOTIFY:
+        try:
+            value = int((settings / name).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            findings.append(Finding(name=f"inotify {name}", state="warn", text="can't be read"))
+            continue
+        low = value < needed
+        mend = f"sysctl -w fs.inotify.{name}={needed}, as root" if low else None
+        findings.append(Finding(name=f"inotify {name}", state="warn" if low else "ok", text=str(value), mend=mend))
+    return findings
+
+
+def check_arches(machine: str, binfmt: Path) -> list[Finding]:
+    """How each architecture can be built for here."""
+    host = MACHINES.get(machine)
+    if host is None:
+        return [Finding(name="architecture", state="fail", text=f"{machine} is none that lkbuild runs on", mend=f"use {', '.join(ARCHES)}")]
+    return [_arch(arch, host, binfmt) for arch in ARCHES]
+
+
+def _arch(arch: str, host: str, binfmt: Path) -> Finding:
+    if arch == host:
+        return Finding(name=arch, state="ok", text="native: built and booted here")
+    emulated = any((binfmt / f"qemu-{name}").exists() for name, known in MACHINES.items() if known == arch)
+    how = "cross: images are assembled, and compiled where a cross toolchain is a target; guests boot under QEMU's emulation"
+    return Finding(name=arch, state="ok", text=how + ("; programs run by binfmt_misc" if emulated else ""))
