@@ -12,7 +12,7 @@ from typing import Final
 
 from lkbuild.base.errors import nearest
 from lkbuild.base.label import Label, LabelError, Pattern
-from lkbuild.loading.coerce import Coercer, Scope
+from lkbuild.loading.coerce import Coercer, Scope, default_of
 from lkbuild.loading.listing import BUILD_FILE, join
 from lkbuild.loading.source import Marks, Source
 from lkbuild.loading.syntax import Fields, Node, Scalar
@@ -34,6 +34,7 @@ COMMON: Final = {
     "visibility": Attr(type=_STRINGS, doc=COMMON_ATTRS["visibility"], configurable=False),
     "arches": Attr(type=ListOf(item=String(choices=ARCHES)), doc=COMMON_ATTRS["arches"], default=(), configurable=False),
 }
+_DEFAULTS: Final = {name: default_of(attr) for name, attr in COMMON.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def _target(scope: Scope, key: Scalar, node: Node, visible: tuple[Pattern, ...],
             node if isinstance(node, Scalar) and node.text else key, f"the target '{key.text}' needs a rule", "write rule: below it"
         )
     rule = _rule(coercer, key, node, rules)
-    own = {name: attr for name, attr in rule.attrs.items() if name not in COMMON}
+    own = rule.attrs
+    shared = {name: attr for name, attr in COMMON.items() if name not in own}  # a rule may mean something of its own by `arches`
     for name, _ in node.pairs:
         if name.text not in own and name.text not in COMMON_ATTRS:
             hint = nearest(name.text, [*own, *COMMON_ATTRS]) or f"known: {', '.join([*own, *COMMON_ATTRS])}"
@@ -98,7 +100,7 @@ def _target(scope: Scope, key: Scalar, node: Node, visible: tuple[Pattern, ...],
     if missing is not None:
         raise coercer.fail(key, f"rule {rule.name} needs '{missing}'", f"{missing}: {own[missing].doc}")
     attrs = coercer.fields(node, own, (), what="attribute", skip=tuple(COMMON_ATTRS))
-    common = coercer.fields(node, COMMON, (), what="attribute", skip=("rule", *own))
+    common = _DEFAULTS | dict(coercer.fields(node, shared, (), what="attribute", skip=("rule", *own)))
     written = node.get("visibility")
     return Target(
         label=label,

@@ -25,16 +25,15 @@ _MANY = {
     ListOf: "lists",
     MapOf: "mappings",
     Struct: "mappings",
-    OneOf: "values",
 }
 
 
 def expected(kind: AttrType) -> str:
     """A type with its article: `a list of labels`."""
     if isinstance(kind, ListOf):
-        return f"a list of {_MANY[type(kind.item)]}"
+        return "a list" if isinstance(kind.item, OneOf) else f"a list of {_MANY[type(kind.item)]}"
     if isinstance(kind, MapOf):
-        return f"a mapping to {_MANY[type(kind.value)]}"
+        return "a mapping" if isinstance(kind.value, OneOf) else f"a mapping to {_MANY[type(kind.value)]}"
     if isinstance(kind, OneOf):
         return " or ".join(dict.fromkeys(expected(option) for option in kind.options))
     return _ONE[type(kind)]
