@@ -8,6 +8,7 @@ Limits: a file system that lies about fsync loses the last write, and the direct
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -39,6 +40,26 @@ def replacing(path: Path, *, mode: int = 0o644, durable: bool = False) -> Iterat
         raise
     if durable:
         sync_directory(path.parent)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Rename a whole file into place, making the folder above it. Both are on one file system, else OSError (EXDEV)."""
+    try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+
+
+def publish_directory(temporary: Path, path: Path) -> bool:
+    """Rename a whole directory into place; False where another one is there already (rename(2): ENOTEMPTY, EEXIST)."""
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True
 
 
 def sync_directory(path: Path) -> None:

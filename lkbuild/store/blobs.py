@@ -1,0 +1,453 @@
+"""Blobs on disk: small ones packed in the database, large ones as files. Implements the byte half of BlobStore.
+
+Every read is checked against the digest; what fails is removed and reported as missing, so that the caller makes it again. Knows neither
+trees nor actions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from lkbuild.base import atomic
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import StoreError
+from lkbuild.model.ports import BlobMissing
+from lkbuild.store import codec
+from lkbuild.store.database import Database
+from lkbuild.store.failures import StoreReadOnly, translated
+from lkbuild.store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME, PACKED_LIMIT, Layout
+from lkbuild.store.leases import Lease, locked
+from lkbuild.store.writer import GroupWriter, Write
+
+PACKED_RAW, PACKED_ZSTD, FILE_RAW, FILE_ZSTD = range(4)
+#: A use is written down when the last one is older: a build of cached things writes nothing. The collector leaves this much room.
+COARSE_S: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the database says of a blob; `data` of a packed one where it was asked for."""
+
+    kind: int
+    size: int
+    used: int
+    data: bytes | None = None
+
+
+class Uses:
+    """Last uses: rows that were not used for an hour are marked at once, so that the collector can't take what was just promised."""
+
+    def __init__(self, database: Database, lease: Lease | None) -> None:
+        self._database, self._lease = database, lease
+
+    def now(self) -> int:
+        """The time, in seconds since 1970."""
+        now = time.time()
+        if self._lease is not None:
+            self._lease.seen(now)
+        return int(now)
+
+    def stale(self, used: int) -> bool:
+        """Whether a last use is old enough to be written anew. A read-only store keeps no account."""
+        return self._database.writable and used < self.now() - COARSE_S
+
+    def mark(self, table: str, column: str, keys: Iterable[bytes]) -> set[bytes]:
+        """Mark rows as used now, durably. Returns the keys that are there no more."""
+        now, gone = self.now(), set()
+        with self._database.transaction() as connection:
+            for key in keys:
+                done = connection.execute(f"UPDATE {table} SET used=? WHERE {column}=?", (now, key))  # noqa: S608 - constants of this package
+                if done.rowcount == 0:
+                    gone.add(key)
+        return gone
+
+
+class Blobs:
+    """The blobs of one opened store."""
+
+    def __init__(self, layout: Layout, database: Database, writer: GroupWriter | None, lease: Lease | None) -> None:
+        self.layout, self.database = layout, database
+        self._writer, self._lease = writer, lease
+        self.uses = Uses(database, lease)
+        self._names = itertools.count()
+
+    @property
+    def writer(self) -> GroupWriter:
+        """The queue of writes. Raises StoreReadOnly where there is none."""
+        if self._writer is None:
+            raise StoreReadOnly(
+                f"the store at {self.layout.root} is read-only", hint="check its owner and mount options, or pass --cache DIR"
+            )
+        return self._writer
+
+    def peek(self, table: str, key: bytes | str) -> object | None:
+        """What a queued write says of a row."""
+        return None if self._writer is None else self._writer.peek((table, key))
+
+    def temporary(self) -> Path:
+        """A new name in this process's folder for unfinished files."""
+        if self._lease is None:
+            self.writer  # noqa: B018 - raises
+        return cast("Lease", self._lease).tmp / str(next(self._names))
+
+    # --- presence ---------------------------------------------------------------------------------------------------------
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the bytes are there."""
+        return not self.missing((digest,))
+
+    def missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Those of the digests whose bytes are not there."""
+        wanted = {bytes.fromhex(digest.hash): digest for digest in digests}
+        found: set[bytes] = {key for key in wanted if self.peek("blobs", key) is not None}
+        rest, stale = [key for key in wanted if key not in found], []
+        for key, size, kind, used in self.database.rows_in("SELECT hash, size, kind, used FROM blobs WHERE hash IN (?)", rest):
+            if size == wanted[key].size and self._in_place(wanted[key], kind):
+                found.add(key)
+                if self.uses.stale(used):
+                    stale.append(key)
+        if stale:
+            found -= self.uses.mark("blobs", "hash", stale)
+        return {digest for key, digest in wanted.items() if key not in found}
+
+    def _in_place(self, digest: Digest, kind: int) -> bool:
+        if kind <= PACKED_ZSTD:
+            return True
+        return os.path.exists(self.layout.blob(digest, compressed=kind == FILE_ZSTD))  # noqa: PTH110 - hot
+
+    def find(self, digest: Digest) -> Entry | None:
+        """The row of a blob with its packed data, marked as used; None where it is not there."""
+        key = bytes.fromhex(digest.hash)
+        queued = self.peek("blobs", key)
+        if isinstance(queued, Entry):
+            return queued
+        sql = "SELECT kind, size, used, data FROM blobs LEFT JOIN packed ON packed.id = blobs.packed WHERE hash = ?"
+        row = self.database.row(sql, (key,))
+        if row is None or row[1] != digest.size:
+            return None
+        entry = Entry(*row)
+        if self.uses.stale(entry.used) and self.uses.mark("blobs", "hash", (key,)):
+            return None
+        return entry
+
+    # --- putting ----------------------------------------------------------------------------------------------------------
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """Store bytes."""
+        if len(data) > PACKED_LIMIT:
+            with self.put_stream() as stream:
+                stream.write(data)
+            return stream.digest
+        digest = Digest.of(data)
+        if not self.has(digest):
+            self.pack(digest, data)
+        return digest
+
+    def pack(self, digest: Digest, data: bytes) -> None:
+        """Queue a small blob that is not there."""
+        smaller = codec.shrink(data)
+        kind, stored = (PACKED_RAW, data) if smaller is None else (PACKED_ZSTD, smaller)
+        self._queue(digest, Entry(kind, digest.size, self.uses.now(), stored), len(stored))
+
+    def _queue(self, digest: Digest, entry: Entry, stored: int) -> None:
+        key = bytes.fromhex(digest.hash)
+
+        def apply(connection: sqlite3.Connection) -> None:
+            sql = "UPDATE blobs SET used=max(used, ?) WHERE hash=? AND size=? AND kind=?"
+            if connection.execute(sql, (entry.used, key, entry.size, entry.kind)).rowcount:
+                return
+            packed = None
+            if entry.data is not None:
+                packed = connection.execute("INSERT INTO packed (data) VALUES (?)", (entry.data,)).lastrowid
+            row = (key, entry.size, entry.kind, stored, entry.used, packed)
+            connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+        self.writer.submit(Write(("blobs", key), entry, apply, 200 + len(entry.data or b"")))
+
+    def put_file(self, path: Path, *, move: bool = False) -> Digest:
+        """Store a file's content; with `move` the file may be renamed into the store."""
+        handle = _open_source(path)
+        try:
+            if os.fstat(handle).st_size <= PACKED_LIMIT:
+                data = b"".join(codec.chunks_of(handle))
+                if len(data) <= PACKED_LIMIT:
+                    return self.put_bytes(data)
+            digest = Digest.of_chunks(codec.chunks_of(handle))
+            if self.has(digest):
+                return digest
+            compressed = codec.worth_compressing(os.pread(handle, codec.PROBE, 0))
+            if move and not compressed and self.adopt(path, digest):
+                return digest
+            # Hashed again while it is copied: what is stored is named by what was stored, even if the file changed in between.
+            stored = self._store_chunks(codec.chunks_of(handle), compressed=compressed)
+            if move and stored == digest:
+                self._keep_expanded(path, digest)
+            return stored
+        finally:
+            os.close(handle)
+
+    def _store_chunks(self, chunks: Iterable[bytes], *, compressed: bool) -> Digest:
+        with translated(self.layout.root), self.unfinished() as temporary:
+            sink = codec.Sink(_create(temporary), compressed=compressed)
+            try:
+                for chunk in chunks:
+                    sink.write(chunk)
+                digest = sink.finish(FILE_MODE, MTIME)
+            finally:
+                sink.abort()
+            self.publish(temporary, digest, compressed=compressed)
+        return digest
+
+    def publish(self, temporary: Path, digest: Digest, *, compressed: bool) -> None:
+        """Rename a finished file to its blob's name and commit its row: in this order, and not while the collector removes files."""
+        target = self.layout.blob(digest, compressed=compressed)
+        with locked(self.layout.files_lock, exclusive=False):
+            stored = temporary.stat().st_size
+            atomic.publish(temporary, target)
+            self._queue(digest, Entry(FILE_ZSTD if compressed else FILE_RAW, digest.size, self.uses.now()), stored)
+            self.writer.flush()
+
+    def adopt(self, path: Path, digest: Digest, *, link: bool = False) -> bool:
+        """Take a file over as a raw blob by rename, or by a hard link; False where the file system does not let us."""
+        temporary = self.temporary()
+        try:
+            seal(path)
+            if link:
+                os.link(path, temporary)
+            else:
+                path.rename(temporary)
+        except OSError:
+            return False
+        with translated(self.layout.root):
+            executable = bool(temporary.stat().st_mode & 0o100)
+            self.publish(temporary, digest, compressed=False)
+            if not link:  # it was just hashed: the next action mounts it without another look
+                self._link(self.layout.blob(digest, compressed=False), self.layout.expanded(digest, executable=executable))
+        return True
+
+    def _keep_expanded(self, path: Path, digest: Digest) -> None:
+        with contextlib.suppress(OSError):
+            executable = seal(path)
+            atomic.publish(path, self.layout.expanded(digest, executable=executable))
+
+    @contextlib.contextmanager
+    def put_stream(self) -> Iterator[StreamWriter]:
+        """A writer for bytes of unknown length."""
+        stream = StreamWriter(self)
+        try:
+            yield stream
+            stream.finish()
+        finally:
+            stream.abort()
+
+    @contextlib.contextmanager
+    def unfinished(self) -> Iterator[Path]:
+        """A temporary name; what is left under it at the end is removed."""
+        temporary = self.temporary()
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    # --- getting ----------------------------------------------------------------------------------------------------------
+
+    def get_bytes(self, digest: Digest) -> bytes:
+        """The bytes, verified."""
+        entry = self._require(digest)
+        with self._trusting(digest):
+            if entry.data is None:
+                compressed = entry.kind == FILE_ZSTD
+                return b"".join(codec.chunks_checked(self.layout.blob(digest, compressed=compressed), digest, compressed=compressed))
+            data = entry.data if entry.kind == PACKED_RAW else codec.restore(entry.data, digest.size)
+            if Digest.of(data) != digest:
+                raise codec.Damaged(str(digest))
+            return data
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The bytes as a stream; raises BlobMissing at its end, at the latest, where they are damaged."""
+        entry = self._require(digest)
+        if entry.data is not None:
+            return io.BytesIO(self.get_bytes(digest))
+        compressed = entry.kind == FILE_ZSTD
+        with self._trusting(digest):
+            raw = _Stream(self, self.layout.blob(digest, compressed=compressed), digest, compressed=compressed)
+        return cast("BinaryIO", io.BufferedReader(raw, codec.CHUNK))
+
+    def path_of(self, digest: Digest, *, executable: bool = False) -> Path:
+        """A read-only file with the bytes. It was verified when it was made; later only its size is looked at."""
+        entry = self._require(digest)
+        target = self.layout.expanded(digest, executable=executable)
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(target).st_size == digest.size:  # noqa: PTH116 - hot: once per input of an action
+                return target
+            target.unlink()
+        self._expand(digest, entry, target, EXECUTABLE_MODE if executable else FILE_MODE)
+        return target
+
+    def _expand(self, digest: Digest, entry: Entry, target: Path, mode: int) -> None:
+        with translated(self.layout.root), self.unfinished() as temporary, self._trusting(digest):
+            source = self.layout.blob(digest, compressed=entry.kind == FILE_ZSTD)
+            if entry.kind == FILE_RAW and source.stat().st_mode & 0o777 == mode:
+                for _chunk in codec.chunks_checked(source, digest, compressed=False):
+                    pass
+                if self._link(source, target):
+                    return
+            sink = codec.Sink(_create(temporary), compressed=False)
+            try:
+                if entry.data is not None:
+                    sink.write(self.get_bytes(digest))
+                else:
+                    for chunk in codec.chunks_checked(source, digest, compressed=entry.kind == FILE_ZSTD):
+                        sink.write(chunk)
+                sink.finish(mode, MTIME)
+            finally:
+                sink.abort()
+            atomic.publish(temporary, target)
+
+    def _link(self, source: Path, target: Path) -> bool:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.hardlink_to(source)
+        except FileExistsError:
+            return True
+        except OSError:
+            return False  # no hard links here, or too many of this file: it is copied
+        return True
+
+    def _require(self, digest: Digest) -> Entry:
+        entry = self.find(digest)
+        if entry is None:
+            raise BlobMissing(digest)
+        return entry
+
+    @contextlib.contextmanager
+    def _trusting(self, digest: Digest) -> Iterator[None]:
+        try:
+            yield
+        except (codec.Damaged, FileNotFoundError) as error:
+            if isinstance(error, FileNotFoundError) and not self.layout.root.exists():
+                raise
+            self.discard(digest)
+            raise BlobMissing(digest) from error
+
+    def discard(self, digest: Digest) -> None:
+        """Remove a damaged blob, so that it is put anew."""
+        if self._writer is None:
+            return
+        self._writer.flush()
+        with translated(self.layout.root), locked(self.layout.files_lock, exclusive=True):
+            with self.database.transaction() as connection:
+                forget(connection, [bytes.fromhex(digest.hash)])
+            for compressed in (False, True):
+                self.layout.blob(digest, compressed=compressed).unlink(missing_ok=True)
+
+
+class StreamWriter:
+    """Bytes of unknown length on their way into a store: in memory first, then in a file."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._head = bytearray()
+        self._sink: codec.Sink | None = None
+        self._temporary: Path | None = None
+        self._compressed = False
+        self._digest: Digest | None = None
+
+    def write(self, data: bytes) -> int:
+        """Append bytes."""
+        with translated(self._blobs.layout.root):
+            if self._sink is not None:
+                self._sink.write(data)
+            else:
+                self._head += data
+                if len(self._head) > codec.PROBE:
+                    self._spill()
+        return len(data)
+
+    def _spill(self) -> None:
+        head = bytes(self._head)
+        self._head.clear()
+        self._compressed = codec.worth_compressing(head)
+        self._temporary = self._blobs.temporary()
+        self._sink = codec.Sink(_create(self._temporary), compressed=self._compressed)
+        for start in range(0, len(head), codec.CHUNK):
+            self._sink.write(head[start : start + codec.CHUNK])
+
+    def finish(self) -> None:
+        """Everything was written: name it."""
+        with translated(self._blobs.layout.root):
+            if self._sink is None and len(self._head) <= PACKED_LIMIT:
+                self._digest = self._blobs.put_bytes(bytes(self._head))
+                return
+            if self._sink is None:
+                self._spill()
+            digest = cast("codec.Sink", self._sink).finish(FILE_MODE, MTIME)
+            if not self._blobs.has(digest):
+                self._blobs.publish(cast("Path", self._temporary), digest, compressed=self._compressed)
+            self._digest = digest
+
+    def abort(self) -> None:
+        """Leave nothing behind; harmless after `finish`."""
+        if self._sink is not None:
+            self._sink.abort()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+
+    @property
+    def digest(self) -> Digest:
+        """What was stored."""
+        if self._digest is None:
+            msg = "the stream has not ended"
+            raise RuntimeError(msg)
+        return self._digest
+
+
+class _Stream(codec.CheckedReader):
+    """A stream that tells the store when what it reads is damaged."""
+
+    def __init__(self, blobs: Blobs, path: Path, digest: Digest, *, compressed: bool) -> None:
+        super().__init__(path, digest, compressed=compressed)
+        self._blobs, self._wanted = blobs, digest
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # as in the base
+        try:
+            return super().readinto(buffer)
+        except codec.Damaged as error:
+            self._blobs.discard(self._wanted)
+            raise BlobMissing(self._wanted) from error
+
+
+def forget(connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:
+    """Delete rows of blobs with their packed data, and note that something was removed: completeness is to be looked at anew."""
+    for key in keys:
+        connection.execute("DELETE FROM packed WHERE id = (SELECT packed FROM blobs WHERE hash = ?)", (key,))
+        connection.execute("DELETE FROM blobs WHERE hash = ?", (key,))
+    connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'removals'")
+
+
+def seal(path: Path) -> bool:
+    """Make a file read-only with the store's time; whether it is executable."""
+    executable = bool(path.stat().st_mode & 0o100)
+    path.chmod(EXECUTABLE_MODE if executable else FILE_MODE)
+    os.utime(path, (MTIME, MTIME))
+    return executable
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _open_source(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}", hint="check that it exists and who may read it") from error

@@ -1,0 +1,177 @@
+"""Bytes in and out of files: zstd where it helps, holes of sparse files neither read nor written, every read checked.
+
+Knows no store: paths, file descriptors and digests only. Memory does not grow with the size of what passes through.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import zstandard
+from blake3 import blake3
+
+from lkbuild.base.digest import Digest
+
+LEVEL: Final = 3
+PROBE: Final = 128 * 1024
+CHUNK: Final = 1 << 20
+_HOLE_BLOCK: Final = 64 * 1024
+_ZEROS: Final = bytes(CHUNK)
+#: Below this a frame's header eats what compression gains.
+_SMALLEST: Final = 128
+_local = threading.local()
+
+
+class Damaged(Exception):
+    """Stored bytes that are not what their digest says."""
+
+
+def shrink(data: bytes) -> bytes | None:
+    """Small data as a zstd frame, or None where that does not save 5 %."""
+    if len(data) < _SMALLEST:
+        return None
+    compressor: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if compressor is None:
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=LEVEL)
+    packed = compressor.compress(data)
+    return packed if len(packed) < len(data) * 0.95 else None
+
+
+def restore(data: bytes, size: int) -> bytes:
+    """The inverse of `shrink`. Raises Damaged; never makes more than `size` bytes."""
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+    try:
+        # The frame's own size decides how much is allocated: a damaged one may claim anything.
+        if zstandard.frame_content_size(data) != size:
+            raise Damaged("frame size")
+        return decompressor.decompress(data, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise Damaged(str(error)) from error
+
+
+def worth_compressing(head: bytes) -> bool:
+    """Whether zstd saves 5 % of the first PROBE bytes of a file."""
+    return len(zstandard.ZstdCompressor(level=1).compress(head[:PROBE])) < len(head[:PROBE]) * 0.95
+
+
+def chunks_of(handle: int) -> Iterator[bytes]:
+    """The content of an open file from its start; zeros for holes, which are not read (lseek(2): SEEK_DATA)."""
+    position, end = 0, os.fstat(handle).st_size
+    while position < end:
+        start, stop = _extent(handle, position, end)
+        while position < start:
+            size = min(CHUNK, start - position)
+            yield _ZEROS[:size]
+            position += size
+        while position < stop:
+            chunk = os.pread(handle, min(CHUNK, stop - position), position)
+            if not chunk:
+                return
+            yield chunk
+            position += len(chunk)
+    # A file that grew since: the rest, so that what is hashed is what a reader would get.
+    while chunk := os.pread(handle, CHUNK, position):
+        yield chunk
+        position += len(chunk)
+
+
+def _extent(handle: int, position: int, end: int) -> tuple[int, int]:
+    try:
+        start = os.lseek(handle, position, os.SEEK_DATA)
+        return start, min(os.lseek(handle, start, os.SEEK_HOLE), end)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+            return end, end
+        return position, end  # a file system without holes
+
+
+class Sink:
+    """Takes chunks, hashes them, and writes them raw (with holes for zeros) or as one zstd frame."""
+
+    def __init__(self, handle: int, *, compressed: bool) -> None:
+        self._file = os.fdopen(handle, "wb", buffering=0)
+        self._hash = blake3()
+        self.size = 0
+        self._out: BinaryIO | zstandard.ZstdCompressionWriter | None = None
+        if compressed:
+            self._out = zstandard.ZstdCompressor(level=LEVEL, threads=2).stream_writer(self._file, closefd=False)
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        if self._out is not None:
+            self._out.write(chunk)
+        elif len(chunk) >= _HOLE_BLOCK and chunk == _ZEROS[: len(chunk)]:
+            self._file.seek(len(chunk), os.SEEK_CUR)
+        else:
+            _write_all(self._file, chunk)
+
+    def finish(self, mode: int, mtime: int) -> Digest:
+        """End the file, set its mode and time; the digest of what went in."""
+        if self._out is not None:
+            self._out.close()
+        else:
+            self._file.truncate(self.size)
+        os.fchmod(self._file.fileno(), mode)
+        os.utime(self._file.fileno(), (mtime, mtime))
+        self._file.close()
+        return Digest(self._hash.hexdigest(), self.size)
+
+    def abort(self) -> None:
+        """Close without ending well."""
+        self._file.close()
+
+
+def _write_all(file: io.FileIO | BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) or 0 :]
+
+
+class CheckedReader(io.RawIOBase):
+    """A stream of a stored blob that raises Damaged, at the latest at its end, where it is not what the digest says."""
+
+    def __init__(self, path: Path, digest: Digest, *, compressed: bool) -> None:
+        super().__init__()
+        self._digest, self._hash, self._size = digest, blake3(), 0
+        self._file = path.open("rb")
+        self._source = zstandard.ZstdDecompressor().stream_reader(self._file) if compressed else self._file
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's buffer type is 3.12's
+        """Fill a buffer."""
+        try:
+            data = self._source.read(len(buffer))
+        except zstandard.ZstdError as error:
+            raise Damaged(str(error)) from error
+        self._hash.update(data)
+        self._size += len(data)
+        ended = not data and len(buffer)
+        if self._size > self._digest.size or (ended and Digest(self._hash.hexdigest(), self._size) != self._digest):
+            raise Damaged(str(self._digest))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file below."""
+        self._file.close()
+        super().close()
+
+
+def chunks_checked(path: Path, digest: Digest, *, compressed: bool) -> Iterator[bytes]:
+    """The uncompressed content of a blob's file. Raises Damaged, or OSError where it is gone."""
+    with CheckedReader(path, digest, compressed=compressed) as reader:
+        while chunk := reader.read(CHUNK):
+            yield chunk

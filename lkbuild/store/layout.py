@@ -1,0 +1,86 @@
+"""Where things lie in a store's folder. Names only: this module neither reads nor writes.
+
+root/
+  FORMAT          one line: the version of this layout
+  CACHEDIR.TAG    backup tools leave the folder out
+  store.sqlite    small blobs, action results, sizes, last use, digest pairs (WAL)
+  blobs/ab/<hash>[.zst]     large blobs, raw or zstd, named by the digest of their uncompressed bytes
+  expanded/ab/<hash>[.x]    uncompressed read-only files, made on demand; .x is executable
+  trees/<hash>/             materialised trees, read-only
+  leases/<pid>-<n>          one locked file for each process that uses the store
+  tmp/<pid>-<n>/            what such a process is writing; renamed into place when whole
+  open.lock, files.lock     flock(2): opening against collecting; publishing files against removing them
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.digest import Digest
+
+FORMAT: Final = "lkbuild store 1\n"
+#: https://bford.info/cachedir/: the signature that backup tools look for.
+CACHEDIR_TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of lkbuild; it can be made again.\n"
+#: Blobs up to this size live in the database: a row costs 10 microseconds, a file 60 and an inode (bench: docs/format/store.md).
+PACKED_LIMIT: Final = 64 * 1024
+#: Modification time of every file that the store hands out, so that no action sees when it was built: 1980-01-02, which zip can hold.
+MTIME: Final = 315_619_200
+FILE_MODE: Final = 0o444
+EXECUTABLE_MODE: Final = 0o555
+FOLDERS: Final = ("blobs", "expanded", "trees", "leases", "tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one store."""
+
+    root: Path
+
+    @property
+    def format(self) -> Path:
+        """The file that names the layout's version."""
+        return self.root / "FORMAT"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite database."""
+        return self.root / "store.sqlite"
+
+    @property
+    def trees(self) -> Path:
+        """The folder of materialised trees."""
+        return self.root / "trees"
+
+    @property
+    def leases(self) -> Path:
+        """The folder of the leases of running processes."""
+        return self.root / "leases"
+
+    @property
+    def tmp(self) -> Path:
+        """The folder of unfinished files, on the same file system so that a rename publishes them."""
+        return self.root / "tmp"
+
+    @property
+    def open_lock(self) -> Path:
+        """Held shared while a lease is taken, exclusively while a store is made, or collected without other users."""
+        return self.root / "open.lock"
+
+    @property
+    def files_lock(self) -> Path:
+        """Held shared from a file's rename to the commit of its row, exclusively while rows and their files are removed."""
+        return self.root / "files.lock"
+
+    def blob(self, digest: Digest, *, compressed: bool) -> Path:
+        """The file of a large blob."""
+        return self.root / "blobs" / digest.hash[:2] / (digest.hash + (".zst" if compressed else ""))
+
+    def expanded(self, digest: Digest, *, executable: bool) -> Path:
+        """The uncompressed file of a blob, for mounting."""
+        return self.root / "expanded" / digest.hash[:2] / (digest.hash + (".x" if executable else ""))
+
+    def tree(self, root: Digest) -> Path:
+        """The folder of a materialised tree."""
+        return self.trees / root.hash
