@@ -14,7 +14,8 @@ from lkbuild.model.artifact import Output
 from lkbuild.model.deb_lock import DebEntry, DebLock, LockFormatError, parse_lock
 from lkbuild.model.deb_lock import closure as _closure
 from lkbuild.model.rule import RuleContext
-from rules.providers import DebLockInfo
+
+from .providers import DebLockInfo
 
 __all__ = ["DebEntry", "closure", "closure_of", "fetch", "sources"]
 

@@ -161,15 +161,18 @@ def closure(lock: DebLock, arch: str, names: Iterable[str], without: Iterable[st
         lock: where to look.
         arch: for which architecture.
         names: where to start.
-        without: names that are left out, with what only they need.
+        without: names that are left out, with what only they need; the lock must hold them, for this architecture or another.
 
     Raises:
-        ValueError: a name that the lock does not hold for this architecture, with the nearest names.
+        ValueError: a name that the lock does not hold, with the nearest names.
     """
     entries = lock.entries.get(arch, {})
     left_out = frozenset(without)
-    for name in (*dict.fromkeys(names), *sorted(left_out)):
+    for name in dict.fromkeys(names):
         if name not in entries:
+            raise ValueError(_absent(lock, arch, name))
+    for name in sorted(left_out):  # a dependency of one architecture need not be one of another
+        if not any(name in by_name for by_name in lock.entries.values()):
             raise ValueError(_absent(lock, arch, name))
     seen: set[str] = set()
     done: list[DebEntry] = []

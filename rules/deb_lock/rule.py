@@ -10,7 +10,8 @@ from lkbuild.model.attrs import Attr, Boolean, FrozenMap, ListOf, OneOf, String,
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.providers import Locked
 from lkbuild.model.rule import Rule, RuleContext
-from rules.providers import DebLockInfo
+
+from ..providers import DebLockInfo
 
 _NAME = String(pattern=r"[a-z0-9][a-z0-9+.-]+")
 _ARCHES = ListOf(item=String(choices=ARCHES))
@@ -35,7 +36,7 @@ ATTRS = {
                 )
             )
         ),
-        doc="Packages that others take from this lock; what they need comes with them. `{name: x, arches: [amd64]}` for some architectures.",
+        doc="Packages to take; what they need comes with them. `{name: x, arches: [amd64]}` for some architectures.",
         required=True,
         configurable=False,
     ),

@@ -31,7 +31,7 @@ def analyze(ctx: RuleContext) -> Sequence[Any]:
         ctx.fail("urls is empty", attr=("urls",))
     name = ctx.attrs["name"] or urls[0].partition("?")[0].partition("#")[0].rstrip("/").rpartition("/")[2]
     size = ctx.attrs["size"]
-    arguments = [f"sha256:{ctx.attrs['sha256']}", "" if size is None else str(size)]
+    arguments = [f"sha256:{ctx.attrs['sha256']}", "-" if size is None else str(size)]
     if ctx.attrs["executable"]:
         arguments.append("executable")
     (output,) = ctx.builtin("fetch", 1, arguments, outputs=[DeclaredOutput(name)], message=f"fetch {name}", sources=tuple(urls))

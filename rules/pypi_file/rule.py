@@ -31,7 +31,7 @@ def analyze(ctx: RuleContext) -> Sequence[Any]:
     (output,) = ctx.builtin(
         "fetch",
         1,
-        [f"sha256:{attrs['sha256']}", "" if size is None else str(size)],
+        [f"sha256:{attrs['sha256']}", "-" if size is None else str(size)],
         outputs=[DeclaredOutput(filename)],
         message=f"fetch {filename}",
         sources=(f"pypi:{attrs['project']}/{filename}",),

@@ -19,7 +19,7 @@ from pysequoia import Cert, verify
 from lkbuild.base.errors import LockError
 
 _FILE: Final = re.compile(r"^ ([0-9a-f]{64}) +(\d+) (\S+)$")
-_FIELD: Final = re.compile(r"^([A-Za-z-]+): *(.*)$")
+_FIELD: Final = re.compile(r"^([A-Za-z0-9-]+): *(.*)$")
 #: A clock of an archive may be a little ahead of ours; more than this is no clock skew.
 _SKEW: Final = timedelta(hours=24)
 
