@@ -1,0 +1,84 @@
+"""`lkbuild doctor`: each check by itself, on folders that stand for /proc and /dev."""
+
+import pytest
+
+from lkbuild.app import doctor
+from lkbuild.app.options import BuildOptions
+from lkbuild.model.configuration import ARCHES
+
+
+def test_all_checks_run_here_and_each_has_a_name_a_state_and_a_text(tmp_path):
+    findings = doctor.doctor(BuildOptions(cwd=tmp_path, cache=tmp_path / "not/there/yet", environment={"PATH": "/nowhere"}))
+    names = [finding.name for finding in findings]
+    assert len(set(names)) == len(names)
+    assert {"python", "sandbox", "store", "kvm", "docker", *ARCHES} <= set(names)
+    assert all(finding.text and finding.state in ("ok", "warn", "fail") for finding in findings)
+    assert all(finding.mend for finding in findings if finding.state == "fail")
+
+
+def test_an_old_python_is_a_failure():
+    assert doctor.check_python((3, 10, 9)).state == "fail"
+    assert doctor.check_python((3, 11, 0)).state == "ok"
+
+
+@pytest.mark.parametrize(("kib", "state"), [(8 << 20, "ok"), (1 << 20, "warn")])
+def test_memory_is_what_is_available(tmp_path, kib, state):
+    (tmp_path / "meminfo").write_text(f"MemTotal: 99999999 kB\nMemAvailable: {kib} kB\n")
+    assert doctor.check_memory(tmp_path / "meminfo").state == state
+
+
+@pytest.mark.parametrize("text", ["", "MemAvailable: x kB\n"])
+def test_memory_that_can_not_be_read_is_a_warning(tmp_path, text):
+    (tmp_path / "meminfo").write_text(text)
+    assert doctor.check_memory(tmp_path / "meminfo").state == "warn"
+
+
+def test_without_a_device_there_is_no_kvm(tmp_path):
+    found = doctor.check_kvm(tmp_path / "kvm")
+    assert (found.state, bool(found.mend)) == ("warn", True)
+
+
+def test_a_device_that_opens_is_not_said_to_boot_a_guest(tmp_path):
+    (tmp_path / "kvm").write_text("")
+    assert doctor.check_kvm(tmp_path / "kvm").state == "ok"
+
+
+def test_low_limits_of_inotify_come_with_the_command_that_raises_them(tmp_path):
+    (tmp_path / "max_user_watches").write_text("8192\n")
+    (tmp_path / "max_user_instances").write_text("128\n")
+    low, fine = doctor.check_inotify(tmp_path)
+    assert (low.state, fine.state) == ("warn", "ok")
+    assert "fs.inotify.max_user_watches=" in low.mend
+
+
+def test_docker_is_found_with_and_without_buildx_and_never_needed(tmp_path):
+    binary = tmp_path / "bin/docker"
+    binary.parent.mkdir()
+    binary.write_text("")
+    binary.chmod(0o755)
+    environment = {"PATH": str(binary.parent), "DOCKER_CONFIG": str(tmp_path)}
+    assert doctor.check_docker({"PATH": str(tmp_path)}).state == "ok"
+    plugin = tmp_path / "cli-plugins/docker-buildx"
+    plugin.parent.mkdir()
+    plugin.write_text("")
+    assert str(plugin) in doctor.check_docker(environment).text
+
+
+def test_the_disk_is_judged_where_the_store_will_be(tmp_path):
+    first = doctor.check_disk(tmp_path / "a/b/c")[0]
+    assert first.name == "store"
+    assert str(tmp_path) in first.text
+
+
+@pytest.mark.parametrize(("free", "state"), [(1 << 40, "ok"), (5 << 30, "warn"), (1 << 20, "fail")])
+def test_little_room_is_a_warning_and_none_a_failure(free, state):
+    assert doctor._by_limits(free) == state
+
+
+def test_each_architecture_is_native_or_cross_and_an_unknown_machine_is_a_failure(tmp_path):
+    (tmp_path / "qemu-riscv64").write_text("")
+    found = {finding.name: finding for finding in doctor.check_arches("aarch64", tmp_path)}
+    assert set(found) == set(ARCHES)
+    assert "native" in found["arm64"].text
+    assert "binfmt" in found["riscv64"].text
+    assert doctor.check_arches("vax", tmp_path)[0].state == "fail"

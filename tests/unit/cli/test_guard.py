@@ -1,0 +1,121 @@
+"""No exception leaves the command as a traceback."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lkbuild.base.errors import LkbuildError, LoadError, Position
+from lkbuild.cli.guard import guarded
+
+_SRC = "import os, sys\nfrom lkbuild.cli.guard import guarded\n"
+
+
+@pytest.fixture(autouse=True)
+def _sigterm_as_before():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def raising(error):
+    def run():
+        raise error
+
+    return run
+
+
+def test_an_error_is_rendered_on_stderr_and_gives_its_exit_code(capsys):
+    assert guarded(raising(LoadError("wrong", position=Position(file="a", line=2))), [], {}) == 7
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("a:2:1: ")
+
+
+def test_with_json_the_error_is_also_the_one_object_on_stdout(capsys):
+    guarded(raising(LoadError("wrong", position=Position(file="a", line=2))), ["--json"], {})
+    value = json.loads(capsys.readouterr().out)
+    assert (value["ok"], value["exit_code"]) == (False, 7)
+    assert value["errors"][0]["class"] == "LoadError"
+    assert value["errors"][0]["line"] == 2
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("what"), KeyError("x"), RecursionError("deep"), AssertionError(), FileNotFoundError(2, "none", "f")]
+)
+def test_a_bug_gives_37_and_one_line_and_its_traceback_is_in_a_file(error, tmp_path, capsys):
+    assert guarded(raising(error), ["--cache", str(tmp_path)], {}) == 37
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    (file,) = (tmp_path / "log").iterdir()
+    assert str(file) in err
+    assert type(error).__name__ in file.read_text()
+    assert "Traceback" in file.read_text()
+
+
+def test_where_the_cache_can_not_be_written_the_traceback_goes_elsewhere(tmp_path, capsys):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert guarded(raising(ValueError("x")), [], {"LKBUILD_CACHE": str(blocked), "TMPDIR": str(tmp_path)}) == 37
+    (file,) = tmp_path.glob("crash-*")
+    assert str(file) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE])
+def test_what_the_host_refuses_is_no_bug(number, capsys):
+    assert guarded(raising(OSError(number, os.strerror(number), "/some/file")), [], {}) == 36
+    assert "/some/file" in capsys.readouterr().err
+
+
+def test_an_interrupt_outside_of_a_build_is_8():
+    assert guarded(raising(KeyboardInterrupt()), [], {}) == 8
+
+
+def test_a_subclass_keeps_its_own_code():
+    class Own(LkbuildError):
+        exit_code = 36
+
+    assert guarded(raising(Own("x")), [], {}) == 36
+
+
+def run_python(code, **options):
+    return subprocess.run([sys.executable, "-c", _SRC + code], capture_output=True, check=False, timeout=60, **options)
+
+
+def test_a_reader_that_goes_away_is_not_worth_a_word():
+    code = 'def run():\n    for _ in range(100000): print("//pkg/a")\n    return 0\nsys.exit(guarded(run, [], {}))'
+    reading, writing = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", _SRC + code], stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        os.read(reading, 10)
+        os.close(reading)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, b"")
+
+
+def test_a_full_disk_under_stdout_is_an_error_of_the_host():
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        process = subprocess.run(
+            [sys.executable, "-c", _SRC + 'def run():\n    print("x")\n    return 0\nsys.exit(guarded(run, ["--json"], {}))'],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    assert process.returncode == 36
+    assert b"Exception ignored" not in process.stderr
+
+
+def test_sigterm_outside_of_a_build_ends_like_an_interrupt():
+    done = run_python("import signal\nsys.exit(guarded(lambda: os.kill(os.getpid(), signal.SIGTERM) or 0, [], {}))")
+    assert done.returncode == 8
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_path_that_is_not_utf8_goes_out_as_it_is():
+    done = run_python("def run():\n    print(os.fsdecode(b'a\\xff'))\n    return 0\nsys.exit(guarded(run, [], {}))")
+    assert (done.returncode, done.stdout) == (0, b"a\xff\n")
