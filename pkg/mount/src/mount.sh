@@ -1,0 +1,37 @@
+#!/bin/sh
+# mount LABEL FOLDER [OPTIONS]: wait up to 10 s for the file system with that label, grow its partition where it is the last one and the disk has
+# grown, check it (e2fsck -p: only what is safe without asking), mount it on FOLDER, grow it to its partition.
+# Knows ext2, ext3 and ext4. Does not make file systems (pkg/format does).
+set -eu
+label=$1
+folder=$2
+options=${3:-noatime}
+
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  device=$(busybox findfs "LABEL=$label" 2>/dev/null) && break
+  device=
+  sleep 1
+done
+[ -n "$device" ] || { echo "mount: no file system is labelled '$label'" >&2; exit 1; }
+
+grow_partition() { # NAME of the partition
+  number=$(cat "/sys/class/block/$1/partition" 2>/dev/null) || return 0 # the whole disk: nothing to grow
+  disk=$(basename "$(dirname "$(readlink -f "/sys/class/block/$1")")")
+  end=$(($(cat "/sys/class/block/$1/start") + $(cat "/sys/class/block/$1/size")))
+  # GPT keeps 33 sectors of its copy at the end, and partitions end on a MiB.
+  [ $((end + 4096)) -lt "$(cat "/sys/class/block/$disk/size")" ] || return 0
+  echo "mount: growing $1 to the size of $disk"
+  # The copy of the table first goes to the new end of the disk.
+  /usr/sbin/sfdisk --quiet --lock=no --relocate gpt-bak-std "/dev/$disk" || return 0
+  echo ', +' | /usr/sbin/sfdisk --quiet --lock=no --no-reread --force -N "$number" "/dev/$disk" || echo "mount: $1 is not the last on $disk" >&2
+}
+
+grow_partition "${device#/dev/}"
+status=0
+/usr/sbin/e2fsck -p "$device" || status=$?
+# e2fsck(8): 1 is "errors corrected", 2 "reboot", 4 "errors left".
+[ "$status" -lt 2 ] || { echo "mount: e2fsck of $device ended with $status" >&2; exit 1; }
+mkdir -p "$folder"
+busybox mount -t ext4 -o "$options" "$device" "$folder"
+/usr/sbin/resize2fs "$device" >/dev/null 2>&1 || echo "mount: $device could not be grown" >&2
+echo "mount: $device on $folder"
