@@ -109,12 +109,13 @@ class Pattern:
             body = "//" + (f"{package}/{body}" if package else body)
         if body == "//..." or body.endswith("/..."):
             root = body[2:].removesuffix("...").removesuffix("/")
-            if not _PACKAGE.match(root):
+            if not _PACKAGE.match(root) or any(part in (".", "..") for part in root.split("/")):
                 raise LabelError(f"'{text}' is not a pattern", hint="write //... or //package/...")
             return cls(root, None, recursive=True, negative=text.startswith("-"))
         for wildcard in (":all", ":*"):
             if body.endswith(wildcard):
                 where = body.removesuffix(wildcard).removeprefix("//") if body.startswith("//") else package
+                _check(text, where, "all")
                 return cls(where, None, negative=text.startswith("-"))
         label = Label.parse(body, package=package)
         return cls(label.package, label.name, negative=text.startswith("-"))

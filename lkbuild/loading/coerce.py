@@ -157,7 +157,9 @@ class Coercer:
 
     def _scalar(self, node: Node, kind: AttrType) -> Any:
         if not isinstance(node, Scalar):
-            raise self._mismatch(node, kind, "write it without brackets" if isinstance(node, Items) else None)
+            raise self._mismatch(
+                node, kind, "write one value, without brackets" if isinstance(node, Items) else "write one value, without keys"
+            )
         scalar = kind_of(node.text) if node.plain else "string"
         match kind:
             case String():
@@ -252,7 +254,8 @@ class Coercer:
                 problem = globs.problem(pattern)
                 if problem is not None:
                     spot = self.spots.get((*path, name, index), node.spot)
-                    raise self.scope.source.error(spot, f"the pattern '{pattern}' {problem}", label=self.label)
+                    what, hint = problem
+                    raise self.scope.source.error(spot, f"the pattern '{pattern}' {what}", hint, label=self.label)
         include, exclude = values["glob"], values["exclude"]
         names = globs.expand(self.scope.files, self.scope.package, include, exclude)
         odd = next((name for name in names if not name.isprintable()), None)

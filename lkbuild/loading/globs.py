@@ -13,19 +13,19 @@ from fnmatch import fnmatchcase
 from lkbuild.loading.listing import BUILD_FILE, Entry, Files, is_package, join
 
 
-def problem(pattern: str) -> str | None:
-    """Why a text is no pattern, or None."""
+def problem(pattern: str) -> tuple[str, str] | None:
+    """Why a text is no pattern and what to do, or None."""
     segments = pattern.split("/")
     if not pattern:
-        return "is empty"
+        return "is empty", "write * for the files of the directory, ** for all below it"
     if pattern.startswith("/"):
-        return "is absolute; patterns are relative to the package"
+        return "is absolute", "patterns are relative to the package"
     if ".." in segments:
-        return "leaves the package with '..'"
+        return "leaves the package", "name a target of the other package by its label"
     if "" in segments or "." in segments:
-        return "has an empty or '.' segment"
+        return "has an empty or '.' segment", "take it out"
     if any("**" in segment and segment != "**" for segment in segments):
-        return "has '**' inside a segment; it stands alone between slashes"
+        return "has '**' inside a segment", "** stands alone between slashes, for any directories; * is for part of a name"
     return None
 
 

@@ -13,7 +13,7 @@ class Refusal(NamedTuple):
     """Why a path names no source file, and what to do."""
 
     message: str
-    hint: str | None
+    hint: str
 
 
 def locate(files: Files, package: str, path: str, *, targets: Iterable[str] = (), must_exist: bool = True) -> Refusal | None:
@@ -39,7 +39,7 @@ def locate(files: Files, package: str, path: str, *, targets: Iterable[str] = ()
 
 def _form(path: str, segments: list[str]) -> Refusal | None:
     if not path:
-        return Refusal("the path of a file is empty", None)
+        return Refusal("the path of a file is empty", "name a file of the package")
     if path.startswith("/"):
         return Refusal(f"'{path}' is absolute", "a path is relative to the package; files from outside come by a lock")
     if ".." in segments:

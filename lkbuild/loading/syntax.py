@@ -65,7 +65,7 @@ def parse(data: bytes, file: str) -> tuple[Source, Node | None]:
         for event in yaml.parse(data, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.YAMLError as error:
-        raise translate(source, error) from None
+        raise translate(source, error, builder.open_bracket) from None
     return source, builder.root
 
 
@@ -102,9 +102,10 @@ def _end(text: str) -> Spot:
 
 @dataclass(slots=True)
 class _Frame:
-    """A collection that is not closed yet. `seen` is None for a list."""
+    """A collection that is not closed yet; `bracket` or brace: not block style. `seen` is None for a list."""
 
     spot: Spot
+    bracket: bool
     seen: dict[str, Spot] | None
     pairs: list[tuple[Scalar, Node]] = field(default_factory=list)
     items: list[Node] = field(default_factory=list)
@@ -120,14 +121,20 @@ class _Builder:
         self._open: list[_Frame] = []
         self._documents = 0
 
+    @property
+    def open_bracket(self) -> Spot | None:
+        """Where the innermost bracket or brace that is not closed stands."""
+        return self._open[-1].spot if self._open and self._open[-1].bracket else None
+
     def take(self, event: Any) -> None:
+        """Take the next event. Raises LoadError for what YAML allows and a BUILD.yaml does not."""
         kind = type(event)
         if kind is yaml.ScalarEvent:
             self._check_properties(event)
             self._scalar(Scalar(event.value, event.implicit[0], _spot(event)))
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self._check_properties(event)
-            self._start(_spot(event), mapping=kind is yaml.MappingStartEvent)
+            self._start(event, mapping=kind is yaml.MappingStartEvent)
         elif kind is yaml.MappingEndEvent:
             frame = self._open.pop()
             self._value(Fields(tuple(frame.pairs), frame.spot))
@@ -152,12 +159,13 @@ class _Builder:
                 _spot(event), f"the tag '{_short(event.tag)}' is not supported", "write the value itself; quote it to get a string"
             )
 
-    def _start(self, spot: Spot, *, mapping: bool) -> None:
+    def _start(self, event: Any, *, mapping: bool) -> None:
+        spot = _spot(event)
         if self._expects_key():
             raise self.source.error(spot, f"a {'mapping' if mapping else 'list'} can't be a key", "keys are plain words")
         if len(self._open) >= MAX_DEPTH:
             raise self.source.error(spot, f"nested deeper than {MAX_DEPTH} levels", "is a bracket not closed?")
-        self._open.append(_Frame(spot, {} if mapping else None))
+        self._open.append(_Frame(spot, event.flow_style, {} if mapping else None))
 
     def _expects_key(self) -> bool:
         return bool(self._open) and self._open[-1].seen is not None and self._open[-1].key is None

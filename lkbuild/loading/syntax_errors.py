@@ -53,18 +53,20 @@ _KNOWN: Final = (
     _Complaint("incompatible YAML document", "", "a '%' directive is not supported", "take it out"),
     _Complaint("block sequence entries are not allowed", "", "a '- ' is not expected here", "start the list on its own line below the key"),
     _Complaint("mapping keys are not allowed", "", "a key is not expected here", _INDENT),
-    _Complaint("expected <document start>", "", "something follows the end of the document", _INDENT),
+    _Complaint("expected <document start>", "", "a new document starts here", "a BUILD.yaml is one document; take it out"),
 )
 
 
-def translate(source: Source, error: Any) -> LoadError:
-    """Our error for a `yaml.YAMLError` (the C loader's: it may lack any of its parts)."""
+def translate(source: Source, error: Any, open_bracket: Spot | None) -> LoadError:
+    """Our error for a `yaml.YAMLError` (the C loader's: it may lack any of its parts), given the innermost bracket that is open."""
     problem, context = getattr(error, "problem", None) or "", getattr(error, "context", None) or ""
     noticed, began = _spot(error, "problem_mark"), _spot(error, "context_mark")
     spot = noticed or began or (0, 0)
     if "cannot start any token" in problem or "tab" in problem:
         return _bad_start(source, spot)
-    found = _tab_indent(source, spot) or _bare_label(source, spot)
+    if open_bracket is not None and "quoted" not in context and _at_end(source, spot):
+        return source.error(open_bracket, "what opens here is never closed", "close it with ] or }")
+    found = _tab_indent(source, spot) or _bare_label(source, spot) or _bare_colon(source, spot)
     if found is not None:
         return found
     for known in _KNOWN:
@@ -78,8 +80,6 @@ def _known(source: Source, known: _Complaint, spot: Spot, began: Spot | None) ->
         return source.error(_within(source, spot), known.message, known.hint)
     if known.at_start:
         return source.error(began, known.message, known.hint)
-    if spot[0] >= len(source.lines) or not "".join(source.lines[spot[0] :])[spot[1] :].strip():
-        return source.error(began, "what opens here is never closed" if "," in known.message else known.message, known.hint)
     return source.error(spot, known.message, known.hint, related=((began, "it begins here"),))
 
 
@@ -110,6 +110,19 @@ def _bare_label(source: Source, spot: Spot) -> LoadError | None:
     if not match:
         return None
     return source.error(spot, f"'{match.group()}' needs quotes inside brackets", f'write "{match.group()}"')
+
+
+def _bare_colon(source: Source, spot: Spot) -> LoadError | None:
+    line = source.lines[spot[0]] if spot[0] < len(source.lines) else ""
+    if line[: spot[1]].strip() or not line[spot[1] :].startswith(":"):
+        return None
+    return source.error(spot, "a key is missing before ':'", "write name: value")
+
+
+def _at_end(source: Source, spot: Spot) -> bool:
+    """Whether nothing but space and comments follows."""
+    rest = (source.lines[spot[0]][spot[1] :], *source.lines[spot[0] + 1 :]) if spot[0] < len(source.lines) else ()
+    return all(not line.strip() or line.lstrip().startswith("#") for line in rest)
 
 
 def _within(source: Source, spot: Spot) -> Spot:
