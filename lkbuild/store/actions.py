@@ -51,7 +51,7 @@ class Actions:
         found: dict[Digest, ActionResult] = {}
         wanted, stale = {}, []
         for key in keys:
-            queued = self._blobs.peek("actions", bytes.fromhex(key.hash))
+            queued = self._blobs.peek("actions", key)
             if isinstance(queued, ActionResult):
                 found[key] = queued
             else:
@@ -93,14 +93,14 @@ class Actions:
             connection.execute(f"INSERT OR {verb} INTO actions VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608 - one of two words
 
         if replace:
-            self._blobs.writer.submit(Write(("actions", raw), result, apply, 200 + len(data)))
+            self._blobs.writer.submit(Write(("actions", key), result, apply, 200 + len(data)))
 
     def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
         """Results by recipe key."""
         keys: dict[Digest, Digest] = {}
         wanted = {}
         for recipe in recipes:
-            queued = self._blobs.peek("recipes", bytes.fromhex(recipe.hash))
+            queued = self._blobs.peek("recipes", recipe)
             if isinstance(queued, Digest):
                 keys[recipe] = queued
             else:
@@ -117,7 +117,7 @@ class Actions:
         raw, target = bytes.fromhex(recipe.hash), bytes.fromhex(key.hash)
         row = (raw, target, key.size, checksum(raw, target, str(key.size).encode()))
         sql = "INSERT OR REPLACE INTO recipes VALUES (?, ?, ?, ?)"
-        self._blobs.writer.submit(Write(("recipes", raw), key, lambda connection: connection.execute(sql, row)))
+        self._blobs.writer.submit(Write(("recipes", recipe), key, lambda connection: connection.execute(sql, row)))
 
     def seconds(self, mnemonic_and_label: str) -> float | None:
         """How long the last run took."""

@@ -89,7 +89,7 @@ class Blobs:
             )
         return self._writer
 
-    def peek(self, table: str, key: bytes | str) -> object | None:
+    def peek(self, table: str, key: Digest | str) -> object | None:
         """What a queued write says of a row."""
         return None if self._writer is None else self._writer.peek((table, key))
 
@@ -108,7 +108,7 @@ class Blobs:
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of the digests whose bytes are not there."""
         wanted = {bytes.fromhex(digest.hash): digest for digest in digests}
-        found: set[bytes] = {key for key in wanted if self.peek("blobs", key) is not None}
+        found: set[bytes] = {key for key, digest in wanted.items() if self.peek("blobs", digest) is not None}
         rest, stale = [key for key in wanted if key not in found], []
         for key, size, kind, used in self.database.rows_in("SELECT hash, size, kind, used FROM blobs WHERE hash IN (?)", rest):
             if size == wanted[key].size and self._in_place(wanted[key], kind):
@@ -127,7 +127,7 @@ class Blobs:
     def find(self, digest: Digest) -> Entry | None:
         """The row of a blob with its packed data, marked as used; None where it is not there."""
         key = bytes.fromhex(digest.hash)
-        queued = self.peek("blobs", key)
+        queued = self.peek("blobs", digest)
         if isinstance(queued, Entry):
             return queued
         sql = "SELECT kind, size, used, data FROM blobs LEFT JOIN packed ON packed.id = blobs.packed WHERE hash = ?"
@@ -171,7 +171,7 @@ class Blobs:
             row = (key, entry.size, entry.kind, stored, entry.used, packed)
             connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
 
-        self.writer.submit(Write(("blobs", key), entry, apply, 200 + len(entry.data or b"")))
+        self.writer.submit(Write(("blobs", digest), entry, apply, 200 + len(entry.data or b"")))
 
     def put_file(self, path: Path, *, move: bool = False) -> Digest:
         """Store a file's content; with `move` the file may be renamed into the store."""

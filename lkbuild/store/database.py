@@ -110,6 +110,8 @@ def create(path: Path) -> None:
         # 8 KiB pages: a 4 KiB file fits one page, which halves the overflow chains of packed blobs.
         connection.execute("PRAGMA page_size=8192")
         connection.execute("PRAGMA journal_mode=WAL")
+        # A new store has nothing to lose: one that a power failure leaves half made is made again or repaired.
+        connection.execute("PRAGMA synchronous=OFF")
         connection.executescript(SCHEMA)
     finally:
         connection.close()

@@ -17,7 +17,7 @@ class DigestPairs:
     def find(self, sha256: str) -> Digest | None:
         """The digest of stored bytes with this SHA-256, or None."""
         raw = bytes.fromhex(sha256)
-        queued = self._blobs.peek("sha256", raw)
+        queued = self._blobs.peek("sha256", sha256)
         if isinstance(queued, Digest):
             return queued if self._blobs.has(queued) else None
         row = self._blobs.database.row("SELECT hash, size, checksum FROM sha256 WHERE sha256 = ?", (raw,))
@@ -31,4 +31,4 @@ class DigestPairs:
         raw, key = bytes.fromhex(sha256), bytes.fromhex(digest.hash)
         row = (raw, key, digest.size, checksum(raw, key, str(digest.size).encode()))
         sql = "INSERT OR REPLACE INTO sha256 VALUES (?, ?, ?, ?)"
-        self._blobs.writer.submit(Write(("sha256", raw), digest, lambda connection: connection.execute(sql, row)))
+        self._blobs.writer.submit(Write(("sha256", sha256), digest, lambda connection: connection.execute(sql, row)))

@@ -168,11 +168,11 @@ class DiskBlobs:
 def _ensure(layout: Layout) -> None:
     """Make what is not there. FORMAT is written last: a store that has it is whole."""
     text = _format_of(layout)
-    if text is None:
+    if not text:
         layout.root.mkdir(parents=True, exist_ok=True)
         with leases.locked(layout.open_lock, exclusive=True):
             text = _format_of(layout)
-            if text is None:
+            if not text:
                 _create(layout)
                 return
     if text != FORMAT:
@@ -186,7 +186,7 @@ def _ensure(layout: Layout) -> None:
 
 def _create(layout: Layout) -> None:
     strangers = [path.name for path in layout.root.iterdir() if path.name not in (*FOLDERS, "open.lock", "CACHEDIR.TAG", "files.lock")]
-    if any(not name.startswith(("store.sqlite", ".tmp-")) for name in strangers):
+    if any(not name.startswith(("store.sqlite", ".tmp-", "FORMAT")) for name in strangers):
         raise StoreError(f"{layout.root} is neither empty nor a store", hint="pass an empty or new folder with --cache")
     for name in FOLDERS:
         (layout.root / name).mkdir(exist_ok=True)
@@ -194,7 +194,7 @@ def _create(layout: Layout) -> None:
         layout.database.with_name(layout.database.name + suffix).unlink(missing_ok=True)
     tables.create(layout.database)
     atomic.write_atomic(layout.root / "CACHEDIR.TAG", CACHEDIR_TAG.encode())
-    atomic.write_atomic(layout.format, FORMAT.encode(), durable=True)
+    atomic.write_atomic(layout.format, FORMAT.encode())
 
 
 def _format_of(layout: Layout) -> str | None:

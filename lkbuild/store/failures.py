@@ -59,7 +59,7 @@ def of_database_error(root: Path, error: sqlite3.Error) -> StoreError:  # noqa: 
     primary = None if code is None else code & 0xFF
     if primary == sqlite3.SQLITE_FULL:
         return _full(root)
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT):
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT) or "no such table" in str(error):
         return StoreDamaged(f"the database of the store at {root} is damaged: {error}", hint=REPAIR_HINT)
     if primary == sqlite3.SQLITE_READONLY:
         if not (root / "store.sqlite").exists():
