@@ -6,26 +6,24 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-
-
-def pytest_addoption(parser):
-    parser.addoption("--accept", action="store_true", help="write golden files anew instead of comparing (make golden)")
+#: `make golden`: golden files are written anew instead of compared.
+ACCEPT = os.environ.get("LKBUILD_ACCEPT") == "1"
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch):
     for name in [*os.environ]:
-        if name.startswith("LKBUILD_") or name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CI"):
+        if (name.startswith("LKBUILD_") and name != "LKBUILD_ACCEPT") or name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CI"):
             monkeypatch.delenv(name)
 
 
 @pytest.fixture
-def golden(request):
+def golden():
     """Compare text with tests/golden/<name>; `make golden` accepts what is there now."""
 
     def check(name: str, text: str) -> None:
         path = HERE / "golden" / name
-        if request.config.getoption("--accept"):
+        if ACCEPT:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             return

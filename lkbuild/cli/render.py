@@ -35,11 +35,11 @@ def render_error(error: LkbuildError, style: Style | None = None) -> str:
     for position, what in error.related:
         lines.append(f"  {paint(printable(str(position)), 'bold')}: {printable(what)}")
         lines += _excerpt(position, paint)
+    if error.detail:
+        lines += [f"    {line}".rstrip() for line in printable(error.detail).splitlines()]
     if error.hint:
         head, *tail = printable(error.hint).splitlines()
         lines += [f"    {paint('hint:', 'cyan')} {head}", *(f"          {line}" for line in tail)]
-    if error.detail:
-        lines += [f"    {line}".rstrip() for line in printable(error.detail).splitlines()]
     return "\n".join(lines) + "\n"
 
 
