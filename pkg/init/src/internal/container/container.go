@@ -86,10 +86,8 @@ func (r Runtime) Remove(s Spec, out *os.File) {
 		section.Undo(s.rootfs())
 	}
 	mounts.Detach(s.rootfs())
-	if !s.ReadOnly {
-		mounts.Detach(s.writable())
-		os.Remove(s.writable())
-	}
+	mounts.Detach(s.writable())
+	os.Remove(s.writable())
 }
 
 // Exec runs a command in the container and tells whether it exited with 0.
@@ -131,14 +129,30 @@ func (s Spec) mountRoot() error {
 	for _, id := range s.Layers {
 		overlay.Lower = append(overlay.Lower, filepath.Join(root.Layers, id))
 	}
-	if !s.ReadOnly {
-		if err := MountTmpfs(s.writable()); err != nil {
-			return err
-		}
-		var err error
-		if overlay.Upper, overlay.Work, err = upperAndWork(s.writable()); err != nil {
-			return err
-		}
+	if err := s.addWritable(&overlay); err != nil {
+		return err
 	}
 	return overlay.Mount(s.rootfs())
+}
+
+// addWritable adds what lies on a tmpfs of the container's own: the upper
+// directory, or the mount points that a read-only root would lack.
+func (s Spec) addWritable(overlay *mounts.Overlay) error {
+	if err := MountTmpfs(s.writable()); err != nil {
+		return err
+	}
+	var err error
+	if !s.ReadOnly {
+		overlay.Upper, overlay.Work, err = upperAndWork(s.writable())
+		return err
+	}
+	points := filepath.Join(s.writable(), "points")
+	if err := os.Mkdir(points, 0o755); err != nil {
+		return err
+	}
+	needed, err := makePoints(s.Bundle, points, overlay.Lower)
+	if needed {
+		overlay.Lower = append(overlay.Lower, points)
+	}
+	return err
 }

@@ -4,6 +4,7 @@ package power
 
 import (
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -39,17 +40,33 @@ var Signals = map[os.Signal]Request{
 // KillAll ends all processes but this one: politely, then not.
 func KillAll(grace time.Duration) {
 	const step = 10 * time.Millisecond
-	if syscall.Kill(-1, syscall.SIGTERM) != nil {
-		return // there is none
+	if !others() {
+		return
 	}
+	syscall.Kill(-1, syscall.SIGTERM)
 	for waited := time.Duration(0); waited < grace; waited += step {
 		time.Sleep(step)
-		if syscall.Kill(-1, 0) != nil {
+		if !others() {
 			return
 		}
 	}
 	syscall.Kill(-1, syscall.SIGKILL)
 	time.Sleep(step)
+}
+
+// others tells whether there is another process. The kernel's own threads,
+// which kill(2) counts too, have no executable, nor has a zombie.
+func others() bool {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if link == "/proc/1/exe" {
+			continue
+		}
+		if _, err := os.Readlink(link); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Unmount writes everything out and unmounts all that can be, within limit:
