@@ -169,7 +169,8 @@ class Coercer:
             case Boolean():
                 return self._boolean(node, kind, scalar)
         if scalar != "string":
-            raise self._mismatch(node, kind, f"write '{node.text}' in quotes")
+            named = isinstance(kind, LabelOf)
+            raise self._mismatch(node, kind, "write //package:name or :name" if named else f"write '{node.text}' in quotes")
         if isinstance(kind, LabelOf):
             return self._parse_label(node)
         if isinstance(kind, TextFile):
@@ -281,8 +282,7 @@ class Coercer:
         if not isinstance(node, Items):
             if kind.single and not (isinstance(node, Scalar) and isinstance(kind.item, Struct | MapOf)):
                 return (self._value(node, kind.item, (*path, 0), None, configurable=configurable),)
-            hint = f"write [{node.text}]" if isinstance(node, Scalar) else "start each item with '- '"
-            raise self._mismatch(node, kind, hint)
+            raise self._mismatch(node, kind, _list_hint(node))
         first: dict[Any, Node] = {}
         for item in node.items:
             self._item(item, kind, path, out, configurable=configurable)
@@ -367,3 +367,9 @@ _GLOB_FIELDS: Final = {
     ),
     "allow_empty": Attr(type=Boolean(), doc="No match is no error.", default=False, configurable=False),
 }
+
+
+def _list_hint(node: Scalar | Fields) -> str:
+    if isinstance(node, Scalar):
+        return f"write [{node.text}]"
+    return "glob: is for lists of files; write the items out" if node.get(GLOB) is not None else "start each item with '- '"

@@ -29,6 +29,7 @@ FOLDER = Path(__file__).parent / "buildfiles"
 EXPECTED = FOLDER / "messages.expected"
 MARK = re.compile(r"""[ ]*\#\#\#\ (?P<kind>\w+)(:(?P<column>\d+))?([ ]"(?P<regex>.*)")?$""", re.VERBOSE)
 RULES = RuleRegistry((bundled_rules(),))
+RULE_NAMES = ("alias", "filegroup", "genrule", "http_file")  # what hints list: not all, so that a new rule changes no golden
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def title(chunk: Chunk) -> str:
 
 def analyze(root: Path) -> None:
     """Load and analyse everything in a workspace."""
-    loader = WorkspaceLoader(root, RULES.get, RULES.names)
+    loader = WorkspaceLoader(root, RULES.get, lambda: RULE_NAMES)
     configuration = Configuration(arch="amd64", exec_arch="amd64", settings=())
     analyzer = Analyzer(target=loader.target, rule=RULES.get, tool=RULES.tool)
     analyzer.analyze(NodeKey(label, configuration) for label in loader.expand([Pattern.parse("//...")]))
