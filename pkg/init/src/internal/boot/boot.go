@@ -157,6 +157,10 @@ func (b *boot) setUp() {
 		b.complain(err)
 	}
 	b.complain(b.modules.Coldplug("/sys/devices"))
+	go b.guarded(func() error {
+		b.complain(b.modules.ColdplugCPU("/sys/devices"))
+		return nil
+	})
 }
 
 // complain says what is wrong, without consequence.

@@ -72,7 +72,8 @@ func ParseSoftdeps(r io.Reader) map[string][]string {
 func Match(r io.Reader, names []string) []string {
 	byBus := map[string][]string{}
 	for _, n := range names {
-		byBus[bus(n)] = append(byBus[bus(n)], n)
+		b := string(bus([]byte(n)))
+		byBus[b] = append(byBus[b], n)
 	}
 	var found []string
 	seen := map[string]bool{}
@@ -81,11 +82,15 @@ func Match(r io.Reader, names []string) []string {
 		if !ok {
 			return
 		}
-		pattern, module, ok := bytes.Cut(rest, []byte{' '})
-		if !ok || seen[string(module)] {
+		wanted := byBus[string(bus(rest))] // without an allocation: most lines end here
+		if wanted == nil {
 			return
 		}
-		for _, n := range byBus[bus(string(pattern))] {
+		pattern, module, _ := bytes.Cut(rest, []byte{' '})
+		if seen[string(module)] {
+			return
+		}
+		for _, n := range wanted {
 			if Glob(string(pattern), n) {
 				name := string(module)
 				seen[name] = true
@@ -99,10 +104,13 @@ func Match(r io.Reader, names []string) []string {
 
 // bus is the part of an alias before its first colon, which no pattern of
 // depmod's leaves open: it sorts out most lines at little cost.
-func bus(alias string) string {
-	b, _, ok := strings.Cut(alias, ":")
-	if !ok {
-		return ""
+func bus(alias []byte) []byte {
+	b, _, _ := bytes.Cut(alias, []byte{':'})
+	if i := bytes.IndexByte(b, ' '); i >= 0 {
+		return nil // "alias fs-ext4 ext4": no bus
+	}
+	if len(b) == len(alias) {
+		return nil
 	}
 	return b
 }

@@ -112,6 +112,8 @@ func (t *Tree) Request(name string) error {
 
 // Coldplug loads the modules of all devices below sysfs' devices, again while
 // they bring new devices with them (a PCI function, then its virtio device).
+// Those of the processor's features (ciphers, mostly) are no devices' drivers
+// and are left to ColdplugCPU.
 func (t *Tree) Coldplug(devices string) error {
 	const rounds = 6
 	if t == nil {
@@ -120,7 +122,7 @@ func (t *Tree) Coldplug(devices string) error {
 	seen := map[string]bool{}
 	var all []error
 	for range rounds {
-		fresh := modaliases(devices, seen)
+		fresh := modaliases(devices, seen, false)
 		if len(fresh) == 0 {
 			break
 		}
@@ -131,7 +133,17 @@ func (t *Tree) Coldplug(devices string) error {
 	return errors.Join(all...)
 }
 
-func modaliases(devices string, seen map[string]bool) []string {
+// ColdplugCPU loads the modules of the processor's features.
+func (t *Tree) ColdplugCPU(devices string) error {
+	if t == nil {
+		return nil
+	}
+	return t.LoadAliases(modaliases(filepath.Join(devices, "system/cpu"), map[string]bool{}, true))
+}
+
+// modaliases finds the devices' aliases that were not seen before: those of
+// processors, or all others.
+func modaliases(devices string, seen map[string]bool, cpus bool) []string {
 	var fresh []string
 	filepath.WalkDir(devices, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Name() != "modalias" {
@@ -139,7 +151,7 @@ func modaliases(devices string, seen map[string]bool) []string {
 		}
 		text, err := os.ReadFile(path)
 		alias := strings.TrimSpace(string(text))
-		if err == nil && alias != "" && !seen[alias] {
+		if err == nil && alias != "" && !seen[alias] && strings.HasPrefix(alias, "cpu:") == cpus {
 			seen[alias] = true
 			fresh = append(fresh, alias)
 		}

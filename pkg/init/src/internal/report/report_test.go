@@ -1,0 +1,41 @@
+package report
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestALineIsOneJSONObjectWithTimeAndEventFirst(t *testing.T) {
+	got := string(Line(Exited{Name: "a", Pid: 7, Exit: 1, Restarts: 2}, 1234567*time.Microsecond))
+	want := `{"t":1.235,"event":"exited","name":"a","pid":7,"exit":1,"signal":0,"restarts":2}` + "\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAnEventWithoutFieldsIsStillAnObject(t *testing.T) {
+	var out map[string]any
+	if err := json.Unmarshal(Line(Down{}, 0), &out); err != nil || out["event"] != "down" || len(out) != 2 {
+		t.Errorf("got %v, %v", out, err)
+	}
+}
+
+func TestQuietLeavesFailuresUpAndDown(t *testing.T) {
+	for _, e := range []Event{Failed{}, Up{}, Down{}, Onboot{Exit: 1}, Exited{Exit: 1}} {
+		if !e.Loud() {
+			t.Errorf("%s is not loud", e.Kind())
+		}
+	}
+	for _, e := range []Event{Boot{}, Onboot{}, Started{}, Ready{}, Stopped{}, Shutdown{}, Warning{}} {
+		if e.Loud() {
+			t.Errorf("%s is loud", e.Kind())
+		}
+	}
+}
+
+func TestControlCharactersOfAContainerStayOffTheConsole(t *testing.T) {
+	if got := printable("a\x1b[31m\tb\r\x7f"); got != "a?[31m\tb??" {
+		t.Errorf("got %q", got)
+	}
+}
