@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,31 +69,16 @@ class Transport:
     """Opens URLs. Safe to use from many threads."""
 
     def __init__(self, settings: TransportSettings) -> None:
-        """Nothing is opened before the first request. Raises HostError where the certificates can't be read."""
+        """Nothing is read or opened before the first request: a build that fetches nothing pays nothing."""
         self._settings = settings
-        try:
-            context = ssl.create_default_context(cafile=settings.ca_file, capath=settings.ca_folder)
-        except OSError as error:
-            hint = "SSL_CERT_FILE and SSL_CERT_DIR name the certificates to trust"
-            raise HostError(f"the certificates can't be read: {error}", hint=hint) from error
-        shared: dict[str, Any] = {
-            "ssl_context": context,
-            "maxsize": settings.connections,
-            "timeout": urllib3.Timeout(connect=_CONNECT_S, read=settings.quiet_s),
-            "retries": urllib3.Retry(
-                total=None, connect=0, read=0, status=0, other=0, redirect=_REDIRECTS, respect_retry_after_header=False
-            ),
-        }
-        self._direct = urllib3.PoolManager(**shared)
-        proxies = {"http": settings.http_proxy, "https": settings.https_proxy}
-        self._proxied = {
-            scheme: urllib3.ProxyManager(url if "://" in url else f"http://{url}", **shared) for scheme, url in proxies.items() if url
-        }
+        self._lock = threading.Lock()
+        self._pools: _Pools | None = None
 
     def get(self, url: str, headers: Mapping[str, str]) -> Response:
         """Ask for a URL; a success is 200 or 206.
 
         Raises:
+            HostError: the certificates can't be read.
             Refused: an answer that another try won't change.
             Interrupted: no answer, or one that may change.
         """
@@ -121,11 +107,37 @@ class Transport:
         raise Refused(f"HTTP {raw.status}")
 
     def _pool(self, url: str) -> urllib3.PoolManager:
+        with self._lock:
+            pools = self._pools = self._pools or _Pools(self._settings)
         parts = urlsplit(url)
-        proxied = self._proxied.get(parts.scheme)
+        proxied = pools.proxied.get(parts.scheme)
         if proxied is None or bypassed(parts.hostname or "", self._settings.no_proxy):
-            return self._direct
+            return pools.direct
         return proxied
+
+
+class _Pools:
+    """Pooled connections, direct and through proxies. Raises HostError where the certificates can't be read."""
+
+    def __init__(self, settings: TransportSettings) -> None:
+        try:
+            context = ssl.create_default_context(cafile=settings.ca_file, capath=settings.ca_folder)
+        except OSError as error:
+            hint = "SSL_CERT_FILE and SSL_CERT_DIR name the certificates to trust"
+            raise HostError(f"the certificates can't be read: {error}", hint=hint) from error
+        # Only redirects are urllib3's to follow: what else fails is tried again by who knows how far it got.
+        retries = urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=_REDIRECTS, respect_retry_after_header=False)
+        shared: dict[str, Any] = {
+            "ssl_context": context,
+            "maxsize": settings.connections,
+            "timeout": urllib3.Timeout(connect=_CONNECT_S, read=settings.quiet_s),
+            "retries": retries,
+        }
+        self.direct = urllib3.PoolManager(**shared)
+        proxies = {"http": settings.http_proxy, "https": settings.https_proxy}
+        self.proxied = {
+            scheme: urllib3.ProxyManager(url if "://" in url else f"http://{url}", **shared) for scheme, url in proxies.items() if url
+        }
 
 
 def bypassed(host: str, no_proxy: str) -> bool:
