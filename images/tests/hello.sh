@@ -1,23 +1,26 @@
 #!/bin/sh
-# hello.sh BUSYBOX OUT: an image in the form of `docker save` (moby, image/spec/v1.2): manifest.json, a configuration, one layer.
-# Digests are of what is written here, so that the engine's check of them is a real one. Times and owners are fixed.
+# hello.sh LAYER... OUT: an image in the form of `docker save` (moby, image/spec/v1.2): manifest.json, a configuration, the layers, of which
+# the first is topmost. Digests are of the layers as given, so that the engine's check of them is a real one. Times and owners are fixed.
 set -eu
-busybox=$1
-out=$2
-work=$PWD/hello-work
-mkdir -p "$work/root/bin" "$work/image"
-cp "$busybox" "$work/root/bin/busybox"
-chmod 755 "$work/root/bin/busybox"
-for applet in sh cat echo ip uname id mount; do ln -s busybox "$work/root/bin/$applet"; done
-find "$work/root" -exec touch -h -d @0 {} +
-(cd "$work/root" && tar -cf "$work/image/layer.tar" bin/busybox bin/cat bin/echo bin/id bin/ip bin/mount bin/sh bin/uname)
-diff_id=$(sha256sum "$work/image/layer.tar" | cut -d ' ' -f 1)
-case "$(uname -m)" in x86_64) arch=amd64 ;; aarch64) arch=arm64 ;; *) arch=$(uname -m) ;; esac
-cat >"$work/image/config.json" <<EOF
-{"architecture": "${ARCH:-$arch}", "os": "linux",
- "config": {"Env": ["PATH=/bin"], "Cmd": ["sh", "-c", "echo hello from a container on \$(uname -s)"]},
- "rootfs": {"type": "layers", "diff_ids": ["sha256:$diff_id"]}}
+work=/tmp/image
+mkdir -p "$work"
+names= diff_ids= number=100
+while [ $# -gt 1 ]; do
+  number=$((number - 1)) # the engine wants the bottom first
+  cp "$1" "$work/$number.tar"
+  diff_ids="\"sha256:$(sha256sum "$1" | cut -d ' ' -f 1)\"${diff_ids:+, $diff_ids}"
+  names="\"$number.tar\"${names:+, $names}"
+  shift
+done
+out=$PWD/$1
+cat >"$work/config.json" <<EOF
+{"architecture": "$ARCH", "os": "linux",
+ "config": {"Env": ["PATH=/usr/bin"], "Cmd": ["/usr/bin/sh", "-c", "echo hello from a container on \$(uname -s)"]},
+ "rootfs": {"type": "layers", "diff_ids": [$diff_ids]}}
 EOF
-echo '[{"Config": "config.json", "RepoTags": ["hello:latest"], "Layers": ["layer.tar"]}]' >"$work/image/manifest.json"
-touch -d @0 "$work/image"/*
-(cd "$work/image" && tar -cf "$out" config.json layer.tar manifest.json)
+echo "[{\"Config\": \"config.json\", \"RepoTags\": [\"hello:latest\"], \"Layers\": [$names]}]" >"$work/manifest.json"
+chmod 644 "$work"/*
+touch -d @0 "$work"/*
+cd "$work"
+chown 0:0 ./* 2>/dev/null || true
+tar -cf "$out" ./*
