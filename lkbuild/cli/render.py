@@ -38,7 +38,7 @@ def render_error(error: LkbuildError, style: Style | None = None) -> str:
     if error.detail:
         lines += [f"    {line}".rstrip() for line in printable(error.detail).splitlines()]
     if error.hint:
-        head, *tail = printable(error.hint).splitlines()
+        head, *tail = printable(error.hint).splitlines() or [""]
         lines += [f"    {paint('hint:', 'cyan')} {head}", *(f"          {line}" for line in tail)]
     return "\n".join(lines) + "\n"
 

@@ -69,6 +69,10 @@ def test_escapes_of_files_and_logs_do_not_reach_the_terminal():
     assert not set(text) & set("\x1b\x07\x08\x9b\u202e")
 
 
+def test_a_hint_of_nothing_but_escapes_is_no_trouble():
+    assert "wrong" in render_error(LoadError("wrong", hint="\x1b[m", detail="\x1b[m"))
+
+
 def test_without_colour_there_is_no_escape_and_with_it_the_same_text():
     error = LoadError("wrong", position=at("x: 1"), hint="do this")
     coloured = render_error(error, Style(color=True))

@@ -1,0 +1,86 @@
+"""Durability, processes, sockets and the environment are each in one place."""
+
+import ast
+
+DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
+SANDBOX = ("lkbuild/sandbox/",)
+FETCH = ("lkbuild/fetch/",)
+EDGE = ("lkbuild/cli/", "lkbuild/app/")
+
+
+def _dotted(node):
+    """`os.replace` of an attribute of a plain name, or None."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return None
+
+
+def _uses(modules, wanted, allowed):
+    return [
+        f"{module.path}:{node.lineno} {dotted}"
+        for module in modules
+        if not module.path.startswith(allowed)
+        for node in ast.walk(module.tree)
+        if (dotted := _dotted(node)) in wanted
+    ]
+
+
+def _imports(modules, wanted, allowed):
+    found = []
+    for module in modules:
+        if module.path.startswith(allowed):
+            continue
+        for node in ast.walk(module.tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{module.path} {name}" for name in names if name.partition(".")[0] in wanted]
+    return found
+
+
+def _path_renames(modules, allowed):
+    """`path.rename(x)` and `path.replace(x)`: a string's replace takes two arguments, a dataclass's keywords."""
+    return [
+        f"{module.path}:{node.lineno}"
+        for module in modules
+        if not module.path.startswith(allowed)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("rename", "replace")
+        and len(node.args) == 1
+        and not node.keywords
+    ]
+
+
+def test_only_the_store_and_atomic_files_rename_and_sync(engine):
+    assert not _uses(engine, {"os.replace", "os.rename", "os.renames", "os.fsync", "os.fdatasync", "os.sync"}, DURABLE)
+    assert not _path_renames(engine, DURABLE)
+
+
+def test_only_the_sandbox_starts_processes(engine):
+    assert not _imports(engine, {"subprocess", "pty", "multiprocessing"}, SANDBOX)
+    calls = {"os.system", "os.popen", "os.fork", "os.execv", "os.execve", "os.execvp", "os.execvpe", "os.posix_spawn", "os.posix_spawnp"}
+    assert not _uses(engine, calls, SANDBOX)
+
+
+def test_only_fetch_opens_sockets(engine):
+    assert not _imports(engine, {"socket", "urllib3", "http", "ssl", "requests", "httpx"}, FETCH)
+
+
+def test_the_environment_is_read_at_the_edge_only(engine):
+    assert not _uses(engine, {"os.environ", "os.environb", "os.getenv"}, EDGE)
+
+
+def test_only_the_entry_point_ends_the_process(engine):
+    assert not _uses(engine, {"sys.exit", "os._exit", "os.abort"}, ("lkbuild/cli/main.py", "lkbuild/cli/signals.py"))
+
+
+def test_nothing_is_printed_outside_of_the_command(engine):
+    calls = [
+        f"{module.path}:{node.lineno}"
+        for module in engine
+        if not module.path.startswith("lkbuild/cli/")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not calls
