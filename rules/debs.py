@@ -17,7 +17,7 @@ from lkbuild.model.rule import RuleContext
 
 from .providers import DebLockInfo
 
-__all__ = ["DebEntry", "closure", "closure_of", "fetch", "sources"]
+__all__ = ["DebEntry", "closure", "closure_of", "fetch", "package_of", "sources"]
 
 #: The archive publishes an index some hours after its Date, and the snapshot archive answers with the state before a time.
 _PUBLISHED = timedelta(hours=12)
@@ -57,6 +57,28 @@ def closure_of(
     except ValueError as error:
         ctx.fail(str(error), attr=(attr,))
     return tuple((entry, fetch(ctx, parsed, entry)) for entry in entries)
+
+
+def package_of(
+    ctx: RuleContext, lock: Label, name: str, *, stands_for: str | None = None, attr: str = "deb", execution: bool = False
+) -> tuple[DebEntry, Output]:
+    """One package without what it needs, and the output of the action that fetches it.
+
+    `stands_for`: a package that depends on another whose name starts so (linux-image-cloud-amd64) means that one.
+    """
+    info = ctx.require(lock, DebLockInfo, attr=("lock",))
+    arch = ctx.configuration.exec_arch if execution else ctx.arch
+    try:
+        parsed = parse_lock(info.text)
+        _closure(parsed, arch, (name,))
+    except LockFormatError as error:
+        ctx.fail(f"{info.path}:{error.line}: {error}", attr=("lock",), hint=f"run `lkbuild lock update {lock.short}`")
+    except ValueError as error:
+        ctx.fail(str(error), attr=(attr,))
+    entries = parsed.entries[arch]
+    if stands_for is not None:
+        name = next((dep for dep in entries[name].deps if dep.startswith(stands_for)), name)
+    return entries[name], fetch(ctx, parsed, entries[name])
 
 
 def fetch(ctx: RuleContext, lock: DebLock, entry: DebEntry) -> Output:
