@@ -10,6 +10,21 @@ HERE = Path(__file__).parent
 ACCEPT = os.environ.get("LKBUILD_ACCEPT") == "1"
 
 
+#: What is quick and tells most goes first, what builds and boots goes last.
+KINDS = ("unit", "property", "golden", "arch", "conformance", "fault", "repro", "boot", "docs")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Order by kind; within a kind pytest-randomly has shuffled."""
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path):
+    kind = path.relative_to(HERE).parts[0] if path.is_relative_to(HERE) else ""
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch):
     for name in [*os.environ]:
