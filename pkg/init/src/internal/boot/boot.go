@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"lkbuild/init/internal/container"
@@ -29,6 +30,8 @@ const (
 	killGrace    = 3 * time.Second
 	unmountLimit = 20 * time.Second
 	flushLimit   = 2 * time.Second
+
+	cpuModulesAfter = 30 * time.Second
 )
 
 type boot struct {
@@ -39,6 +42,8 @@ type boot struct {
 	services *supervise.Loop
 	hosts    *supervise.Loop
 	ask      chan power.Request
+
+	cpuModules sync.Once
 }
 
 // Run boots the machine and, when it is asked to, ends it. It does not return.
@@ -157,10 +162,14 @@ func (b *boot) setUp() {
 		b.complain(err)
 	}
 	b.complain(b.modules.Coldplug("/sys/devices"))
-	go b.guarded(func() error {
-		b.complain(b.modules.ColdplugCPU("/sys/devices"))
-		return nil
-	})
+	time.AfterFunc(cpuModulesAfter, b.loadCPUModules)
+}
+
+// loadCPUModules loads what uses the processor's features: ciphers, mostly.
+// Nothing needs them to work, so they wait until the services are up, or have
+// had their time.
+func (b *boot) loadCPUModules() {
+	b.cpuModules.Do(func() { b.complain(b.modules.ColdplugCPU("/sys/devices")) })
 }
 
 // complain says what is wrong, without consequence.
@@ -189,6 +198,10 @@ func (b *boot) hostServices() []supervise.Service {
 func (b *boot) sayUp() {
 	debug.FreeOSMemory()
 	b.reports.Say(report.Up{Seconds: rounded(sys.SinceBoot()), MemoryUsedKiB: machine.MemoryUsed()})
+	go b.guarded(func() error {
+		b.loadCPUModules()
+		return nil
+	})
 }
 
 // end stops everything, in order.
