@@ -1,11 +1,14 @@
-"""Providers that rules give each other: the vocabulary between rules. The engine looks at none of these (its own: lkbuild.model.providers).
+"""What rules tell each other: providers of the image domain. The engine does not know them.
 
-One frozen dataclass each; a rule finds it with `ctx.require(label, DebLockInfo)`. Add yours; do not change what others read.
+Frozen values only; a field that is an artifact is made by the target that gives the provider.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from lkbuild.model.artifact import Artifact, Output
+from lkbuild.model.attrs import FrozenMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,90 @@ class DebLockInfo:
     path: str
     text: str
     arches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolchainInfo:
+    """A tree that becomes the root file system of sandboxed actions."""
+
+    tree: Output
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """Layers (canonical tars): parts of a root file system, the topmost first."""
+
+    layers: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageInfo:
+    """An OS package: what a container, or the root of an image, is made of.
+
+    Attributes:
+        name: for display and as the default name of its container.
+        layers: of its root file system, the topmost first.
+        initramfs: layers that belong on the initramfs itself (the program that is PID 1).
+        container: LinuxKit's container fields as the package sets them; what it does not set is not in it.
+    """
+
+    name: str
+    layers: tuple[Artifact, ...]
+    initramfs: tuple[Artifact, ...] = ()
+    container: FrozenMap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelInfo:
+    """A kernel.
+
+    Attributes:
+        image: what a boot loader starts.
+        modules: a layer with /lib/modules/<release>, or None where all is built in.
+        config: the final .config, where it is known.
+        release: a file with what `uname -r` will say.
+        cmdline: what an image's command line starts with, such as the console of its architecture.
+    """
+
+    image: Artifact
+    modules: Artifact | None = None
+    config: Artifact | None = None
+    release: Artifact | None = None
+    cmdline: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSourceInfo:
+    """The source of a kernel.
+
+    Attributes:
+        archive: the source archive, or Debian's package of it; `name` is its file name, whose ending tells which.
+        kconfig: a tree with what a configuration needs of it: Kconfig files, Makefiles, scripts.
+    """
+
+    archive: Artifact
+    name: str
+    kconfig: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelConfigInfo:
+    """A kernel configuration: the final .config, and the source that it is for."""
+
+    config: Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInfo:
+    """A bootable image in its basic form.
+
+    Attributes:
+        kernel, initrd: artifacts.
+        cmdline: the kernel's command line.
+        arch: what it runs on.
+    """
+
+    kernel: Artifact
+    initrd: Artifact
+    cmdline: str
+    arch: str

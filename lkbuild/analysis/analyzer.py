@@ -13,8 +13,7 @@ from lkbuild.base.errors import AnalysisError, LkbuildError, Position
 from lkbuild.base.label import Label
 from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import dependencies
-from lkbuild.loading.select import resolve_attrs
-from lkbuild.model.attrs import FrozenMap
+from lkbuild.loading.select import resolve_target
 from lkbuild.model.configuration import Configuration, NodeKey
 from lkbuild.model.rule import Analysis, Rule, RuleContext
 from lkbuild.model.target import Target
@@ -31,11 +30,24 @@ class Analyses:
 class Analyzer:
     """Analyses targets of one workspace."""
 
-    def __init__(self, *, target: Callable[[Label, Position | None], Target], rule: Callable[[str], Rule | None]) -> None:
-        """Make one. `target` finds a target, given the position that refers to it; `rule` finds a rule by name."""
+    def __init__(
+        self,
+        *,
+        target: Callable[[Label, Position | None], Target],
+        rule: Callable[[str], Rule | None],
+        tool: Callable[[str, str], bytes],
+    ) -> None:
+        """Make one.
+
+        Args:
+            target: finds a target, given the position that refers to it.
+            rule: finds a rule by name.
+            tool: reads a file of a rule's `tools/` folder, by the names of both.
+        """
         self._target = target
         self._rule = rule
-        self._attrs: dict[NodeKey, FrozenMap] = {}
+        self._tool = tool
+        self._resolved: dict[NodeKey, Target] = {}
 
     def analyze(self, nodes: Iterable[NodeKey]) -> Analyses:
         """Analyse some nodes and all that they need. Raises LoadError and AnalysisError."""
@@ -61,22 +73,21 @@ class Analyzer:
         return rule
 
     def _edges(self, node: NodeKey) -> tuple[Edge[NodeKey], ...]:
-        target = self._target(node.label, None)
-        rule = self.rule_of(target)
-        _check_arch(target, node.configuration)
-        attrs = resolve_attrs(target, node.configuration)
-        self._attrs[node] = attrs
+        declared = self._target(node.label, None)
+        rule = self.rule_of(declared)
+        _check_arch(declared, node.configuration)
+        target = self._resolved[node] = resolve_target(declared, node.configuration)
         edges = []
-        for dependency in dependencies(rule, attrs, target):
+        for dependency in dependencies(rule, target.attrs, target):
             position = target.at(*dependency.path)
             needed = self._target(dependency.label, position)
-            _check_edge(target, self.rule_of(target), needed, position)
+            _check_edge(target, rule, needed, position)
             configuration = node.configuration.for_execution() if dependency.execution else node.configuration
             edges.append(Edge(NodeKey(dependency.label, configuration), position))
         return tuple(edges)
 
     def _evaluate(self, node: NodeKey, done: Mapping[NodeKey, Analysis]) -> Analysis:
-        target = self._target(node.label, None)
+        target = self._resolved[node]
         rule = self.rule_of(target)
 
         def dependency(label: Label, execution: bool) -> Analysis:  # noqa: FBT001 - the context calls it positionally
@@ -87,7 +98,13 @@ class Analyzer:
                 raise AnalysisError(msg, position=target.position, label=str(target.label))
             return found
 
-        context = RuleContext(target=target, configuration=node.configuration, attrs=self._attrs[node], dependencies=dependency)
+        context = RuleContext(
+            target=target,
+            configuration=node.configuration,
+            attrs=target.attrs,
+            dependencies=dependency,
+            tool=lambda name, owner: self._tool(owner or rule.name, name),
+        )
         try:
             providers = rule.analyze(context)
         except LkbuildError:
@@ -120,7 +137,7 @@ def _check_arch(target: Target, configuration: Configuration) -> None:
 
 def _check_edge(target: Target, rule: Rule, needed: Target, position: Position) -> None:
     here = target.label.package
-    if needed.label.package != here and not any(pattern.matches(Label(here, "x")) for pattern in _packages(needed)):
+    if needed.label.package != here and not any(pattern.matches(target.label) for pattern in needed.visibility):
         raise AnalysisError(
             f"{needed.label.short} is not visible from {target.label.short}",
             position=position,
@@ -134,7 +151,3 @@ def _check_edge(target: Target, rule: Rule, needed: Target, position: Position) 
             position=position,
             label=str(target.label),
         )
-
-
-def _packages(needed: Target) -> tuple[Any, ...]:
-    return needed.visibility

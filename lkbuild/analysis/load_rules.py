@@ -54,6 +54,17 @@ class RuleRegistry:
             self._rules[name] = self._load(name)
         return self._rules[name]
 
+    def tool(self, rule: str, name: str) -> bytes:
+        """The content of a file in a rule's `tools/` folder. Raises AnalysisError where there is none."""
+        for folder in self._folders:
+            if (folder / rule / "rule.py").is_file():
+                path = folder / rule / "tools" / name
+                try:
+                    return path.read_bytes()
+                except OSError as error:
+                    raise AnalysisError(f"rule '{rule}' has no tool {name}: {error.strerror}", position=Position(file=str(path))) from error
+        raise AnalysisError(f"unknown rule '{rule}'")
+
     def _load(self, name: str) -> Rule | None:
         path = next((folder / name / "rule.py" for folder in self._folders if (folder / name / "rule.py").is_file()), None)
         if path is None:

@@ -95,7 +95,7 @@ class BuildLoop:
             if not lost:
                 break
             forced |= lost
-        execution.errors.update({action: error for action, error in outcome.errors.items()})
+        execution.errors.update(outcome.errors)
         self._classify(outcome, execution)
         return execution
 

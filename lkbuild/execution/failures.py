@@ -37,9 +37,8 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
     shutil.move(request.work, work)
     moved = command.replace(str(request.work), str(work))
     script = kept / "command.sh"
-    script.write_text(
-        f"#!/bin/sh\n# Runs the failed command again, in the same sandbox. `sh {script} sh` starts a shell instead.\n{_with_override(moved, request)}\n"
-    )
+    usage = f"# Runs the failed command again, in the same sandbox; `sh {script} sh` starts a shell there instead."
+    script.write_text(f"#!/bin/sh\n{usage}\n{_with_override(moved, request)}\n")
     script.chmod(0o755)
     return BuildFailed(
         f"{planned.info.mnemonic} failed: {reason}",

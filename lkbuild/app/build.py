@@ -1,0 +1,126 @@
+"""Use case: build targets. Patterns to analyses to actions to outputs on disk, and a report of it all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.engine import make_loop
+from lkbuild.app.materialise import Materialiser
+from lkbuild.app.options import BuildOptions
+from lkbuild.app.selection import Selected, analyze, artifacts, select
+from lkbuild.app.session import Session, open_session
+from lkbuild.app.workspace_state import WorkspaceState
+from lkbuild.base.digest import Digest
+from lkbuild.execution.build import Execution, Wish
+from lkbuild.model.action import PlannedAction, Source
+from lkbuild.model.artifact import ActionId, NamedArtifact, Output
+from lkbuild.model.events import BuildFinished, BuildStarted, EventSink
+from lkbuild.model.report import BuildReport, TargetReport
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A selected thing with the artifacts that it means."""
+
+    selected: Selected
+    files: tuple[NamedArtifact, ...]
+
+    def actions(self) -> tuple[ActionId, ...]:
+        """The actions that make them."""
+        return tuple(dict.fromkeys(item.artifact.action for item in self.files if isinstance(item.artifact, Output)))
+
+
+def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> BuildReport:
+    """Build what the patterns select. Failures of actions are in the report; raises LkbuildError for what is wrong before."""
+    started = time.monotonic()
+    report: BuildReport | None = None
+    try:
+        with open_session(options) as session:
+            selected = select(session, patterns)
+            analyses = analyze(session, selected)
+            requested = tuple(Requested(item, artifacts(item, analyses)) for item in selected)
+            report = build_requested(session, analyses, requested, sink, started)
+            return report
+    finally:
+        sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started))
+
+
+def build_requested(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
+    """Execute what was requested, write its outputs, and tell what came of it."""
+    state = WorkspaceState(session.state / "state")
+    execution = execute(session, analyses, requested, sink, state)
+    materialiser = Materialiser(session.store.blobs, session.sources, execution, state)
+    targets = tuple(_target(session, item, execution, materialiser) for item in requested)
+    state.save({recipe.hash for recipe in execution.graph.recipes.values() if recipe in execution.results} | _below(execution))
+    return BuildReport(
+        elapsed_s=time.monotonic() - started,
+        targets=targets,
+        counts=Counter(execution.sources.values()),
+        executed=tuple(_name(execution.graph.actions[action]) for action in execution.executed),
+        errors=tuple(execution.errors.values()),
+        fetched_bytes=_fetched(execution),
+        saved_seconds=execution.saved_seconds,
+    )
+
+
+def execute(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, state: WorkspaceState) -> Execution:
+    """Run what must run for the requested artifacts."""
+    actions = {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
+    wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
+    sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
+    cpus = os.cpu_count() or 1
+    wish = Wish(
+        wanted=wanted,
+        actions=actions,
+        recent=state.recipes,
+        forced=frozenset(wanted) if session.options.check else frozenset(),
+        slots=session.options.jobs or cpus,
+        cpus=cpus,
+        keep_going=session.options.keep_going,
+    )
+    with make_loop(session, sink) as loop:
+        return loop.execute(wish)
+
+
+def _target(session: Session, item: Requested, execution: Execution, materialiser: Materialiser) -> TargetReport:
+    node = item.selected.node
+    sources = [execution.sources[action] for action in item.actions()]
+    text = item.selected.text
+    key = _key(item, execution)
+    if any(source in (Source.FAILED, Source.SKIPPED) for source in sources):
+        failed = Source.FAILED in sources
+        return TargetReport(label=text, configuration=str(node.configuration), key=key, state="failed" if failed else "skipped")
+    folder = session.out / node.configuration.arch / node.label.package / node.label.name
+    state = "up_to_date" if all(source is Source.UP_TO_DATE for source in sources) else "built"
+    outputs = materialiser.write(item.files, folder)
+    return TargetReport(label=text, configuration=str(node.configuration), key=key, state=state, outputs=outputs)
+
+
+def _key(item: Requested, execution: Execution) -> str:
+    """The recipe key of the target: that of its action, or a digest over those of several."""
+    recipes = [execution.graph.recipes[action].hash for action in item.actions()]
+    return recipes[0] if len(recipes) == 1 else Digest.of("\n".join(recipes).encode()).hash
+
+
+def _below(execution: Execution) -> set[str]:
+    """Recipes that a hit made unnecessary to look at: they are as up to date as what was built from them."""
+    return {execution.graph.recipes[action].hash for action, source in execution.sources.items() if source is Source.UP_TO_DATE}
+
+
+def _name(planned: PlannedAction) -> str:
+    return f"{planned.info.label} {planned.info.mnemonic}"
+
+
+def _fetched(execution: Execution) -> int:
+    sizes = 0
+    for action in execution.executed:
+        planned = execution.graph.actions[action]
+        result = execution.results.get(execution.graph.recipes[action])
+        if planned.info.sources and result is not None:
+            sizes += sum(item.digest.size for item in result.files)
+    return sizes

@@ -1,0 +1,41 @@
+"""Puts the parts of an execution together: store, sandbox, fetcher, folders. Does not run anything itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from lkbuild.app.fetching import make_fetcher
+from lkbuild.app.session import Session
+from lkbuild.base.errors import StoreError
+from lkbuild.execution.build import BuildLoop
+from lkbuild.execution.runner import RunnerParts
+from lkbuild.model.events import EventSink
+from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
+
+
+@contextlib.contextmanager
+def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
+    """The build loop of a session; its scratch folder is removed at the end."""
+    try:
+        (session.options.cache / "tmp").mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix="build-", dir=session.options.cache / "tmp", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
+    with scratch as folder:
+        parts = RunnerParts(
+            blobs=session.store.blobs,
+            actions=session.store.actions,
+            sandbox=BubblewrapSandbox(),
+            fetcher=make_fetcher(session),
+            sources=session.sources,
+            sink=sink,
+            scratch=Path(folder),
+            failures=session.state / "failed",
+            cpus=os.cpu_count() or 1,
+            cancelled=session.options.cancel,
+        )
+        yield BuildLoop(parts)

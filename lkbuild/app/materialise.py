@@ -1,0 +1,96 @@
+"""Writes what was asked for under lkbuild-out/, where it is not there already.
+
+A file is copied out of the store, never linked: what a user does to it can't hurt the store. What was written is remembered by
+stat, so that an unchanged output costs one system call. Does not know what the outputs are.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lkbuild.app.workspace_state import WorkspaceState
+from lkbuild.base.atomic import replacing
+from lkbuild.base.errors import HostError
+from lkbuild.execution.build import Execution
+from lkbuild.execution.sources import SourceDigests
+from lkbuild.model.action import OutputFile, OutputTree
+from lkbuild.model.artifact import Inline, NamedArtifact, Output, SourceFile
+from lkbuild.model.ports import BlobStore
+from lkbuild.model.report import BuiltOutput
+from lkbuild.model.tree import File, Subtree
+
+
+@dataclass(frozen=True, slots=True)
+class Materialiser:
+    """Writes outputs of one execution."""
+
+    blobs: BlobStore
+    sources: SourceDigests
+    execution: Execution
+    state: WorkspaceState
+
+    def write(self, files: Sequence[NamedArtifact], folder: Path) -> tuple[BuiltOutput, ...]:
+        """Write artifacts under a folder. Raises HostError where the disk refuses."""
+        try:
+            return tuple(self._one(item, folder) for item in files)
+        except OSError as error:
+            raise HostError(
+                f"can't write {error.filename or folder}: {error.strerror}", hint="free space, or give another --out"
+            ) from error
+
+    def _one(self, item: NamedArtifact, folder: Path) -> BuiltOutput:
+        if isinstance(item.artifact, SourceFile):
+            leaf = self.sources.file(item.artifact)
+            return BuiltOutput(path=str(self.sources.path(item.artifact)), digest=leaf.digest)
+        found = self._leaf(item.artifact)
+        target = folder / item.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(found, Subtree):
+            self._tree(found, target)
+            return BuiltOutput(path=str(target), digest=found.root, tree=True)
+        self._file(found, target)
+        return BuiltOutput(path=str(target), digest=found.digest)
+
+    def _leaf(self, artifact: Inline | Output) -> File | Subtree:
+        if isinstance(artifact, Inline):
+            return File(self.blobs.put_bytes(artifact.data), artifact.executable)
+        result = self.execution.result_of(artifact)
+        match result.output(artifact.path) if result else None:
+            case OutputFile() as file:
+                return File(file.digest, file.executable)
+            case OutputTree() as tree:
+                return Subtree(tree.root)
+            case _:
+                msg = f"{artifact} was not built"
+                raise AssertionError(msg)  # callers write outputs of results only
+
+    def _file(self, leaf: File, target: Path) -> None:
+        if self.state.is_current(target, leaf.digest):
+            return
+        if target.is_dir() and not target.is_symlink():
+            _remove_tree(target)
+        with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
+            shutil.copyfileobj(stream, out, 1 << 20)
+        self.state.remember(target, leaf.digest)
+
+    def _tree(self, leaf: Subtree, target: Path) -> None:
+        if self.state.is_current(target, leaf.root):
+            return
+        if target.is_dir() and not target.is_symlink():
+            _remove_tree(target)
+        else:
+            target.unlink(missing_ok=True)
+        shutil.copytree(self.blobs.tree_path(leaf.root), target, symlinks=True)
+        for folder, _, _ in os.walk(target):
+            Path(folder).chmod(0o755)
+        self.state.remember(target, leaf.root)
+
+
+def _remove_tree(path: Path) -> None:
+    for folder, _, _ in os.walk(path):
+        Path(folder).chmod(0o755)
+    shutil.rmtree(path)

@@ -1,0 +1,99 @@
+"""What a command line selects: patterns to (label, output group) in configurations, and the artifacts that they mean.
+
+Does not build anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.session import Session
+from lkbuild.base.errors import AnalysisError, LoadError, UsageError, nearest
+from lkbuild.base.label import Label, Pattern
+from lkbuild.model.artifact import NamedArtifact
+from lkbuild.model.configuration import Configuration, NodeKey
+from lkbuild.model.providers import OutputGroups
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """One requested thing: a node, and one of its output groups by name, or None for its default outputs."""
+
+    node: NodeKey
+    group: str | None = None
+
+    @property
+    def text(self) -> str:
+        """As a user would write it."""
+        return f"{self.node.label.short}.{self.group}" if self.group else self.node.label.short
+
+
+def parse_patterns(session: Session, patterns: Sequence[str]) -> tuple[Pattern, ...]:
+    """Patterns as given on a command line in `cwd`; none: the workspace's default targets. Raises UsageError."""
+    if not patterns:
+        found = session.loader.workspace.default_targets
+        if not found:
+            raise UsageError(
+                "nothing to build", hint="name a target (//...), or set default_targets in the workspace section"
+            )
+        return found
+    try:
+        package = session.options.cwd.relative_to(session.root).as_posix()
+    except ValueError:
+        package = "."
+    return tuple(Pattern.parse(text, package="" if package == "." else package) for text in patterns)
+
+
+def select(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
+    """All that the patterns select, in every configuration asked for.
+
+    What a wildcard finds but can't be built for an architecture is left out; what is named is not.
+    """
+    parsed = parse_patterns(session, patterns)
+    wildcards = [pattern for pattern in parsed if pattern.label is None or pattern.negative]
+    named = [pattern.label for pattern in parsed if pattern.label is not None and not pattern.negative]
+    requested: dict[tuple[Label, str | None], bool] = {}
+    for label in named:
+        requested[session.loader.resolve(label)] = True
+    if any(not pattern.negative for pattern in wildcards):
+        for label in session.loader.expand(parsed):
+            requested.setdefault((label, None), False)
+    elif wildcards:
+        kept = set(session.loader.expand(parsed))
+        requested = {key: explicit for key, explicit in requested.items() if key[0] in kept or key[1]}
+    return tuple(
+        Selected(NodeKey(label, configuration), group)
+        for configuration in session.configurations()
+        for (label, group), explicit in requested.items()
+        if explicit or _fits(session, label, configuration)
+    )
+
+
+def _fits(session: Session, label: Label, configuration: Configuration) -> bool:
+    arches = session.loader.target(label).arches
+    return not arches or configuration.arch in arches
+
+
+def artifacts(selected: Selected, analyses: Analyses) -> tuple[NamedArtifact, ...]:
+    """The artifacts that a selected thing means. Raises LoadError for a group that the target does not have."""
+    analysis = analyses.by_node[selected.node]
+    if selected.group is None:
+        return analysis.files()
+    groups = analysis.get(OutputGroups)
+    if groups is None or selected.group not in groups.groups:
+        known = groups.groups if groups else ()
+        raise LoadError(
+            f"{selected.node.label.short} has no output '{selected.group}'",
+            hint=nearest(selected.group, known) or (f"it has: {', '.join(known)}" if known else None),
+        )
+    return groups.groups[selected.group]
+
+
+def analyze(session: Session, selected: Sequence[Selected]) -> Analyses:
+    """Analyse what was selected."""
+    try:
+        return session.analyzer.analyze(dict.fromkeys(item.node for item in selected))
+    except RecursionError as error:
+        raise AnalysisError("attributes nested too deeply") from error

@@ -1,0 +1,102 @@
+"""One command's view of the world: workspace, rules, store and configuration, opened together and closed together.
+
+The one place where options become objects. Does not know what the command does with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lkbuild.analysis.analyzer import Analyzer
+from lkbuild.analysis.load_rules import RuleRegistry
+from lkbuild.app.options import BuildOptions
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import UsageError, nearest
+from lkbuild.execution.sources import SourceDigests
+from lkbuild.loading.workspace import WorkspaceLoader, find_workspace
+from lkbuild.model.configuration import ARCHES, Configuration
+from lkbuild.store.disk import DiskStore
+
+_MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "riscv64": "riscv64", "s390x": "s390x"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a use case works with.
+
+    Attributes:
+        options: as given.
+        root: the workspace.
+        rules, loader, analyzer: of the workspace.
+        store: the user's.
+        sources: digests of the workspace's files.
+        state: a folder for what is remembered of this workspace, in the cache.
+        out: where outputs go.
+    """
+
+    options: BuildOptions
+    root: Path
+    rules: RuleRegistry
+    loader: WorkspaceLoader
+    analyzer: Analyzer
+    store: DiskStore
+    sources: SourceDigests
+    state: Path
+    out: Path
+
+    def configurations(self) -> tuple[Configuration, ...]:
+        """What to build for: each architecture asked for, with the workspace's settings. Raises UsageError."""
+        settings = self._settings()
+        arches = self.options.arches or (host_arch(),)
+        return tuple(Configuration(arch=arch, exec_arch=host_arch(), settings=settings) for arch in arches)
+
+    def _settings(self) -> tuple[tuple[str, str], ...]:
+        workspace = self.loader.workspace
+        chosen = {name: setting.values[0] for name, setting in workspace.settings.items()}
+        for name in self.options.configs:
+            if name not in workspace.configs:
+                known = ", ".join(workspace.configs) or "none"
+                raise UsageError(f"unknown configuration '{name}'", hint=nearest(name, workspace.configs) or f"the workspace has: {known}")
+            chosen.update(workspace.configs[name])
+        return tuple(sorted(chosen.items()))
+
+
+def host_arch() -> str:
+    """This machine's architecture, in Debian's names. Raises UsageError for one that lkbuild does not know."""
+    machine = platform.machine()
+    if machine not in _MACHINES:
+        raise UsageError(f"this machine is a {machine}", hint=f"give --arch; lkbuild runs on {', '.join(ARCHES)}")
+    return _MACHINES[machine]
+
+
+@contextlib.contextmanager
+def open_session(options: BuildOptions) -> Iterator[Session]:
+    """Open everything for the workspace that the options mean, and close it again."""
+    root = options.workspace or find_workspace(options.cwd)
+    rules = RuleRegistry.of_workspace(root)
+    loader = WorkspaceLoader(root, rules.get, rules.names)
+    store = DiskStore.open(options.cache)
+    state = options.cache / "workspaces" / Digest.of(os.fsencode(root)).short
+    sources = SourceDigests(root, state / "sources")
+    session = Session(
+        options=options,
+        root=root,
+        rules=rules,
+        loader=loader,
+        analyzer=Analyzer(target=lambda label, referrer: loader.target(label, referrer=referrer), rule=rules.get, tool=rules.tool),
+        store=store,
+        sources=sources,
+        state=state,
+        out=options.out or root / "lkbuild-out",
+    )
+    try:
+        yield session
+    finally:
+        sources.save()
+        store.close()

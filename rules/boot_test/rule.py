@@ -1,0 +1,140 @@
+"""boot_test: boots an image in QEMU and asserts what init reports and what commands in the guest print.
+
+The agent that runs the commands is one more segment after the image's own initrd: what is tested is the image, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lkbuild.base.label import Label
+from lkbuild.model.action import DeclaredOutput, Input, Resources
+from lkbuild.model.artifact import Inline, NamedArtifact, TargetRef
+from lkbuild.model.attrs import Attr, File, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct
+from lkbuild.model.providers import Files, Test
+from lkbuild.model.rule import Rule, RuleContext
+
+from ..file_entries import layer
+from ..image.fields import QEMU_BY_ARCH
+from ..image.initrd import segment
+from ..providers import ImageInfo, ToolchainInfo
+
+_FACTORS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_PLAN: Final = {
+    "version": 1,
+    "host_services": [{"name": "test-agent", "command": ["/.base/lkbuild-test/agent"], "restart": "always"}],
+}
+_WORDS: Final = ListOf(item=String(lenient=True))
+_EMPTY: Final = Struct(fields={})
+
+STEP: Final = Struct(
+    fields={
+        "up": Attr(type=_EMPTY, doc="Wait until init says that all services are ready."),
+        "run": Attr(type=_WORDS, doc="A command that must end with `exit`."),
+        "fails": Attr(type=_WORDS, doc="A command that must not end with 0."),
+        "put": Attr(
+            type=Struct(
+                fields={
+                    "file": Attr(type=String(), required=True, doc="Name of a file of `data`."),
+                    "to": Attr(type=String(), required=True, doc="Path in the guest."),
+                }
+            ),
+            doc="Write a file into the guest.",
+        ),
+        "event": Attr(type=MapOf(value=OneOf(options=(String(lenient=True),))), doc="Wait for an event of init with these fields."),
+        "reboot": Attr(type=_EMPTY, doc="Reboot in order, with the same disk, and wait until it is up."),
+        "poweroff": Attr(type=_EMPTY, doc="Power off in order, by a signal to init."),
+        "powerdown": Attr(type=_EMPTY, doc="Press the power button; the guest must stop in order."),
+        "in": Attr(type=String(), doc="The container that a command runs in. Default: init's root."),
+        "expect": Attr(type=String(), doc="Regular expression that the command's output must match."),
+        "stdin": Attr(type=String(), doc="Input of the command."),
+        "exit": Attr(type=Integer(), default=0, doc="Exit code that `run` must end with."),
+        "within_s": Attr(type=Integer(minimum=0), doc="The command is tried again until it holds, so many seconds."),
+        "timeout_s": Attr(type=Integer(minimum=1), doc="Seconds that one command may take. Default 60."),
+    }
+)
+_KINDS: Final = ("up", "run", "fails", "put", "event", "reboot", "poweroff", "powerdown")
+
+
+def analyze(ctx: RuleContext) -> list[Any]:
+    """One sandboxed action: QEMU and the steps."""
+    image = ctx.require(ctx.attrs["image"], ImageInfo, attr=("image",))
+    toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
+    agent = ctx.files(ctx.attrs["agent"])
+    steps = [_step(ctx, index, step) for index, step in enumerate(ctx.attrs["steps"])]
+    test = {
+        "arch": image.arch,
+        "cmdline": " ".join(part for part in (image.cmdline, ctx.attrs["cmdline"]) if part),
+        "mem": ctx.attrs["mem"],
+        "cpus": ctx.attrs["cpus"],
+        "disk": _size(ctx.attrs["disk"]) if ctx.attrs["disk"] else 0,
+        "timeout_s": ctx.attrs["timeout_s"],
+        "steps": steps,
+    }
+    entries = [
+        {"path": "lkbuild-test/agent", "kind": "file", "mode": 0o755, "input": "in/agent"},
+        {"path": "etc/lkbuild/image.d/90-test.json", "kind": "file", "mode": 0o644, "contents": json.dumps(_PLAN, sort_keys=True)},
+    ]
+    extra = segment(ctx, layer(ctx, entries, [Input("in/agent", agent[0].artifact)], message="test agent"), "")
+    data = [Input(f"data/{item.name.rpartition('/')[2]}", item.artifact) for item in ctx.files(ctx.attrs["data"])]
+    (report,) = ctx.run(
+        "boot_test",
+        ["/usr/bin/python3", "tools/boot.py"],
+        root=toolchain.tree,
+        inputs=[
+            Input("test.json", Inline((json.dumps(test, sort_keys=True) + "\n").encode())),
+            Input("kernel", image.kernel),
+            Input("initrd.img", image.initrd),
+            Input("agent.img", extra),
+            *(Input(f"tools/{name}", ctx.tool(name)) for name in ("boot.py", "guest.py", "machine.py")),
+            *data,
+        ],
+        outputs=[DeclaredOutput("out/report.jsonl")],
+        environment={"PYTHONDONTWRITEBYTECODE": "1"},
+        timeout_s=ctx.attrs["timeout_s"] + 60,
+        message=f"boot {ctx.attrs['image'].short} ({image.arch})",
+        resources=Resources(cpus=1, memory_mib=_size(ctx.attrs["mem"]) >> 20),
+    )
+    return [Test(report), Files((NamedArtifact("report.jsonl", report),))]
+
+
+def _step(ctx: RuleContext, index: int, step: Any) -> dict[str, Any]:
+    kinds = [kind for kind in _KINDS if step[kind] is not None]
+    if len(kinds) != 1:
+        ctx.fail(f"a step does exactly one of {', '.join(_KINDS)}", attr=("steps", index))
+    return {name: _plain(value) for name, value in step.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return {name: _plain(item) for name, item in value.items()} if hasattr(value, "items") else value
+
+
+def _size(text: str) -> int:
+    factor = _FACTORS.get(text[-1])
+    return int(text[:-1]) * factor if factor else int(text)
+
+
+RULE = Rule(
+    name="boot_test",
+    doc="""Boots an image in QEMU, under emulation and without a network, and goes through steps.
+
+Each step does one of `up`, `run`, `fails`, `put`, `event`, `reboot`, `poweroff`, `powerdown`. The result is cached: a test runs again when
+the image, the steps or the tools change.""",
+    attrs={
+        "image": Attr(type=LabelOf(provides=("ImageInfo",)), required=True, doc="What boots."),
+        "steps": Attr(type=ListOf(item=STEP), required=True, doc="What must hold."),
+        "data": Attr(type=ListOf(item=File()), default=(), doc="Files that `put` steps write into the guest."),
+        "mem": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), default="512M", doc="Memory of the guest."),
+        "cpus": Attr(type=Integer(minimum=1, maximum=64), default=2, doc="Processors of the guest."),
+        "disk": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), doc="Size of a blank disk. Default: none."),
+        "cmdline": Attr(type=String(), default="", doc="Added to the image's command line."),
+        "timeout_s": Attr(type=Integer(minimum=1), default=300, doc="Seconds for all of it."),
+        "agent": Attr(type=File(), default=TargetRef(Label("rules/boot_test", "agent")), doc="The agent, for the guest's architecture."),
+        "qemu": Attr(type=LabelOf(provides=("ToolchainInfo",), execution=True), default=QEMU_BY_ARCH, doc="QEMU and Python."),
+    },
+    analyze=analyze,
+    test=True,
+)

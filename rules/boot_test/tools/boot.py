@@ -1,0 +1,193 @@
+"""Runs a boot test: boots the guest, goes through the steps, writes the report. Runs inside the sandbox.
+
+Ends with 0 where every step held, 1 where one did not. The report is JSON lines: one per step, then `{"ok": ...}`; the log is for people.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import sys
+import time
+from typing import Any
+
+from guest import Guest, GuestError
+from machine import Machine
+
+CHUNK = 192 * 1024
+
+
+class Test:
+    """One test: a machine, its steps, and the guest that runs now."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        """Take the specification as the rule wrote it."""
+        self.spec = spec
+        self.started = time.monotonic()
+        self.deadline = self.started + spec["timeout_s"]
+        self.guest: Guest | None = None
+        self.machine = Machine(
+            arch=spec["arch"],
+            kernel="kernel",
+            initrd="/tmp/initrd.img",
+            cmdline=spec["cmdline"],
+            mem=spec["mem"],
+            cpus=spec["cpus"],
+            disks=["/tmp/disk.img"] if spec["disk"] else [],
+        )
+
+    def log(self, text: str) -> None:
+        """Write a line with the time since the start."""
+        print(f"[{time.monotonic() - self.started:7.2f}] {text}", flush=True)
+
+    def prepare(self) -> None:
+        """Put together the initrd (the image's and the agent's segments) and a blank disk."""
+        with open("/tmp/initrd.img", "wb") as out:
+            for name in ("initrd.img", "agent.img"):
+                with open(name, "rb") as part:
+                    while chunk := part.read(1 << 20):
+                        out.write(chunk)
+        if self.spec["disk"]:
+            with open("/tmp/disk.img", "wb") as file:
+                file.truncate(self.spec["disk"])
+
+    def boot(self) -> Guest:
+        """Start the machine (again)."""
+        self.guest = Guest(self.machine, self.deadline, self.log)
+        return self.guest
+
+    def run(self, report: Any) -> None:
+        """All steps. Raises GuestError for the first that does not hold."""
+        self.boot()
+        for index, step in enumerate(self.spec["steps"]):
+            begun = time.monotonic()
+            kind = next(name for name in STEPS if step.get(name) is not None)
+            self.log(f"step {index + 1}: {json.dumps({k: v for k, v in step.items() if v is not None})}")
+            found = STEPS[kind](self, step)
+            line = {"step": index + 1, "kind": kind, "seconds": round(time.monotonic() - begun, 2), **(found or {})}
+            print(json.dumps(line), file=report, flush=True)
+
+    def live(self) -> Guest:
+        """The running guest."""
+        if self.guest is None:
+            raise GuestError("the machine is not running")
+        return self.guest
+
+
+def step_up(test: Test, step: dict[str, Any]) -> dict[str, Any]:
+    event = test.live().wait_event("up")
+    wall = round(time.monotonic() - test.live().started, 2)
+    return {"guest_seconds": event.get("seconds", event.get("t")), "wall_seconds": wall, "memory_used_kib": event.get("memory_used_kib")}
+
+
+def step_run(test: Test, step: dict[str, Any]) -> None:
+    command(test, step, step["run"], lambda code: code == step.get("exit", 0))
+
+
+def step_fails(test: Test, step: dict[str, Any]) -> None:
+    command(test, step, step["fails"], lambda code: code != 0)
+
+
+def command(test: Test, step: dict[str, Any], argv: list[str], holds: Any) -> None:
+    """Run a command in the guest until it holds, or the step's `within_s` is over."""
+    give_up = time.monotonic() + (step.get("within_s") or 0)
+    while True:
+        request = {"argv": argv, "timeout_s": step.get("timeout_s") or 60}
+        if step.get("in"):
+            request["in"] = step["in"]
+        if step.get("stdin"):
+            request["stdin"] = step["stdin"]
+        answer = test.live().request(**request)
+        output = answer.get("stdout", "")
+        wrong = None
+        if "exit" not in answer or not holds(answer["exit"]):
+            wrong = f"it ended with {answer.get('exit', answer)}"
+        elif step.get("expect") and not re.search(step["expect"], output, re.MULTILINE):
+            wrong = f"its output does not match {step['expect']!r}"
+        if wrong is None:
+            return
+        if time.monotonic() >= give_up:
+            raise GuestError(f"{argv}: {wrong}\nstdout: {output}\nstderr: {answer.get('stderr', answer)}")
+        time.sleep(1)
+
+
+def step_put(test: Test, step: dict[str, Any]) -> None:
+    target = step["put"]["to"]
+    with open(f"data/{step['put']['file']}", "rb") as file:
+        for number, chunk in enumerate(iter(lambda: file.read(CHUNK), b"")):
+            answer = test.live().request(put=target, base64=base64.b64encode(chunk).decode(), append=number > 0)
+            if answer.get("exit", 0) != 0 or answer.get("error"):
+                raise GuestError(f"put {target}: {answer}")
+
+
+def step_event(test: Test, step: dict[str, Any]) -> dict[str, Any]:
+    return {"event": test.live().wait_event(step["event"]["event"], **{k: v for k, v in step["event"].items() if k != "event"})}
+
+
+def step_reboot(test: Test, step: dict[str, Any]) -> dict[str, Any]:
+    test.live().request(power="reboot")
+    ended(test)
+    test.boot()
+    return step_up(test, step)
+
+
+def step_poweroff(test: Test, step: dict[str, Any]) -> None:
+    test.live().request(power="off")
+    ended(test)
+
+
+def step_powerdown(test: Test, step: dict[str, Any]) -> None:
+    test.live().power_button()
+    ended(test)
+
+
+def ended(test: Test) -> None:
+    """The guest must end in order: init says `down`, and QEMU ends with 0."""
+    guest = test.live()
+    guest.wait_event("down")
+    code = guest.wait_end()
+    if code != 0:
+        raise GuestError(f"QEMU ended with {code}")
+    killed = [event["name"] for event in guest.events if event["event"] == "stopped" and event.get("killed")]
+    if killed:
+        raise GuestError(f"killed at shutdown, as they did not stop in time: {', '.join(killed)}")
+    test.guest = None
+
+
+STEPS = {
+    "up": step_up,
+    "run": step_run,
+    "fails": step_fails,
+    "put": step_put,
+    "event": step_event,
+    "reboot": step_reboot,
+    "poweroff": step_poweroff,
+    "powerdown": step_powerdown,
+}
+
+
+def main() -> int:
+    """Run the test in test.json; write report.jsonl."""
+    with open("test.json") as file:
+        test = Test(json.load(file))
+    os.makedirs("out", exist_ok=True)
+    with open("out/report.jsonl", "w") as report:
+        try:
+            test.prepare()
+            test.run(report)
+        except GuestError as error:
+            test.log(f"FAILED: {error}")
+            print(json.dumps({"ok": False, "error": str(error)}), file=report)
+            return 1
+        finally:
+            if test.guest is not None:
+                test.guest.kill()
+        print(json.dumps({"ok": True}), file=report)
+    test.log("passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""QEMU's command line for a guest of each architecture. Runs inside the sandbox; standard library only.
+
+Does not know what the guest does.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+#: Emulator, machine and the suffix of virtio devices for each architecture.
+MACHINES = {
+    "amd64": ("qemu-system-x86_64", "q35", "pci"),
+    "arm64": ("qemu-system-aarch64", "virt", "pci"),
+    "riscv64": ("qemu-system-riscv64", "virt", "pci"),
+    "s390x": ("qemu-system-s390x", "s390-ccw-virtio", "ccw"),
+}
+
+
+@dataclass
+class Machine:
+    """A guest to start. `disks` are raw files; `forward` are (host port, guest port) of TCP."""
+
+    arch: str
+    kernel: str
+    initrd: str
+    cmdline: str
+    mem: str = "1G"
+    cpus: int = 2
+    disks: list[str] = field(default_factory=list)
+    forward: list[tuple[int, int]] = field(default_factory=list)
+    isolated: bool = True
+
+    def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
+        """The command line. `accelerator` is `tcg` or `kvm`."""
+        emulator, machine, bus = MACHINES[self.arch]
+        command = [emulator, "-nodefaults", "-no-user-config", "-display", "none"]
+        command += ["-machine", f"{machine},accel={accelerator}", "-cpu", "host" if accelerator == "kvm" else "max"]
+        command += ["-m", self.mem, "-smp", str(self.cpus)]
+        command += ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+        command += ["-device", f"virtio-rng-{bus}", "-device", f"virtio-serial-{bus}"]
+        network = "user,id=net0" + (",restrict=on" if self.isolated else "")
+        network += "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self.forward)
+        command += ["-netdev", network, "-device", f"virtio-net-{bus},netdev=net0" + (",romfile=" if bus == "pci" else "")]
+        for index, disk in enumerate(self.disks):
+            command += ["-drive", f"file={disk},if=none,id=disk{index},format=raw,discard=unmap,detect-zeroes=unmap"]
+            command += ["-device", f"virtio-blk-{bus},drive=disk{index}"]
+        return [*command, *console, *extra]
+
+
+def guest_boots_with_kvm(arch: str) -> bool:
+    """Whether KVM runs a guest here: a device that opens may still not (a nested host without the feature).
+
+    Starts a machine that has nothing to run and asks QEMU whether its first processor runs.
+    """
+    native = {"x86_64": "amd64", "aarch64": "arm64", "riscv64": "riscv64", "s390x": "s390x"}.get(os.uname().machine)
+    if arch != native or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    return _kvm_runs_code()
+
+
+def _kvm_runs_code() -> bool:
+    """Create a virtual machine by the KVM API and run one HLT in it (linux: Documentation/virt/kvm/api.rst)."""
+    import ctypes
+    import fcntl
+    import mmap
+
+    create_vm, create_vcpu, set_memory, run, mmap_size = 0xAE01, 0xAE41, 0x4020AE46, 0xAE80, 0xAE04
+    if os.uname().machine != "x86_64":
+        return True
+    handles = []
+    try:
+        kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+        handles.append(kvm)
+        vm = fcntl.ioctl(kvm, create_vm, 0)
+        handles.append(vm)
+        memory = mmap.mmap(-1, 4096)
+        memory[4080:4096] = b"\xf4" * 16  # HLT at the reset vector, which a real-mode CPU reads at the top of 4 GiB
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        region = bytearray()
+        for value, size in ((0, 4), (0, 4), (0xFFFFF000, 8), (4096, 8), (address, 8)):
+            region += value.to_bytes(size, "little")
+        fcntl.ioctl(vm, set_memory, bytes(region))
+        vcpu = fcntl.ioctl(vm, create_vcpu, 0)
+        handles.append(vcpu)
+        size = fcntl.ioctl(kvm, mmap_size, 0)
+        state = mmap.mmap(vcpu, size)
+        fcntl.ioctl(vcpu, run, 0)
+        return int.from_bytes(state[8:12], "little") == 5  # KVM_EXIT_HLT
+    except OSError:
+        return False
+    finally:
+        for handle in handles:
+            os.close(handle)

@@ -1,0 +1,67 @@
+"""The attributes of an image: LinuxKit's sections, with labels in place of image references. Data only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lkbuild.base.label import Label
+from lkbuild.model.attrs import Attr, Boolean, LabelOf, ListOf, OneOf, Select, String, Struct
+
+from ..container_fields import CONTAINER_FIELDS, SUPERVISION_FIELDS
+from ..file_entries import FILES
+
+_PACKAGE: Final = LabelOf(provides=("PackageInfo",))
+_NAME: Final = String(pattern=r"[a-z0-9][a-z0-9_.-]*")
+
+CONTAINERS: Final = ListOf(
+    item=OneOf(
+        options=(
+            _PACKAGE,
+            Struct(
+                fields={
+                    "name": Attr(type=_NAME, doc="Name. Default: that of the package."),
+                    "package": Attr(type=_PACKAGE, required=True, doc="What it runs."),
+                    **CONTAINER_FIELDS,
+                    **SUPERVISION_FIELDS,
+                }
+            ),
+        )
+    )
+)
+
+#: QEMU by the architecture of the guest: tools, so built for the machine that runs it.
+QEMU_BY_ARCH: Final = Select(
+    branches=tuple((arch, Label("rules/toolchains", f"qemu-{arch}")) for arch in ("amd64", "arm64", "riscv64", "s390x")),
+    default=None,
+    has_default=False,
+)
+
+ATTRS: Final = {
+    "kernel": Attr(type=LabelOf(provides=("KernelInfo",)), required=True, doc="The kernel."),
+    "cmdline": Attr(type=String(), default="", doc="The kernel's command line."),
+    "hostname": Attr(type=String(), doc="Host name. Default: the target's name."),
+    "runtime": Attr(type=String(), default="/usr/bin/runc", doc="The OCI runtime, a path in the root."),
+    "init": Attr(type=ListOf(item=_PACKAGE), required=True, doc="Packages of the root: init, and the OCI runtime."),
+    "onboot": Attr(type=CONTAINERS, default=(), doc="Containers that run once, in order, before the services."),
+    "services": Attr(type=CONTAINERS, default=(), doc="Containers that run all the time."),
+    "onshutdown": Attr(type=CONTAINERS, default=(), doc="Containers that run once, in order, after the services were stopped."),
+    "files": Attr(type=FILES, default=(), doc="Files of the root, on top of everything else."),
+    "volumes": Attr(
+        type=ListOf(
+            item=Struct(
+                fields={
+                    "name": Attr(type=_NAME, required=True, doc="Name, for binds."),
+                    "package": Attr(type=LabelOf(provides=("LayerInfo",)), doc="What is in it. Default: nothing."),
+                    "readonly": Attr(type=Boolean(), default=False, doc="Whether it can't be written."),
+                }
+            )
+        ),
+        default=(),
+        doc="Volumes: `binds: [name:/path]` in containers.",
+    ),
+    "qemu": Attr(
+        type=LabelOf(provides=("ToolchainInfo",), execution=True),
+        default=QEMU_BY_ARCH,
+        doc="QEMU and Python, for `lkbuild run`.",
+    ),
+}

@@ -1,0 +1,123 @@
+"""image: a bootable image: kernel, initrd and command line.
+
+Follows LinuxKit's model; the form on disk is docs/format/image.md. Does not know what its services do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lkbuild.model.action import ActionSpec, Input
+from lkbuild.model.artifact import Artifact, Inline, NamedArtifact
+from lkbuild.model.providers import Files, OutputGroups, Runnable
+from lkbuild.model.rule import Rule, RuleContext
+
+from ..file_entries import files_layer, layer
+from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo, ToolchainInfo
+from .containers import Container, containers
+from .fields import ATTRS
+from .initrd import LayerSet, initrd, plan_layer, segment
+from .plan import boot_plan
+
+
+def analyze(ctx: RuleContext) -> list[Any]:
+    """Segments for every layer, one for the plan, and their concatenation."""
+    kernel = ctx.require(ctx.attrs["kernel"], KernelInfo, attr=("kernel",))
+    packages = [ctx.require(label, PackageInfo, attr=("init", index)) for index, label in enumerate(ctx.attrs["init"])]
+    sections = {name: tuple((item, _layers(ctx, item)) for item in containers(ctx, name)) for name in ("onboot", "services", "onshutdown")}
+    layers = LayerSet()
+    plan = boot_plan(
+        hostname=ctx.attrs["hostname"] or ctx.label.name,
+        runtime=ctx.attrs["runtime"],
+        root_layers=_root_layers(ctx, packages),
+        containers=sections,
+        volumes=[_volume(ctx, index, volume) for index, volume in enumerate(ctx.attrs["volumes"])],
+        layer_id=layers.id_of,
+    )
+    bundles = [entry for section in sections.values() for item, _ in section for entry in _bundle(item)]
+    bundles += [{"path": f"containers/volumes/{volume['name']}/merged", "kind": "dir", "mode": 0o755} for volume in ctx.attrs["volumes"]]
+    base = [artifact for package in packages for artifact in package.initramfs]
+    if not base:
+        ctx.fail("none of the init packages has a program for the initramfs", attr=("init",), hint="//pkg/init has one")
+    if kernel.modules is not None:
+        base.append(kernel.modules)
+    segments = [segment(ctx, artifact, "layers/{id}") for artifact in layers]
+    segments += [segment(ctx, artifact, "") for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
+    image = ImageInfo(kernel=kernel.image, initrd=initrd(ctx, segments), cmdline=ctx.attrs["cmdline"], arch=ctx.arch)
+    return [image, Files(_files(image)), OutputGroups({"initrd": _files(image)[1:2], "kernel": _files(image)[:1]}), _runnable(ctx, image)]
+
+
+def _root_layers(ctx: RuleContext, packages: Sequence[PackageInfo]) -> tuple[Artifact, ...]:
+    files = (files_layer(ctx, ctx.attrs["files"], message=f"files of {ctx.label.short}"),) if ctx.attrs["files"] else ()
+    return tuple(dict.fromkeys((*files, *(artifact for package in packages for artifact in package.layers))))
+
+
+def _layers(ctx: RuleContext, container: Container) -> tuple[Artifact, ...]:
+    points = container.mount_points()
+    bottom = (layer(ctx, points, message=f"mount points of {container.name}"),) if points else ()
+    return (*container.layers, *bottom)
+
+
+def _volume(ctx: RuleContext, index: int, volume: Any) -> tuple[str, Sequence[Artifact], bool]:
+    label = volume["package"]
+    found = ctx.require(label, LayerInfo, attr=("volumes", index, "package")).layers if label else ()
+    return volume["name"], found, volume["readonly"]
+
+
+def _bundle(container: Container) -> list[dict[str, Any]]:
+    return [
+        {"path": f"{container.bundle}/rootfs", "kind": "dir", "mode": 0o755},
+        {"path": f"{container.bundle}/config.json", "kind": "file", "mode": 0o644, "contents": _json(container.config)},
+        {"path": f"{container.bundle}/runtime.json", "kind": "file", "mode": 0o644, "contents": _json(container.runtime)},
+    ]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def _files(image: ImageInfo) -> tuple[NamedArtifact, ...]:
+    cmdline = Inline((image.cmdline + "\n").encode())
+    return (NamedArtifact("kernel", image.kernel), NamedArtifact("initrd.img", image.initrd), NamedArtifact("cmdline", cmdline))
+
+
+def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
+    toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
+    spec = ActionSpec(
+        arguments=(
+            "/usr/bin/python3",
+            "tools/run.py",
+            f"--arch={image.arch}",
+            "--kernel=kernel",
+            "--initrd=initrd.img",
+            "--cmdline=cmdline",
+        ),
+        inputs=(
+            *(Input(item.name, item.artifact) for item in _files(image)),
+            Input("tools/machine.py", ctx.tool("machine.py", rule="boot_test")),
+            Input("tools/run.py", ctx.tool("run.py", rule="boot_test")),
+        ),
+        root=toolchain.tree,
+        outputs=(),
+        cacheable=False,
+    )
+    options = {
+        "publish": "HOST:GUEST: forward a TCP port of this machine to the guest",
+        "disk": "PATH[,size=2G]: a persistent disk, made where there is none",
+        "mem": "memory of the guest, 1G by default",
+        "cpus": "processors of the guest, 2 by default",
+    }
+    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm",))
+
+
+RULE = Rule(
+    name="image",
+    doc="""A bootable image: a kernel, an initrd and a command line.
+
+The sections are LinuxKit's. An entry of `onboot`, `services` or `onshutdown` is the label of a package, or a mapping with
+`package:` and fields that override what the package says.""",
+    attrs=ATTRS,
+    analyze=analyze,
+)

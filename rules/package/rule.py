@@ -1,0 +1,124 @@
+"""package: an OS package. Layers of a root file system, and how the container that runs it is set up.
+
+Each Debian package is a layer of its own, so that packages that share a library share its layer. Does not know images.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lkbuild.model.action import DeclaredOutput, Input
+from lkbuild.model.artifact import Artifact, NamedArtifact, Output
+from lkbuild.model.attrs import Attr, Boolean, FrozenMap, Integer, LabelOf, ListOf, MapOf, String
+from lkbuild.model.providers import Files
+from lkbuild.model.rule import Rule, RuleContext
+
+from ..container_fields import CONTAINER_FIELDS, SUPERVISION_FIELDS
+from ..debs import closure_of
+from ..file_entries import FILES, files_layer
+from ..file_entries import layer as entries_layer
+from ..providers import LayerInfo, PackageInfo
+from .skeleton import skeleton_entries
+
+#: What an image does not need of a Debian package: documentation, translations, what only package managers and shells use.
+DEFAULT_EXCLUDE: Final = (
+    "usr/share/doc/**",
+    "usr/share/doc-base/**",
+    "usr/share/man/**",
+    "usr/share/info/**",
+    "usr/share/locale/**",
+    "usr/share/i18n/**",
+    "usr/share/lintian/**",
+    "usr/share/bash-completion/**",
+    "usr/share/zsh/**",
+    "usr/share/fish/**",
+    "usr/share/bug/**",
+    "usr/share/initramfs-tools/**",
+    "usr/lib/systemd/**",
+    "usr/lib/tmpfiles.d/**",
+    "usr/lib/sysusers.d/**",
+    "usr/lib/udev/**",
+    "usr/lib/*/gconv/**",
+    "etc/init.d/**",
+    "etc/default/**",
+    "etc/cron.*/**",
+    "etc/logrotate.d/**",
+    "etc/apparmor.d/**",
+    "var/**",
+)
+
+
+def analyze(ctx: RuleContext) -> list[Any]:
+    """Layers, topmost first: own files, other targets' layers, Debian packages, the skeleton."""
+    own: tuple[Artifact, ...] = ()
+    if ctx.attrs["files"]:
+        own = (files_layer(ctx, ctx.attrs["files"], message=f"files of {ctx.label.short}"),)
+    given = tuple(
+        layer for index, label in enumerate(ctx.attrs["layers"]) for layer in ctx.require(label, LayerInfo, attr=("layers", index)).layers
+    )
+    debs = _deb_layers(ctx) if ctx.attrs["debs"] else ()
+    skeleton: tuple[Artifact, ...] = ()
+    if ctx.attrs["skeleton"]:
+        skeleton = (entries_layer(ctx, skeleton_entries(ctx.attrs["users"]), message="skeleton of a root file system"),)
+    initramfs = ctx.attrs["initramfs"]
+    layers = (*((*own, *given) if not initramfs else ()), *debs, *skeleton)
+    container = FrozenMap({name: ctx.attrs[name] for name in (*CONTAINER_FIELDS, *SUPERVISION_FIELDS) if ctx.attrs[name] is not None})
+    return [
+        PackageInfo(name=ctx.label.name, layers=layers, initramfs=(*own, *given) if initramfs else (), container=container),
+        LayerInfo(layers),
+        Files(tuple(_named(layer, index) for index, layer in enumerate((*own, *given, *debs, *skeleton)))),
+    ]
+
+
+def _named(layer: Artifact, index: int) -> NamedArtifact:
+    name = layer.action.owner.partition(" ")[0].rpartition("/")[2] if isinstance(layer, Output) else "layer"
+    return NamedArtifact(f"{index:03d}-{name}.tar", layer)
+
+
+def _deb_layers(ctx: RuleContext) -> tuple[Artifact, ...]:
+    lock = ctx.attrs["lock"]
+    if lock is None:
+        ctx.fail("debs need a lock", attr=("debs",), hint="add `lock: //pkg/debian`, the label of a deb_lock target")
+    request = json.dumps({"exclude": [*DEFAULT_EXCLUDE, *ctx.attrs["exclude"]], "keep": list(ctx.attrs["keep"])}, sort_keys=True)
+    found = []
+    for entry, deb in closure_of(ctx, lock, ctx.attrs["debs"], without=ctx.attrs["debs_without"]):
+        (layer,) = ctx.builtin(
+            "deb_layer",
+            1,
+            [request],
+            inputs=[Input("package.deb", deb)],
+            outputs=[DeclaredOutput("layer.tar")],
+            message=f"layer of {entry.name}",
+        )
+        found.append(layer)
+    return tuple(found)
+
+
+RULE = Rule(
+    name="package",
+    doc="""An OS package: what a container of an image runs, or what goes into an image's root.
+
+Its root file system is made of layers: its own `files`, the `layers` of other targets, one layer for each Debian package of
+the closure of `debs`, and a skeleton (directories, users, links) at the bottom. It also takes every container field of LinuxKit, as
+defaults for the images that use it.""",
+    attrs={
+        "lock": Attr(type=LabelOf(provides=("DebLockInfo",)), doc="The lock that `debs` come from."),
+        "debs": Attr(type=ListOf(item=String()), default=(), doc="Debian packages; their closure is taken."),
+        "debs_without": Attr(type=ListOf(item=String()), default=(), doc="Packages to leave out of the closure, with what only they need."),
+        "exclude": Attr(type=ListOf(item=String()), default=(), doc="Patterns of paths to leave out of Debian packages."),
+        "keep": Attr(type=ListOf(item=String()), default=(), doc="Patterns of paths to keep although they are left out by default."),
+        "files": Attr(type=FILES, default=(), doc="Single files, as in LinuxKit's `files:`."),
+        "layers": Attr(type=ListOf(item=LabelOf(provides=("LayerInfo",))), default=(), doc="Targets whose layers it has, too."),
+        "users": Attr(type=MapOf(value=Integer(minimum=1, maximum=65533)), default={}, doc="Users and groups to know, by name."),
+        "skeleton": Attr(type=Boolean(), default=True, doc="Whether the skeleton is at its bottom."),
+        "initramfs": Attr(
+            type=Boolean(),
+            default=False,
+            doc="Its files go to the initramfs itself: the program that is PID 1. Debian packages go to the root as usual.",
+        ),
+        **CONTAINER_FIELDS,
+        **SUPERVISION_FIELDS,
+    },
+    analyze=analyze,
+)

@@ -1,0 +1,53 @@
+"""The bundled toolchain: busybox, from the lock that the wheel carries, so that a workspace needs no toolchain of its own.
+
+One statically linked program per execution architecture. Kept equal to pkg/debian/debian.lock by a test.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from lkbuild.model.action import DeclaredOutput, Input
+from lkbuild.model.artifact import Output
+from lkbuild.model.deb_lock import parse_lock
+from lkbuild.model.rule import RuleContext
+
+from ..debs import fetch
+from .applets import APPLETS
+
+# ruff: noqa: E501 - a lock has one entry a line
+BUNDLED_LOCK: Final = """\
+# lkbuild deb-lock 1
+# suite: trixie
+# components: main
+# date: 2026-09-12T07:55:41Z
+# recommends: no
+amd64 busybox-static 1:1.37.0-6+b9 pool/main/b/busybox/busybox-static_1.37.0-6+b9_amd64.deb 955316 598a3fd92bdafc34cd81196b2952ad36e910e47a4ecf162f8ce5e8e262598e53 -
+"""
+
+
+def bundled_toolchain(ctx: RuleContext) -> Output:
+    """The tree with busybox and links for its applets, for the execution architecture."""
+    arch = ctx.configuration.exec_arch
+    lock = parse_lock(BUNDLED_LOCK)
+    found = lock.entries.get(arch)
+    if found is None:
+        ctx.fail(f"there is no bundled toolchain for {arch}", hint="give the target a toolchain")
+    deb = fetch(ctx, lock, found["busybox-static"])
+    links = {f"usr/bin/{applet}": "busybox" for applet in APPLETS}
+    return deb_tree(ctx, (deb,), links=links)
+
+
+def deb_tree(ctx: RuleContext, debs: tuple[Output, ...], *, links: dict[str, str] | None = None, exclude: tuple[str, ...] = ()) -> Output:
+    """Emit the unpacking of packages into one tree; a later one wins where two have the same path."""
+    request = json.dumps({"links": links or {}, "exclude": list(exclude)}, sort_keys=True)
+    (tree,) = ctx.builtin(
+        "deb_tree",
+        1,
+        [request],
+        inputs=[Input(f"{index:03d}-{output.name}", output) for index, output in enumerate(debs)],
+        outputs=[DeclaredOutput("tree", tree=True)],
+        message=f"unpack {len(debs)} packages for {ctx.label.short}",
+    )
+    return tree
