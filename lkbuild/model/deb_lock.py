@@ -17,7 +17,7 @@ HEADER: Final = "# lkbuild deb-lock 1"
 _NOTE: Final = "# Written by `lkbuild lock update`: change the target that names this file, not this file."
 _META: Final = re.compile(r"# ([a-z]+): (.*)\Z")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+\Z")  # Debian policy 5.6.1
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")  # Debian policy 5.6.1, whose minimum of two characters is the archive's business
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9_+~%:.-]+/)*[A-Za-z0-9_+~%:.-]+\.deb\Z")
 
 
