@@ -20,6 +20,7 @@ from lkbuild.image.errors import ArchiveError
 from lkbuild.image.tar import Content, tar_members
 
 _NAME_MAX: Final = 4096  # N_ALIGN(PATH_MAX) in init/initramfs.c: a longer name is skipped in silence
+_TRAILER: Final = "TRAILER!!!"
 _SIZE_MAX: Final = (1 << 32) - 1  # eight hexadecimal digits
 _CHUNK: Final = 1 << 18
 _TYPES: Final = {
@@ -75,7 +76,7 @@ def entries_to_cpio(members: Iterable[tuple[Entry, Content]], names: Counter[str
             numbers[own] = inode
         yield _header(entry, inode, 1 + names[own] + (entry.kind is Kind.DIRECTORY))
         yield from _body(entry, content)
-    yield _header(Entry(path="TRAILER!!!", kind=Kind.FILE, mode=0), 0, 1, trailer=True)
+    yield _header(Entry(path=_TRAILER, kind=Kind.FILE, mode=0), 0, 1, trailer=True)
 
 
 def _body(entry: Entry, content: Content) -> Iterator[bytes]:
@@ -90,7 +91,9 @@ def _body(entry: Entry, content: Content) -> Iterator[bytes]:
 def _header(entry: Entry, inode: int, links: int, *, trailer: bool = False) -> bytes:
     name = _bytes(entry.path) + b"\0"
     size = len(_bytes(entry.target)) if entry.kind is Kind.SYMLINK else entry.size
-    if len(name) > _NAME_MAX:
+    if entry.path == _TRAILER and not trailer:
+        raise ArchiveError("a name that ends an initramfs", member=entry.path)
+    if len(name) > _NAME_MAX or (entry.kind is Kind.SYMLINK and size >= _NAME_MAX):
         raise ArchiveError("a name too long for the kernel's initramfs", member=entry.path[:80])
     if size > _SIZE_MAX:
         raise ArchiveError("a file of 4 GiB or more can't be in an initramfs", member=entry.path)

@@ -25,7 +25,13 @@ _OPAQUE: Final = ".wh..wh..opq"
 
 
 def debs_to_layer(
-    debs: Iterable[BinaryIO], scratch: Path, *, exclude: Sequence[str] = (), usrmerge: bool = True, limits: Limits = DEFAULT_LIMITS
+    debs: Iterable[BinaryIO],
+    scratch: Path,
+    *,
+    exclude: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    usrmerge: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[bytes]:
     """One layer of the content of Debian packages, in their order: of a path in several the last stands.
 
@@ -33,6 +39,7 @@ def debs_to_layer(
         debs: the packages, opened; each is read once, to its end.
         scratch: a directory for temporary data, as large as the unpacked packages.
         exclude: patterns of paths to leave out (see lkbuild.image.entries.excluder), against the path after merging.
+        keep: patterns of paths to keep although `exclude` matches them.
         usrmerge: move bin, sbin, lib and lib64 into usr, and put links at the top for those that there are.
         limits: what each package may come to.
 
@@ -44,7 +51,11 @@ def debs_to_layer(
             for entry, content in deb_members(deb, limits):
                 if (placed := place(entry) if usrmerge else entry) is not None:
                     staging.add(placed, content)
-        excluded = excluder(exclude)
+        left_out, kept = excluder(exclude), excluder(keep)
+
+        def excluded(path: str) -> bool:
+            return left_out(path) and not kept(path)
+
         if usrmerge:
             for link in top_links(path for path in staging.paths() if not excluded(path)):
                 staging.add(link)

@@ -53,7 +53,7 @@ class Staging:
         """Add an entry; a later one of the same path wins, and takes what lay below it where it is no directory.
 
         Raises:
-            ArchiveError: a hard link to nothing; content of another size than the entry says.
+            ArchiveError: a hard link to nothing; less content than the entry says; something above it is no directory.
         """
         if entry.kind is Kind.HARDLINK:
             node = self._nodes.get(entry.target)
@@ -65,6 +65,7 @@ class Staging:
             node = _Node(entry, self._store(entry, content))
         else:
             node = _Node(entry)
+        self._imply(entry.path)
         before = self._nodes.get(entry.path)
         if before is not None and before.entry.kind is Kind.DIRECTORY and entry.kind is not Kind.DIRECTORY:
             self.clear(entry.path)
@@ -85,17 +86,11 @@ class Staging:
         return tuple(self._nodes)
 
     def layer(self, excluded: Callable[[str], bool] = lambda _: False) -> Iterator[bytes]:
-        """The canonical layer, in chunks: sorted by the bytes of the paths, with missing parents as directories 0755 of root.
-
-        Raises:
-            ArchiveError: an entry below something that is no directory.
-        """
+        """The canonical layer, in chunks: sorted by the bytes of the paths, with missing parents as directories 0755 of root."""
         nodes = {path: node for path, node in self._nodes.items() if not excluded(path)}
         for path in list(nodes):
-            for parent in parents(path):
-                above = nodes.setdefault(parent, self._nodes.get(parent) or _Node(Entry(path=parent, kind=Kind.DIRECTORY)))
-                if above.entry.kind is not Kind.DIRECTORY:
-                    raise ArchiveError(f"an entry below {parent}, which is a {above.entry.kind.value}", member=path)
+            for parent in parents(path):  # one that a whiteout took, above what its own layer put there
+                nodes.setdefault(parent, _Node(Entry(path=parent, kind=Kind.DIRECTORY)))
         first: dict[_Node, str] = {}
         for path in sorted(nodes, key=_bytes):
             node = nodes[path]
@@ -106,6 +101,18 @@ class Staging:
                 yield tar.header(replace(node.entry, path=path))
                 yield from self._content(node)
         yield tar.END
+
+    def _imply(self, path: str) -> None:
+        """The directories above an entry, where nobody has said anything of them."""
+        folder = path.rpartition("/")[0]
+        if not folder:
+            return
+        above = self._nodes.get(folder)
+        if above is None:
+            self._imply(folder)
+            self._nodes[folder] = _Node(Entry(path=folder, kind=Kind.DIRECTORY))
+        elif above.entry.kind is not Kind.DIRECTORY:
+            raise ArchiveError(f"an entry below {folder}, which is a {above.entry.kind.value}", member=path)
 
     def _store(self, entry: Entry, content: Reader | None) -> int:
         offset, left = self._end, entry.size
