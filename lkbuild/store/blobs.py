@@ -11,11 +11,10 @@ import io
 import itertools
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, cast
 
 from lkbuild.base import atomic
 from lkbuild.base.digest import Digest
@@ -26,11 +25,10 @@ from lkbuild.store.database import Database
 from lkbuild.store.failures import StoreReadOnly, translated
 from lkbuild.store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME, PACKED_LIMIT, Layout
 from lkbuild.store.leases import Lease, locked
+from lkbuild.store.uses import Uses
 from lkbuild.store.writer import GroupWriter, Write
 
 PACKED_RAW, PACKED_ZSTD, FILE_RAW, FILE_ZSTD = range(4)
-#: A use is written down when the last one is older: a build of cached things writes nothing. The collector leaves this much room.
-COARSE_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +39,6 @@ class Entry:
     size: int
     used: int
     data: bytes | None = None
-
-
-class Uses:
-    """Last uses: rows that were not used for an hour are marked at once, so that the collector can't take what was just promised."""
-
-    def __init__(self, database: Database, lease: Lease | None) -> None:
-        self._database, self._lease = database, lease
-
-    def now(self) -> int:
-        """The time, in seconds since 1970."""
-        now = time.time()
-        if self._lease is not None:
-            self._lease.seen(now)
-        return int(now)
-
-    def stale(self, used: int) -> bool:
-        """Whether a last use is old enough to be written anew. A read-only store keeps no account."""
-        return self._database.writable and used < self.now() - COARSE_S
-
-    def mark(self, table: str, column: str, keys: Iterable[bytes]) -> set[bytes]:
-        """Mark rows as used now, durably. Returns the keys that are there no more."""
-        now, gone = self.now(), set()
-        with self._database.transaction() as connection:
-            for key in keys:
-                done = connection.execute(f"UPDATE {table} SET used=? WHERE {column}=?", (now, key))  # noqa: S608 - constants of this package
-                if done.rowcount == 0:
-                    gone.add(key)
-        return gone
 
 
 class Blobs:

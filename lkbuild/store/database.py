@@ -30,7 +30,7 @@ CREATE TABLE recipes (recipe BLOB PRIMARY KEY, key BLOB NOT NULL, size INTEGER N
 CREATE TABLE sha256 (sha256 BLOB PRIMARY KEY, hash BLOB NOT NULL, size INTEGER NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE seconds (name TEXT PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('removals', 0);
+INSERT INTO meta VALUES ('removals', 0), ('marks', 0);
 """
 #: How many values one IN (...) takes: SQLite's limit is 32,766, and one statement text is cached for full chunks.
 CHUNK: Final = 500
@@ -95,6 +95,13 @@ class Database:
                     raise of_database_error(self.root, error) from error
                 raise
 
+    def shrink(self) -> None:
+        """Give freed pages back to the file system, and fold the write-ahead log in as far as readers let us."""
+        if self._writer is not None:
+            with self._writing, translated(self.root):
+                self._writer.execute("PRAGMA incremental_vacuum").fetchall()
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def close(self) -> None:
         """Close both connections; the last process to close folds the write-ahead log into the database."""
         with self._reading, self._writing, translated(self.root):
@@ -109,6 +116,7 @@ def create(path: Path) -> None:
     try:
         # 8 KiB pages: a 4 KiB file fits one page, which halves the overflow chains of packed blobs.
         connection.execute("PRAGMA page_size=8192")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # what is collected goes back to the file system
         connection.execute("PRAGMA journal_mode=WAL")
         # A new store has nothing to lose: one that a power failure leaves half made is made again or repaired.
         connection.execute("PRAGMA synchronous=OFF")

@@ -13,7 +13,7 @@ import errno
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
 
 from lkbuild.base import atomic
 from lkbuild.base.digest import Digest
@@ -29,6 +29,9 @@ from lkbuild.store.failures import REPAIR_HINT, StoreDamaged, StoreReadOnly, tra
 from lkbuild.store.layout import CACHEDIR_TAG, FOLDERS, FORMAT, Layout
 from lkbuild.store.trees import Trees
 from lkbuild.store.writer import GroupWriter
+
+#: Folders that other parts of lkbuild keep beside the store, and may make before it.
+_NEIGHBOURS: Final = ("log", "partial", "workspaces")
 
 
 class DiskStore:
@@ -185,7 +188,8 @@ def _ensure(layout: Layout) -> None:
 
 
 def _create(layout: Layout) -> None:
-    strangers = [path.name for path in layout.root.iterdir() if path.name not in (*FOLDERS, "open.lock", "CACHEDIR.TAG", "files.lock")]
+    known = (*FOLDERS, *_NEIGHBOURS, "open.lock", "CACHEDIR.TAG", "files.lock")
+    strangers = [path.name for path in layout.root.iterdir() if path.name not in known]
     if any(not name.startswith(("store.sqlite", ".tmp-", "FORMAT")) for name in strangers):
         raise StoreError(f"{layout.root} is neither empty nor a store", hint="pass an empty or new folder with --cache")
     for name in FOLDERS:

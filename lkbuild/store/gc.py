@@ -1,0 +1,312 @@
+"""Collection: takes what was unused for longest until the store fits its policy, and never what a running build uses.
+
+What is safe to take: while no other process has the store open, everything (new ones wait at the open lock); else only what was
+last used before the oldest of them began, less the hour by which last uses are coarse. A process that is about to use something
+older marks it first, in the database, where a collector looks again before it deletes. Knows no targets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.errors import StoreError
+from lkbuild.model.action import ActionResult
+from lkbuild.model.ports import BlobMissing
+from lkbuild.store import leases
+from lkbuild.store.actions import outputs_of
+from lkbuild.store.blobs import forget
+from lkbuild.store.disk import DiskStore
+from lkbuild.store.failures import StoreReadOnly, translated
+from lkbuild.store.inventory import ROW_BYTES, Blob, FileOnDisk, Inventory, Tree, file_name, has_file, take_inventory
+from lkbuild.store.uses import COARSE_S
+
+_BATCH: Final = 500
+_ROUNDS: Final = 10
+_NEVER: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcPolicy:
+    """What a store may take; None: no limit of that kind.
+
+    Attributes:
+        max_bytes: size cap.
+        max_age_s: what was not used for so long goes, however small the store.
+        min_free_bytes: floor of free space on the store's file system.
+    """
+
+    max_bytes: int | None = None
+    max_age_s: int | None = None
+    min_free_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcReport:
+    """What was collected, or would be.
+
+    Attributes:
+        bytes_before: what the store took.
+        bytes_freed: how much of it went.
+        blobs: how many blobs; likewise trees, expanded files (copies that are made again on demand), and action results.
+        trees: materialised trees.
+        expanded: expanded files.
+        actions: results.
+        in_use: other processes that had the store open.
+        satisfied: whether the store now fits the policy.
+    """
+
+    bytes_before: int
+    bytes_freed: int
+    blobs: int
+    trees: int
+    expanded: int
+    actions: int
+    in_use: int
+    satisfied: bool
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to take, of one inventory."""
+
+    blobs: list[Blob]
+    trees: list[Tree]
+    expanded: list[FileOnDisk]
+    orphans: list[FileOnDisk]
+    actions: list[tuple[bytes, int]]
+    freed: int
+    satisfied: bool
+
+
+class _Changed(Exception):
+    """A process marked a use since the inventory was taken."""
+
+
+def collect(store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, clock: Callable[[], float] = time.time) -> GcReport:
+    """Take what the policy says. This process must not be building with the store meanwhile.
+
+    Raises:
+        StoreError: the store is read-only.
+    """
+    lease = store.lease
+    if lease is None:
+        raise StoreReadOnly(f"the store at {store.layout.root} is read-only", hint="collect as its owner")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(leases.locked(store.layout.open_lock, exclusive=True))
+        others = leases.live(store.layout, apart_from=lease.name)
+        now = clock()
+        bound = min([now, *others]) - COARSE_S if others else float("inf")
+        if others:
+            stack.pop_all().close()  # others may come and go; what is before the bound stays unused by them, or is marked
+        stack.enter_context(store.bytes.uses.unnoted())
+        return _collect(store, policy, now=now, bound=bound, in_use=len(others), dry_run=dry_run)
+
+
+def _collect(store: DiskStore, policy: GcPolicy, *, now: float, bound: float, in_use: int, dry_run: bool) -> GcReport:
+    first: int | None = None
+    freed = 0
+    counts = [0, 0, 0, 0]
+    for _ in range(_ROUNDS):
+        inventory = take_inventory(store)
+        plan = make_plan(store, inventory, policy, now=now, bound=bound)
+        first = inventory.bytes_on_disk() if first is None else first
+        try:
+            if not dry_run:
+                _execute(store, plan, inventory.marks)
+        except _Changed:
+            continue
+        counts = [len(plan.blobs), len(plan.trees), len(plan.expanded), len(plan.actions)]
+        freed = plan.freed if dry_run else max(0, first - take_inventory(store).bytes_on_disk())
+        break
+    return GcReport(
+        bytes_before=first or 0,
+        bytes_freed=freed,
+        blobs=counts[0],
+        trees=counts[1],
+        expanded=counts[2],
+        actions=counts[3],
+        in_use=in_use,
+        satisfied=plan.satisfied,
+    )
+
+
+def make_plan(store: DiskStore, inventory: Inventory, policy: GcPolicy, *, now: float, bound: float) -> Plan:
+    """Choose, least recently used first; of equals what is made again most cheaply."""
+    excess = _excess(store, inventory, policy)
+    oldest = -1.0 if policy.max_age_s is None else now - policy.max_age_s
+    plan = Plan([], [], [], [], [], 0, satisfied=True)
+    links = {file.inode: file.links for file in inventory.files()}
+    for last_use, item in _candidates(inventory, alone=bound == float("inf")):
+        orphaned = last_use < 0
+        if not orphaned and (last_use >= bound or (plan.freed >= excess and last_use >= oldest)):
+            break
+        _take(plan, item, inventory, links)
+    plan.actions = _doomed_actions(store, inventory, plan, min(oldest, bound))
+    plan.satisfied = plan.freed >= excess
+    return plan
+
+
+def _excess(store: DiskStore, inventory: Inventory, policy: GcPolicy) -> int:
+    excess = 0
+    if policy.max_bytes is not None:
+        excess = inventory.bytes_on_disk() - policy.max_bytes
+    if policy.min_free_bytes is not None:
+        usage = os.statvfs(store.layout.root)
+        excess = max(excess, policy.min_free_bytes - usage.f_bavail * usage.f_frsize)
+    return max(excess, 0)
+
+
+_Item = Blob | Tree | FileOnDisk
+
+
+def _candidates(inventory: Inventory, *, alone: bool) -> list[tuple[int, _Item]]:
+    ranked: list[tuple[int, int, str, _Item]] = []
+    for hash_, several in inventory.expanded.items():
+        blob = inventory.blobs.get(hash_)
+        # Without a row: left over, or of a blob that a running process has put and not committed yet.
+        unknown = -1 if alone else _NEVER
+        ranked += [(unknown if blob is None else blob.last_use, 0, hash_, file) for file in several]
+    ranked += [(tree.last_use, 1, hash_, tree) for hash_, tree in inventory.trees.items()]
+    ranked += [(blob.last_use, 2, hash_, blob) for hash_, blob in inventory.blobs.items()]
+    known = {file_name(blob) for blob in inventory.blobs.values() if has_file(blob)}
+    ranked += [(-1, 3, name, file) for name, file in inventory.blob_files.items() if name not in known]
+    return [(last_use, item) for last_use, _, _, item in sorted(ranked, key=lambda entry: entry[:3])]
+
+
+def _take(plan: Plan, item: _Item, inventory: Inventory, links: dict[int, int]) -> None:
+    files: Sequence[FileOnDisk] = ()
+    if isinstance(item, Tree):
+        plan.trees.append(item)
+        files = item.files
+    elif isinstance(item, Blob):
+        plan.blobs.append(item)
+        if has_file(item):
+            file = inventory.blob_files.get(file_name(item))
+            files = () if file is None else (file,)
+        else:
+            plan.freed += item.stored + ROW_BYTES
+    else:
+        (plan.orphans if item.path.name in inventory.blob_files else plan.expanded).append(item)
+        files = (item,)
+    for file in files:
+        links[file.inode] -= 1
+        if links[file.inode] <= 0:
+            plan.freed += file.bytes
+
+
+def _doomed_actions(store: DiskStore, inventory: Inventory, plan: Plan, before: float) -> list[tuple[bytes, int]]:
+    gone = {blob.digest for blob in plan.blobs}
+    latest = max((blob.last_use for blob in plan.blobs), default=-1)
+    closures: dict[Digest, bool] = {}
+
+    def broken(result: ActionResult) -> bool:
+        if not gone.isdisjoint(outputs_of(result)):
+            return True
+        for tree in result.trees:
+            if tree.root not in closures:
+                try:
+                    closures[tree.root] = not gone.isdisjoint(store.trees.closure(tree.root))
+                except BlobMissing:
+                    closures[tree.root] = True
+            if closures[tree.root]:
+                return True
+        return False
+
+    return [
+        (key, used) for key, used, result in inventory.actions if result is None or used < before or (used <= latest and broken(result))
+    ]
+
+
+def _execute(store: DiskStore, plan: Plan, marks: int) -> None:
+    # Copies first: removing them needs no room in the database, which a full disk does not have.
+    with translated(store.layout.root):
+        for start in range(0, len(plan.expanded), _BATCH):
+            with _removing(store, marks):
+                for file in plan.expanded[start : start + _BATCH]:
+                    file.path.unlink(missing_ok=True)
+        _retrying(lambda: _remove_actions(store, plan.actions, marks))
+        for tree in plan.trees:
+            _retrying(lambda tree=tree: _remove_tree(store, tree, marks))  # type: ignore[misc]  # mypy infers no default
+        for start in range(0, len(plan.blobs), _BATCH):
+            _retrying(lambda start=start: _remove_blobs(store, plan.blobs[start : start + _BATCH], marks))  # type: ignore[misc]  # as above
+        _remove_orphans(store, plan.orphans)
+        _retrying(lambda: _tidy(store))
+
+
+def _retrying(step: Callable[[], None]) -> None:
+    """Once more: on a full disk the first try removed files before its transaction failed."""
+    try:
+        step()
+    except StoreReadOnly:
+        raise
+    except StoreError:
+        step()
+
+
+@contextlib.contextmanager
+def _removing(store: DiskStore, marks: int) -> Iterator[None]:
+    """No file is being published, and nobody has marked a use since the inventory."""
+    with leases.locked(store.layout.files_lock, exclusive=True):
+        if store.database.rows("SELECT value FROM meta WHERE name = 'marks'")[0][0] != marks:
+            raise _Changed
+        yield
+
+
+def _remove_actions(store: DiskStore, actions: Sequence[tuple[bytes, int]], marks: int) -> None:
+    with _removing(store, marks), store.database.transaction() as connection:
+        connection.executemany("DELETE FROM actions WHERE key = ? AND used = ?", actions)
+
+
+def _remove_tree(store: DiskStore, tree: Tree, marks: int) -> None:
+    doomed = store.bytes.temporary()
+    with _removing(store, marks), store.database.transaction() as connection:
+        raw = bytes.fromhex(tree.path.name)
+        row = connection.execute("SELECT used FROM trees WHERE hash = ?", (raw,)).fetchone()
+        if (None if row is None else row[0]) != tree.used:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            tree.path.chmod(0o755)
+            tree.path.rename(doomed)
+        connection.execute("DELETE FROM trees WHERE hash = ?", (raw,))
+    leases.remove_directory(doomed)
+
+
+def _remove_blobs(store: DiskStore, blobs: Sequence[Blob], marks: int) -> None:
+    with _removing(store, marks), store.database.transaction() as connection:
+        doomed = []
+        for blob in blobs:
+            raw = bytes.fromhex(blob.digest.hash)
+            row = connection.execute("SELECT used FROM blobs WHERE hash = ?", (raw,)).fetchone()
+            if row is None or row[0] != blob.used:
+                continue  # put or marked since
+            doomed.append(raw)
+            for path in (
+                *(store.layout.blob(blob.digest, compressed=flag) for flag in (False, True)),
+                *(store.layout.expanded(blob.digest, executable=flag) for flag in (False, True)),
+            ):
+                path.unlink(missing_ok=True)
+        forget(connection, doomed)
+
+
+def _remove_orphans(store: DiskStore, orphans: Sequence[FileOnDisk]) -> None:
+    """Files without a row: of a process that was killed between a rename and its commit."""
+    with leases.locked(store.layout.files_lock, exclusive=True):
+        for file in orphans:
+            raw = bytes.fromhex(file.path.name.removesuffix(".zst"))
+            row = store.database.row("SELECT kind FROM blobs WHERE hash = ?", (raw,))
+            if row is None or row[0] != (3 if file.path.name.endswith(".zst") else 2):
+                file.path.unlink(missing_ok=True)
+
+
+def _tidy(store: DiskStore) -> None:
+    with store.database.transaction() as connection:
+        connection.execute("DELETE FROM recipes WHERE key NOT IN (SELECT key FROM actions)")
+        connection.execute("DELETE FROM sha256 WHERE hash NOT IN (SELECT hash FROM blobs)")
+        connection.execute("DELETE FROM complete WHERE hash NOT IN (SELECT hash FROM blobs)")
+    store.database.shrink()
