@@ -28,7 +28,7 @@ def _rank(path):
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch):
     for name in [*os.environ]:
-        if (name.startswith("LKBUILD_") and name != "LKBUILD_ACCEPT") or name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CI"):
+        if (name.startswith("LKBUILD_") and name not in ("LKBUILD_ACCEPT", "LKBUILD_CACHE")) or name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CI"):
             monkeypatch.delenv(name)
 
 
