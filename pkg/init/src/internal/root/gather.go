@@ -30,7 +30,14 @@ func gather(layers []string) error {
 		if name == "layers" || "/"+name == files {
 			continue
 		}
-		if err := place("/"+name, filepath.Join(files, destination(name, layers))); err != nil {
+		to := filepath.Join(files, destination(name, layers))
+		if err := place("/"+name, to); err != nil {
+			return err
+		}
+		if err := os.RemoveAll("/" + name); err != nil { // what a merged directory leaves empty
+			return err
+		}
+		if err := os.Symlink(to[1:], "/"+name); err != nil { // the old path holds below Base
 			return err
 		}
 	}
