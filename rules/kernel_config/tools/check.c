@@ -2,7 +2,8 @@
  *
  * Linked with the kernel's own Kconfig (scripts/kconfig/*.o without conf.o), so that expressions mean here what they mean to the
  * kernel. Reads .config by $KCONFIG_CONFIG as `conf` does, and $LKBUILD_WANTED: a line per option, "file:line<TAB>name<TAB>value".
- * Writes one error per missing option to stderr; exit status 1 when there is one. It changes nothing and knows no fragment syntax.
+ * Writes one error per missing option to stderr; exit status 1 when there is one. Writes .config again, as `conf --olddefconfig` does. It knows
+ * no fragment syntax.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,17 @@ static void selectors(const struct expr *e)
 	fputc('\n', stderr);
 }
 
+static void explain_value(struct symbol *sym)
+{
+	struct property *range = sym_get_range_prop(sym);
+
+	if (range)
+		fprintf(stderr, "  the value must be from %s to %s\n", sym_get_string_value(range->expr->left.sym),
+			sym_get_string_value(range->expr->right.sym));
+	else
+		fprintf(stderr, "  the option is of another type: %s\n", sym_type_name(sym->type));
+}
+
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[SYMBOL_MAXLENGTH + 1], m = strlen(b), diagonal, up;
@@ -182,9 +194,12 @@ static bool check(const char *at, const char *name, const char *wanted)
 	fprintf(stderr, "%s: CONFIG_%s=%s was asked for, but the final value is %s\n", at, name, wanted, final);
 	told = 0;
 	if (sym->type != S_BOOLEAN && sym->type != S_TRISTATE && sym->visible != no)
-		fprintf(stderr, "  the value is out of the option's range or of another type (%s)\n", sym_type_name(sym->type));
-	else if (sym->curr.tri != no && (sym->type == S_BOOLEAN || sym->type == S_TRISTATE) && strcmp(wanted, "n") == 0)
-		sym->rev_dep.tri != no ? selectors(sym->rev_dep.expr) : explain(sym, DEPTH);
+		explain_value(sym);
+	else if (strcmp(wanted, "n") == 0 && sym->rev_dep.tri != no)
+		selectors(sym->rev_dep.expr);
+	else if (strcmp(wanted, "m") == 0 && strcmp(final, "y") == 0)
+		fputs(modules_sym && modules_sym->curr.tri == no ? "  there are no modules: CONFIG_MODULES=n\n"
+								 : "  it is built in because something built in selects it\n", stderr);
 	else
 		explain(sym, DEPTH);
 	return false;
@@ -212,6 +227,8 @@ int main(int argc, char **argv)
 		}
 		missing += !check(at, name, value);
 	}
+	if (conf_write(NULL)) /* as olddefconfig does: a .config that is no fixed point would make the build ask questions */
+		return 2;
 	if (missing)
 		fprintf(stderr, "%d option%s did not make it into the kernel's configuration\n", missing, missing == 1 ? "" : "s");
 	return missing != 0;
