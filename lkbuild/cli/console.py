@@ -77,7 +77,7 @@ class Console:
 
 def wants_color(choice: str, environment: Mapping[str, str], *, terminal: bool) -> bool:
     """Whether to colour: the flag, else NO_COLOR, else FORCE_COLOR or CLICOLOR_FORCE, else a terminal that is not dumb."""
-    if choice != "auto":
+    if choice in ("always", "never"):
         return choice == "always"
     if environment.get("NO_COLOR"):
         return False

@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 
 from lkbuild.base.errors import UsageError, nearest
 
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+#: What a switch may be in a variable.
+TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
 Value: TypeAlias = bool | str | tuple[str, ...]
@@ -197,7 +198,7 @@ def _is_short(argument: str) -> bool:
 
 def _boolean(variable: str, text: str) -> bool:
     lowered = text.strip().lower()
-    if lowered in _TRUE:
+    if lowered in TRUE:
         return True
     if lowered in _FALSE:
         return False

@@ -19,6 +19,7 @@ from typing import Final
 from lkbuild.base.errors import HostError, Interrupted, LkbuildError
 from lkbuild.cli.console import Style, wants_color
 from lkbuild.cli.exit_codes import BROKEN_PIPE, INTERNAL
+from lkbuild.cli.flags import TRUE
 from lkbuild.cli.options import default_cache
 from lkbuild.cli.render import render_error
 
@@ -58,11 +59,11 @@ def _failed(error: Exception, arguments: Sequence[str], environment: Mapping[str
 
 def _show(error: LkbuildError, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:
     """Print an error on stderr, and as the promised object on stdout where `--json` was given."""
-    color = "never" if "--color=never" in arguments else "auto"
+    color = _given("color", arguments, environment) or "auto"
     try:
         sys.stderr.write(render_error(error, Style(wants_color(color, environment, terminal=sys.stderr.isatty()))))
         sys.stderr.flush()
-        if "--json" in arguments:
+        if "--json" in arguments or environment.get("LKBUILD_JSON", "0").lower() in TRUE:
             from json import dumps  # noqa: PLC0415 - only for --json
 
             from lkbuild.model.report import BuildReport  # noqa: PLC0415 - the same
@@ -114,14 +115,19 @@ def _write_traceback(error: Exception, arguments: Sequence[str], environment: Ma
 
 
 def _cache_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Path:
-    """The store's folder as far as it can be told when parsing itself may have failed."""
-    for at, argument in enumerate(arguments):
-        if argument.startswith("--cache="):
-            return Path(argument.removeprefix("--cache="))
-        if argument == "--cache" and at + 1 < len(arguments):
-            return Path(arguments[at + 1])
-    chosen = environment.get("LKBUILD_CACHE")
+    """The store's folder as far as it can be told."""
+    chosen = _given("cache", arguments, environment)
     return Path(chosen) if chosen else default_cache(environment)
+
+
+def _given(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """A flag's value, found without the parser: parsing itself may be what failed."""
+    for at, argument in enumerate(arguments):
+        if argument.startswith(f"--{name}="):
+            return argument.partition("=")[2]
+        if argument == f"--{name}" and at + 1 < len(arguments):
+            return arguments[at + 1]
+    return environment.get(f"LKBUILD_{name.upper()}")
 
 
 def _silenced() -> int:

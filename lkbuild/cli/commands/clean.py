@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     """Remove, and print what was removed."""
     from lkbuild.app import clean  # noqa: PLC0415 - not for --help
 
-    removed = [str(path) for path in clean.clean(invocation.options(), invocation.parsed.switch("expunge"))]
+    removed = list(clean.clean(invocation.options(), expunge=invocation.parsed.switch("expunge")))
     if invocation.console.json:
         invocation.console.json_result({"version": 1, "ok": True, "removed": removed})
     else:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from lkbuild.base.errors import UsageError
-from lkbuild.cli.flags import Flag
+from lkbuild.cli.flags import Flag, Parsed
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
-from lkbuild.cli.progress import progress
+from lkbuild.cli.outcome import build_phase
 
 RUN_FLAGS = (
     Flag(name="publish", short="p", metavar="HOST:GUEST", repeatable=True, doc="Forward a TCP port of this host's loopback; repeatable."),
-    Flag(name="disk", metavar="PATH[,SIZE]", repeatable=True, doc="A disk for the guest, made if it is not there; repeatable."),
-    Flag(name="mem", metavar="MIB", doc="Memory of the guest in MiB."),
+    Flag(name="disk", metavar="PATH[,size=SIZE]", repeatable=True, doc="A disk for the guest, made if it is not there; repeatable."),
+    Flag(name="mem", metavar="SIZE", doc="Memory of the guest: 512M, 2G."),
     Flag(name="cpus", metavar="N", doc="CPUs of the guest."),
-    Flag(name="accel", metavar="HOW", choices=("auto", "kvm", "tcg"), doc="auto uses KVM where a probe shows that it boots a guest."),
 )
 
 
@@ -26,7 +27,7 @@ def command() -> Command:
             QEMU, which comes from the lock and runs in the sandbox; power the guest off to end it.""",
         examples=(
             ("lkbuild run //images:minimal", "a console in a virtual machine"),
-            ("lkbuild run --publish 2375:2375 --disk /tmp/docker.img,4G --mem 1024 //images:docker-desktop", "a Docker engine"),
+            ("lkbuild run --publish 2375:2375 --disk /tmp/docker.img,size=4G --mem 1G //images:docker-desktop", "a Docker engine"),
         ),
         flags=(*RUN_FLAGS, *BUILD_FLAGS),
         words=(1, 1),
@@ -37,14 +38,30 @@ def command() -> Command:
 def run(invocation: Invocation) -> int:
     """Build it, then hand the terminal over."""
     parsed = invocation.parsed
-    for name in ("mem", "cpus"):
-        parsed.number(name)
+    _check(parsed)
     if invocation.console.json:
         raise UsageError("`lkbuild run` has no --json: what it prints is the program's", hint="`lkbuild build --json` tells what was built")
     from lkbuild.app import run as use_case  # noqa: PLC0415 - not for --help
 
-    settings = {flag.name: ",".join(parsed.texts(flag.name)) or parsed.text(flag.name) or "" for flag in RUN_FLAGS}
-    given = {name: value for name, value in settings.items() if value}
+    given = {flag.name: values for flag in RUN_FLAGS if (values := _values(parsed, flag))}
     options = invocation.options()
-    with progress(invocation.console, verbose=options.verbose) as sink:
+    with build_phase(invocation, options) as sink:
         return use_case.run(options, parsed.words[0], parsed.rest or (), given, sink)
+
+
+def _values(parsed: Parsed, flag: Flag) -> tuple[str, ...]:
+    if flag.repeatable:
+        return parsed.texts(flag.name)
+    value = parsed.text(flag.name)
+    return () if value is None else (value,)
+
+
+def _check(parsed: Parsed) -> None:
+    """Refuse here what QEMU would refuse with a usage of its own."""
+    parsed.number("cpus")
+    memory = parsed.text("mem")
+    if memory is not None and not re.fullmatch(r"[1-9][0-9]*[KMGT]?", memory, re.IGNORECASE):
+        raise UsageError(f"--mem takes a size, not '{memory}'", hint="for example 512M or 2G")
+    for ports in parsed.texts("publish"):
+        if not all(port.isascii() and port.isdecimal() and 0 < int(port) < 65536 for port in ports.split(":", 1)):
+            raise UsageError(f"--publish takes HOST:GUEST, two ports, not '{ports}'", hint="for example --publish 2222:22")

@@ -21,7 +21,7 @@ from lkbuild.cli.quantities import about, duration, size
 from lkbuild.cli.render import printable
 from lkbuild.cli.summary import COUNTED
 from lkbuild.model.action import Source
-from lkbuild.model.events import ActionFinished, ActionProgress, ActionStarted, Event, Notice
+from lkbuild.model.events import ActionFinished, ActionProgress, ActionStarted, BuildFinished, Event, Notice
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -48,6 +48,10 @@ class LiveSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was: at the end of the build, before what `lkbuild run` starts takes it over."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()
@@ -64,6 +68,8 @@ class LiveSink:
             self._notices.append(f"{self._style('FAILED', 'red')} {printable(event.info.message)} ({duration(event.seconds)})")
         elif isinstance(event, ActionStarted | ActionProgress):
             self._show()
+        elif isinstance(event, BuildFinished):
+            self.close()
 
     def _show(self) -> None:
         with self._lock:
@@ -119,7 +125,7 @@ def _head(now: Snapshot) -> Text:
     longest = max((running.remaining or 0.0 for running in now.running), default=0.0)
     if longest >= 1:
         parts.append(Text(f"{about(longest)} left", style="dim"))
-    head = Text(f"[{now.finished}/{max(now.planned, now.finished)}] ", style="bold", no_wrap=True, overflow="ellipsis")
+    head = Text(no_wrap=True, overflow="ellipsis").append(f"[{now.finished}/{max(now.planned, now.finished)}] ", style="bold")
     return head.append_text(Text(" · ").join(parts))
 
 

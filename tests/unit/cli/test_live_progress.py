@@ -39,6 +39,15 @@ with progress(console) as sink:
     sink.emit(ActionFinished(info=info, source=Source.EXECUTED))
 print("the end", file=sys.stderr)
 """
+_RUN = """
+with progress(console) as sink:
+    sink.emit(ActionStarted(info=info))
+    sys.stdin.readline()
+    sink.emit(ActionFinished(info=info, source=Source.EXECUTED))
+    sink.emit(BuildFinished(ok=True, seconds=1))
+    print("a guest has the terminal", file=sys.stderr, flush=True)
+    sys.stdin.readline()
+"""
 _QUICK = """
 with progress(console) as sink:
     sink.emit(BuildStarted(targets=("//x",), actions=1))
@@ -110,6 +119,17 @@ def test_a_long_action_is_shown_while_it_runs_and_nothing_of_it_is_left(on_termi
     program.go_on()
     program.read_rest(screen)
     assert screen.text().splitlines() == ["note: a mirror fails", "the end"]
+
+
+def test_the_display_is_gone_when_the_build_ends_and_something_else_has_the_terminal(on_terminal, screen):
+    program = on_terminal(_RUN)
+    program.read_until("compile //x", screen)
+    program.go_on()
+    program.read_until("a guest has the terminal", screen)
+    assert screen.text() == "a guest has the terminal"
+    program.go_on()
+    program.read_rest(screen)
+    assert screen.text() == "a guest has the terminal"
 
 
 def test_a_build_with_nothing_to_run_does_not_import_rich(on_terminal, screen):
