@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import FetchError
+from lkbuild.base.errors import FetchError, HostError
 from lkbuild.fetch.mirrors import Mirrors, redacted
 from lkbuild.fetch.partial import Partial, opened
 from lkbuild.fetch.pypi import Pypi
@@ -84,6 +84,13 @@ class HttpFetcher:
             return known
         if self._offline:
             raise _offline(sources, sha256)
+        try:
+            return self._bring(sources, sha256, size, progress)
+        except OSError as error:  # of the disk: those of the network are Interrupted by now
+            reason = error.strerror or str(error)
+            raise HostError(f"a download can't be kept in {self._partials}: {reason}", hint="`lkbuild doctor` looks at the disk") from error
+
+    def _bring(self, sources: tuple[str, ...], sha256: str, size: int | None, progress: Progress) -> Digest:
         with opened(self._partials, sha256, lambda: progress(0, size)) as partial:
             # Who held it may have brought it.
             known = self._known(sha256)
@@ -112,7 +119,7 @@ class HttpFetcher:
         if sha256 is not None:
             if size is not None and size > limit:
                 raise FetchError(f"{sources[0]} has {size} bytes, more than {limit}")
-            digest = self.fetch(sources, sha256, size if size is not None else None, lambda _done, _total: None)
+            digest = self.fetch(sources, sha256, size, lambda _done, _total: None)
             return self._store.get_bytes(digest)
         if self._offline:
             raise _offline(sources, None)
@@ -139,9 +146,8 @@ class HttpFetcher:
 
     def _download(self, url: str, partial: Partial, sha256: str, size: int | None, progress: Progress) -> None:
         """Bring the partial to its end from one URL. Raises Refused or _WrongBytes; then another URL is next."""
-        went_on = partial.size > 0
         self._persist(url, partial, size, progress)
-        if partial.sha256 != sha256 and went_on:
+        if partial.sha256 != sha256 and partial.joined:
             # The beginning may be another server's or a damaged disk's: once more, from the start, before this URL is to blame.
             partial.reset()
             self._persist(url, partial, size, progress)
@@ -151,15 +157,16 @@ class HttpFetcher:
             raise wrong
 
     def _persist(self, url: str, partial: Partial, size: int | None, progress: Progress) -> None:
-        quiet = 0
+        quiet, furthest = 0, partial.size
         while size is None or partial.size != size:
-            before = partial.size
             try:
                 self._transfer(url, partial, size, progress)
             except Interrupted as error:
+                # Only what goes beyond all earlier tries is progress: a server that ends early each time must not be asked for ever.
+                quiet = 1 if partial.size > furthest else quiet + 1
+                furthest = max(furthest, partial.size)
                 if isinstance(error, RangeRefused):
                     partial.reset()
-                quiet = 1 if partial.size > before else quiet + 1
                 if quiet >= self._patience.attempts:
                     raise Refused(str(error)) from error
                 self._patience.wait(quiet, error.after_s)
@@ -186,6 +193,8 @@ class HttpFetcher:
             raise RangeRefused("it answered with another range than asked for")
         if response.status == 200:
             partial.reset()
+        else:
+            partial.joined = True
         partial.came_from(url, response.header("ETag") or response.header("Last-Modified"))
         length = response.header("Content-Length") or ""
         total = partial.size + int(length) if length.isdecimal() else size

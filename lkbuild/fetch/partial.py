@@ -30,6 +30,8 @@ class Partial:
         self.path = path
         self._handle = handle
         self.reread()
+        #: Whether it was put together from more than one transfer.
+        self.joined = self.size > 0
 
     @property
     def size(self) -> int:
@@ -70,6 +72,7 @@ class Partial:
         os.ftruncate(self._handle, 0)
         self._origin.unlink(missing_ok=True)
         self.reread()
+        self.joined = False
 
     def validator(self, url: str) -> str | None:
         """The validator (RFC 9110, 13.1.5) of the bytes so far, if they came from this URL."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -97,7 +97,7 @@ class Transport:
         except HTTPError as error:
             raise Interrupted(_reason(error)) from error
         if raw.status in (200, 206):
-            return _HttpResponse(raw)
+            return _HttpResponse(cast("urllib3.HTTPResponse", raw))
         after = raw.headers.get("Retry-After", "")
         raw.release_conn()
         if raw.status in _TRANSIENT:
@@ -158,7 +158,7 @@ def _reason(error: Exception) -> str:
 
 @dataclass(slots=True)
 class _HttpResponse:
-    raw: urllib3.BaseHTTPResponse
+    raw: urllib3.HTTPResponse
     status: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,7 +169,9 @@ class _HttpResponse:
 
     def chunks(self) -> Iterator[bytes]:
         try:
-            yield from self.raw.stream(_CHUNK, decode_content=False)
+            # Not stream(): that fills a chunk before it gives it, and loses what it had when the transfer breaks off.
+            while chunk := self.raw.read1(_CHUNK, decode_content=False):
+                yield chunk
         except HTTPError as error:
             raise Interrupted(_reason(error)) from error
 

@@ -113,7 +113,6 @@ def signed():
 
 @pytest.fixture
 def request_text(keyring):
-
     def make(packages, **changes):
         base = {"suite": "trixie", "components": ["main"], "arches": ["amd64"], "keyring": keyring}
         return json.dumps({**base, "packages": [{"name": name} if isinstance(name, str) else name for name in packages], **changes})
