@@ -17,12 +17,13 @@ def is_form(node: Node, word: str, kind: AttrType) -> TypeGuard[Fields]:
     if not isinstance(node, Fields) or node.get(word) is None:
         return False
     if word == GLOB:
-        return isinstance(kind, ListOf) and _takes_files(kind.item)
+        return isinstance(kind, ListOf) and takes_files(kind.item)
     options = kind.options if isinstance(kind, OneOf) else (kind,)
     return len(node.pairs) == 1 and not any(isinstance(option, Struct) and word in option.fields for option in options)
 
 
-def _takes_files(kind: AttrType) -> bool:
+def takes_files(kind: AttrType) -> bool:
+    """Whether items of a type can be files: then its list may have a `glob:`."""
     return isinstance(kind, File) or (isinstance(kind, OneOf) and any(isinstance(option, File) for option in kind.options))
 
 
