@@ -25,10 +25,14 @@ def _rank(path):
     return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 
+_KEPT = {"LKBUILD_ACCEPT", "LKBUILD_CACHE"}
+_DISPLAY = {"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CI"}
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch):
     for name in [*os.environ]:
-        if (name.startswith("LKBUILD_") and name not in ("LKBUILD_ACCEPT", "LKBUILD_CACHE")) or name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "CI"):
+        if name in _DISPLAY or (name.startswith("LKBUILD_") and name not in _KEPT):
             monkeypatch.delenv(name)
 
 
