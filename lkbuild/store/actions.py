@@ -93,7 +93,8 @@ class Actions:
             connection.execute(f"INSERT OR {verb} INTO actions VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608 - one of two words
 
         if replace:
-            self._blobs.writer.submit(Write(("actions", key), result, apply, 200 + len(data)))
+            # Read back as it will be from the database: outputs sorted, seconds in whole nanoseconds.
+            self._blobs.writer.submit(Write(("actions", key), decode_result(data), apply, 200 + len(data)))
 
     def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
         """Results by recipe key."""

@@ -98,7 +98,8 @@ class Database:
     def shrink(self) -> None:
         """Give freed pages back to the file system, and fold the write-ahead log in as far as readers let us."""
         if self._writer is not None:
-            with self._writing, translated(self.root):
+            # Moving pages takes room of its own: on a full disk, or while somebody reads, it is left to the next time.
+            with self._writing, contextlib.suppress(sqlite3.OperationalError):
                 self._writer.execute("PRAGMA incremental_vacuum").fetchall()
                 self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

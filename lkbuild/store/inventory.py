@@ -6,12 +6,14 @@ unused for longest can go without breaking anything that was used later.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store.actions import outputs_of, result_of
@@ -90,7 +92,9 @@ class Inventory:
 
 def take_inventory(store: DiskStore) -> Inventory:
     """Look at everything. Some seconds for hundreds of thousands of files."""
-    store.flush()
+    # On a full disk what is queued waits until the collector has made room.
+    with contextlib.suppress(StoreError):
+        store.flush()
     found = Inventory(store.database.rows("SELECT value FROM meta WHERE name = 'marks'")[0][0])
     for raw, size, kind, stored, used in store.database.rows("SELECT hash, size, kind, stored, used FROM blobs"):
         found.blobs[raw.hex()] = Blob(Digest(raw.hex(), size), kind, stored, used, used)

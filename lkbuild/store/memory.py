@@ -19,6 +19,7 @@ from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing, CachedResult
 from lkbuild.model.tree import Directory
 from lkbuild.store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME
+from lkbuild.store.results import decode_result, encode_result
 from lkbuild.store.scan import scan
 
 
@@ -201,7 +202,7 @@ class MemoryActions:
         """Record a result; the first writer wins."""
         with self._lock:
             if self.get(key) is None:
-                self._results[key] = result
+                self._results[key] = decode_result(encode_result(result))
 
     def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
         """Results by recipe key."""

@@ -1,4 +1,4 @@
-"""Last uses of what is stored. They decide what a collector takes, so they are told before anybody relies on what is there. Knows no files."""
+"""Last uses of what is stored: they decide what a collector takes, so they are noted before anybody relies on it. Knows no files."""
 
 from __future__ import annotations
 

@@ -131,17 +131,19 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
         self.store = DiskStore.open(self.folder / "store")
 
-    @rule()
-    def crash(self) -> None:
-        """The process ends without a word: what is queued is lost, the lease is freed by the kernel."""
+    @rule(committed=st.booleans())
+    def crash(self, committed: bool) -> None:
+        """The process ends without a word: what is queued is lost, what is committed is not, the lease is freed by the kernel."""
         store = self.store
+        if committed:
+            store.flush()
+        self.lost |= not committed
         assert store.lease is not None
         store._writer._pending.clear()
         store._writer._visible.clear()
         store.close = lambda: None
         os.close(store.lease._handle)
         store.database.close()
-        self.lost = True
         self.store = DiskStore.open(self.folder / "store")
 
     @rule(keep=st.sampled_from([0, 100_000, 1 << 30]), dry_run=st.booleans())

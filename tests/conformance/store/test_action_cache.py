@@ -23,6 +23,14 @@ def test_a_result_comes_back(store):
     assert store.actions.get(KEY) == result
 
 
+def test_outputs_come_back_sorted_from_the_first_moment_on(store):
+    digest = store.blobs.put_bytes(b"x")
+    store.actions.put(KEY, ActionResult(files=(OutputFile("b", digest), OutputFile("a", digest))))
+    result = store.actions.get(KEY)
+    assert result is not None
+    assert [file.path for file in result.files] == ["a", "b"]
+
+
 def test_an_unknown_key_has_no_result(store):
     assert store.actions.get(KEY) is None
     assert store.actions.get_recipes([KEY]) == {}
