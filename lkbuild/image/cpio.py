@@ -37,6 +37,8 @@ _TYPES: Final = {
 def layer_to_cpio(layer: BinaryIO, prefix: str = "") -> Iterator[bytes]:
     """A layer's entries as newc, with the prefix's directories before them, in chunks. A multiple of 4 bytes.
 
+    The format has no place for extended attributes: file capabilities, which no Debian package carries, do not survive it.
+
     Args:
         layer: a canonical layer, seekable, from its start: read twice, since a file's first name tells how many there are.
         prefix: a clean path below which everything is placed; empty for the root.

@@ -10,9 +10,8 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from lkbuild.base.errors import HostError
 from lkbuild.sandbox.plan import Kind, RootEntry, RootListing
@@ -95,15 +94,14 @@ def temporary_beside(work: Path) -> Iterator[Path]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a directory, those without permissions in it included. What can't be removed stays (collected with the store)."""
-
-    def retry(function: Callable[..., Any], path: str, _error: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), stat.S_IRWXU)  # noqa: PTH101, PTH120 - rmtree speaks strings
-            if function is os.rmdir or function is os.unlink:
-                function(path)
-            else:
-                os.chmod(path, stat.S_IRWXU)  # noqa: PTH101
-                shutil.rmtree(path, ignore_errors=True)
-
-    shutil.rmtree(folder, onerror=retry)
+    """Remove a directory, those without permissions in it included. What can't be removed stays."""
+    try:
+        shutil.rmtree(folder)
+    except OSError:
+        for path, names, _ in os.walk(folder):  # top down: a directory is opened after it was seen, and mended, here
+            for name in names:
+                below = Path(path, name)
+                with contextlib.suppress(OSError):
+                    if not below.is_symlink():
+                        below.chmod(stat.S_IRWXU)
+        shutil.rmtree(folder, ignore_errors=True)

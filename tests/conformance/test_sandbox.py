@@ -336,6 +336,24 @@ def test_interactively_it_has_what_is_granted_and_no_more(root, sandbox, tmp_pat
     assert disk.read_text() == "new\n"
 
 
+UNPRIVILEGED = """
+import json, os, pathlib, sys
+base = pathlib.Path(sys.argv[1])
+sys.path.insert(0, str(base / "code"))
+from lkbuild.model.ports import SandboxRun
+from lkbuild.sandbox.probe import probe
+
+home = base / "home"
+(home / "work").mkdir()
+script = "id -u; echo o > out; mkdir -p /tmp/a/b/c; chmod 0 /tmp/a/b/c /tmp/a/b /tmp/a; touch /usr/x"
+request = SandboxRun(arguments=("sh", "-c", script), environment=(), root=base / "root", mounts=(), work=home / "work",
+                     log=home / "log", timeout_s=30)
+result = probe().sandbox().run(request, cancelled=lambda: False)
+output, log = (home / "work/out").read_text(), (home / "log").read_text()
+print(json.dumps([os.getuid(), result.exit_code, output, log[:5], sorted(os.listdir(home))]))
+"""
+
+
 def test_an_unprivileged_user_gets_the_same(root, sandbox):
     """As root: the same request as user `nobody`, in a process of its own that only has the sandbox's files."""
     if os.geteuid() != 0:
@@ -355,20 +373,9 @@ def test_an_unprivileged_user_gets_the_same(root, sandbox):
         (base / "home").mkdir()
         os.chown(base / "home", 65534, 65534)
         libraries = {file.parent for file in (base / "root/usr/lib").rglob("*.so*")}
-        script = (
-            "import os, sys, pathlib, json\n"
-            f"sys.path.insert(0, {str(code)!r})\n"
-            "from lkbuild.sandbox.probe import probe\n"
-            "from lkbuild.model.ports import SandboxRun\n"
-            f"base = pathlib.Path({str(base)!r}); work = base / 'home/work'; work.mkdir()\n"
-            "r = SandboxRun(arguments=('sh', '-c', 'id -u; echo o > out; touch /usr/x'), environment=(), root=base / 'root', mounts=(),"
-            " work=work, log=base / 'home/log', timeout_s=30)\n"
-            "result = probe().sandbox().run(r, cancelled=lambda: False)\n"
-            "print(json.dumps([os.getuid(), result.exit_code, (work / 'out').read_text(), (base / 'home/log').read_text()[:5]]))\n"
-        )
         done = subprocess.run(
             # The copied interpreter: the one that runs this test may lie where only root can read.
-            [str(base / "root/usr/bin/python3"), "-B", "-c", script],
+            [str(base / "root/usr/bin/python3"), "-B", "-c", UNPRIVILEGED, str(base)],
             user=65534,
             group=65534,
             extra_groups=(),
@@ -379,6 +386,6 @@ def test_an_unprivileged_user_gets_the_same(root, sandbox):
             check=False,
         )
         assert done.stdout, done.stderr
-        assert json.loads(done.stdout) == [65534, 1, "o\n", "1000\n"]
+        assert json.loads(done.stdout) == [65534, 1, "o\n", "1000\n", ["log", "work"]]
     finally:
         shutil.rmtree(base)
