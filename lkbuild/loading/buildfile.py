@@ -12,7 +12,8 @@ from typing import Final
 
 from lkbuild.base.errors import nearest
 from lkbuild.base.label import Label, LabelError, Pattern
-from lkbuild.loading.coerce import Coercer, Scope, default_of
+from lkbuild.loading.coerce import Coercer, Scope
+from lkbuild.loading.defaults import default_of
 from lkbuild.loading.listing import BUILD_FILE, join
 from lkbuild.loading.source import Marks, Source
 from lkbuild.loading.syntax import Fields, Node, Scalar

@@ -14,6 +14,7 @@ from typing import Any, Final
 from lkbuild.base.errors import LoadError, nearest
 from lkbuild.base.label import Label, LabelError
 from lkbuild.loading import globs
+from lkbuild.loading.defaults import default_of
 from lkbuild.loading.forms import GLOB, SELECT, fits, is_form
 from lkbuild.loading.listing import Files, join
 from lkbuild.loading.scalars import integer_of, kind_of
@@ -62,27 +63,6 @@ class Scope:
     targets: tuple[str, ...] = ()
     inputs: list[str] = field(default_factory=list)
     globs: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-
-
-def default_of(attr: Attr) -> Any:
-    """The value of an attribute that is not written, frozen."""
-    return frozen_default(attr.default, attr.type)
-
-
-def frozen_default(value: Any, kind: AttrType) -> Any:
-    """A default as a rule's author may write it (lists, dicts, labels as text) as the value that a rule gets."""
-    if isinstance(kind, ListOf) and isinstance(value, list | tuple):
-        return tuple(frozen_default(item, kind.item) for item in value)
-    if isinstance(kind, MapOf) and isinstance(value, Mapping):
-        return FrozenMap({name: frozen_default(item, kind.value) for name, item in value.items()})
-    if isinstance(kind, Struct) and isinstance(value, Mapping):
-        fields = kind.fields.items()
-        return FrozenMap({name: frozen_default(value[name], attr.type) if name in value else default_of(attr) for name, attr in fields})
-    if isinstance(kind, LabelOf) and isinstance(value, str):
-        return Label.parse(value)
-    if isinstance(kind, File) and isinstance(value, str) and value.startswith("//"):
-        return TargetRef(Label.parse(value))
-    return value
 
 
 class Coercer:

@@ -14,7 +14,7 @@ from lkbuild.loading.buildfile import COMMON
 from lkbuild.loading.forms import takes_files
 from lkbuild.loading.settings import WORKSPACE, conditions
 from lkbuild.model.artifact import TargetRef
-from lkbuild.model.attrs import Attr, AttrType, Boolean, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct
+from lkbuild.model.attrs import Attr, AttrType, Boolean, Integer, LabelOf, ListOf, MapOf, OneOf, Select, String, Struct
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import COMMON_ATTRS, Setting
 
@@ -161,7 +161,9 @@ def _string(kind: String) -> Schema:
 
 
 def _json(value: Any) -> Any:
-    """A default as JSON; None where there is none to show."""
+    """A default as JSON; None where there is none to show, or where it depends on the configuration."""
+    if isinstance(value, Select):
+        return None
     if isinstance(value, Label | TargetRef):
         return str(value.label if isinstance(value, TargetRef) else value)
     if isinstance(value, Mapping):

@@ -134,6 +134,9 @@ def test_there_is_no_workspace_above(tmp_path: Path) -> None:
     with pytest.raises(LoadError) as caught:
         find_workspace(tmp_path)
     assert caught.value.hint
+    with pytest.raises(LoadError) as caught:
+        _ = loader(tmp_path).workspace
+    assert str(caught.value.position) == "BUILD.yaml:1:1"
 
 
 @pytest.mark.parametrize("text", ["//p:x", "//p:all", "//p/..."])

@@ -11,7 +11,7 @@ from lkbuild.base.errors import AnalysisError
 from lkbuild.base.label import Label
 from lkbuild.loading.dependencies import dependencies
 from lkbuild.loading.select import resolve_attrs, resolve_target
-from lkbuild.model.attrs import Attr, File, FrozenMap, LabelOf, ListOf, MapOf, OneOf, String, Struct
+from lkbuild.model.attrs import Attr, File, FrozenMap, LabelOf, ListOf, MapOf, OneOf, Select, String, Struct
 from lkbuild.model.configuration import Configuration
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Setting
@@ -79,6 +79,14 @@ def test_null_in_a_branch_is_the_default(target: Any) -> None:
     found = target("    cmd: {select: {amd64: null, default: x}}\n    words: {select: {amd64: null, default: [x]}}\n")
     attrs = resolve_attrs(found, configuration(), SETTINGS)
     assert (attrs["cmd"], attrs["words"]) == ("none", ())
+
+
+def test_a_default_may_be_selected_too(load: Any) -> None:
+    default = Select(branches=(("amd64", ["//pc"]),), default=[], has_default=True)
+    attrs = {"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=default)}
+    found = load("targets: {t: {rule: r}}", attrs).targets["t"]
+    assert resolve_attrs(found, configuration(), SETTINGS)["deps"] == (Label("pc", "pc"),)
+    assert resolve_attrs(found, configuration("s390x"), SETTINGS)["deps"] == ()
 
 
 def test_no_branch_and_no_default_is_an_error_at_the_select(target: Any) -> None:
