@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +13,10 @@ from lkbuild.app.materialise import Materialiser
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.selection import Selected, analyze, artifacts, select
 from lkbuild.app.session import Session, open_session
+from lkbuild.app.settings import make_wish
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
-from lkbuild.execution.build import Execution, Wish
+from lkbuild.execution.build import Execution
 from lkbuild.model.action import PlannedAction, Source
 from lkbuild.model.artifact import ActionId, NamedArtifact, Output
 from lkbuild.model.events import BuildFinished, BuildStarted, EventSink
@@ -63,7 +63,7 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
         counts=Counter(execution.sources.values()),
         executed=tuple(_name(execution.graph.actions[action]) for action in execution.executed),
         errors=tuple(execution.errors.values()),
-        fetched_bytes=_fetched(execution),
+        fetched_bytes=execution.fetched_bytes(),
         saved_seconds=execution.saved_seconds,
     )
 
@@ -73,16 +73,7 @@ def execute(session: Session, analyses: Analyses, requested: Sequence[Requested]
     actions = {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
     sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
-    cpus = os.cpu_count() or 1
-    wish = Wish(
-        wanted=wanted,
-        actions=actions,
-        recent=state.recipes,
-        forced=frozenset(wanted) if session.options.check else frozenset(),
-        slots=session.options.jobs or cpus,
-        cpus=cpus,
-        keep_going=session.options.keep_going,
-    )
+    wish = make_wish(session, wanted, actions, recent=state.recipes)
     with make_loop(session, sink) as loop:
         return loop.execute(wish)
 
@@ -114,13 +105,3 @@ def _below(execution: Execution) -> set[str]:
 
 def _name(planned: PlannedAction) -> str:
     return f"{planned.info.label} {planned.info.mnemonic}"
-
-
-def _fetched(execution: Execution) -> int:
-    sizes = 0
-    for action in execution.executed:
-        planned = execution.graph.actions[action]
-        result = execution.results.get(execution.graph.recipes[action])
-        if planned.info.sources and result is not None:
-            sizes += sum(item.digest.size for item in result.files)
-    return sizes

@@ -35,9 +35,7 @@ def parse_patterns(session: Session, patterns: Sequence[str]) -> tuple[Pattern, 
     if not patterns:
         found = session.loader.workspace.default_targets
         if not found:
-            raise UsageError(
-                "nothing to build", hint="name a target (//...), or set default_targets in the workspace section"
-            )
+            raise UsageError("nothing to build", hint="name a target (//...), or set default_targets in the workspace section")
         return found
     try:
         package = session.options.cwd.relative_to(session.root).as_posix()

@@ -49,6 +49,12 @@ class Execution:
         """The result that holds an output, or None where it failed."""
         return self.results.get(self.graph.recipe_of(output))
 
+    def fetched_bytes(self) -> int:
+        """How many bytes came from outside."""
+        fetched = (action for action in self.executed if self.graph.actions[action].info.sources)
+        results = (self.results.get(self.graph.recipes[action]) for action in fetched)
+        return sum(item.digest.size for result in results if result is not None for item in result.files)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:

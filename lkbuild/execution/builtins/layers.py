@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Final
 
@@ -63,7 +64,10 @@ def cpio(call: BuiltinCall) -> tuple[OutputFile]:
     """A layer as a compressed initramfs segment. Argument: the folder it goes to, in which `{id}` is the layer's short digest."""
     ((_, file),) = call.files()
     prefix = call.arguments[0].replace("{id}", file.digest.short)
-    with call.blobs.open(file.digest) as source:
+    spool = call.scratch / "layer.tar"  # read twice, for names and for content: the store's streams can't seek
+    with call.blobs.open(file.digest) as source, spool.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    with spool.open("rb") as source:
         return _store(call, segment(source, prefix, level=_LEVEL))
 
 

@@ -111,7 +111,7 @@ func (b *boot) start(ctx context.Context) error {
 		}
 	}
 	b.hosts = supervise.New(b.hostServices(), b.reports, func() {})
-	go b.hosts.Run()
+	go b.supervise(b.hosts)
 	onboot := func(o report.Onboot) report.Event { return o }
 	if err := b.inOrder(ctx, b.plan.Onboot, onboot); err != nil {
 		return err
@@ -120,8 +120,15 @@ func (b *boot) start(ctx context.Context) error {
 		return ctx.Err()
 	}
 	b.services = supervise.New(b.containers(), b.reports, b.sayUp)
-	go b.services.Run()
+	go b.supervise(b.services)
 	return nil
+}
+
+func (b *boot) supervise(l *supervise.Loop) {
+	b.guarded(func() error {
+		l.Run()
+		return nil
+	})
 }
 
 // makeRoot gives this process its root, with the kernel's file systems.
@@ -161,6 +168,8 @@ func (b *boot) setUp() {
 	if err := b.modules.Load("virtio_console"); err != nil {
 		b.complain(err)
 	}
+	b.complain(b.modules.MakeNodes("/dev"))
+	b.complain(b.modules.Hotplug())
 	b.complain(b.modules.Coldplug("/sys/devices"))
 	time.AfterFunc(cpuModulesAfter, b.loadCPUModules)
 }

@@ -58,7 +58,7 @@ func await(ctx context.Context, p *proc.Process, limit time.Duration) (status pr
 	case status = <-p.Done:
 		return status, true
 	case <-ctx.Done():
-		syscall.Kill(p.Pid, syscall.SIGKILL)
+		p.Signal(syscall.SIGKILL)
 		return <-p.Done, false
 	}
 }

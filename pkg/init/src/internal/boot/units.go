@@ -105,10 +105,10 @@ func (u *containerUnit) Start() (*proc.Process, error) {
 func (u *containerUnit) Probe() bool { return u.ready() }
 
 // Signal implements supervise.Unit.
-func (u *containerUnit) Signal(p *proc.Process) { syscall.Kill(p.Pid, u.signal) }
+func (u *containerUnit) Signal(p *proc.Process) { p.Signal(u.signal) }
 
 // Kill implements supervise.Unit.
-func (u *containerUnit) Kill(p *proc.Process) { syscall.Kill(p.Pid, syscall.SIGKILL) }
+func (u *containerUnit) Kill(p *proc.Process) { p.Signal(syscall.SIGKILL) }
 
 // Clean implements supervise.Unit.
 func (u *containerUnit) Clean() {
@@ -155,10 +155,10 @@ func (u *hostUnit) Start() (*proc.Process, error) {
 func (u *hostUnit) Probe() bool { return u.ready() }
 
 // Signal implements supervise.Unit.
-func (u *hostUnit) Signal(p *proc.Process) { syscall.Kill(p.Pid, u.signal) }
+func (u *hostUnit) Signal(p *proc.Process) { p.Signal(u.signal) }
 
 // Kill implements supervise.Unit.
-func (u *hostUnit) Kill(p *proc.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }
+func (u *hostUnit) Kill(p *proc.Process) { p.SignalGroup(syscall.SIGKILL) }
 
 // Clean implements supervise.Unit.
 func (u *hostUnit) Clean() { u.output.close() }

@@ -107,6 +107,7 @@ func Load(root fs.FS) (Plan, error) {
 		}
 		whole = Merge(whole, part)
 	}
+	whole.unique()
 	whole.setDefaults()
 	return whole, whole.check()
 }
@@ -130,4 +131,38 @@ func Merge(a, b Plan) Plan {
 	a.Volumes = append(a.Volumes, b.Volumes...)
 	a.HostServices = append(a.HostServices, b.HostServices...)
 	return a
+}
+
+// unique leaves each layer once in every stack. Two packages that share a
+// library both name its layer, and the kernel refuses the same lower
+// directory twice. The lowest place is kept: a library stays below all that
+// was made to lie over it.
+func (p *Plan) unique() {
+	p.RootLayers = once(p.RootLayers)
+	for i := range p.Onboot {
+		p.Onboot[i].Layers = once(p.Onboot[i].Layers)
+	}
+	for i := range p.Services {
+		p.Services[i].Layers = once(p.Services[i].Layers)
+	}
+	for i := range p.Onshutdown {
+		p.Onshutdown[i].Layers = once(p.Onshutdown[i].Layers)
+	}
+	for i := range p.Volumes {
+		p.Volumes[i].Layers = once(p.Volumes[i].Layers)
+	}
+}
+
+func once(ids []string) []string {
+	last := make(map[string]int, len(ids))
+	for i, id := range ids {
+		last[id] = i
+	}
+	kept := ids[:0:0]
+	for i, id := range ids {
+		if last[id] == i {
+			kept = append(kept, id)
+		}
+	}
+	return kept
 }

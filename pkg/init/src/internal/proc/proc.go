@@ -20,19 +20,43 @@ func (s Status) OK() bool { return s.Exit == 0 && s.Signal == 0 }
 
 // Process is a running child, started here or adopted. Done gets one Status.
 type Process struct {
-	Pid  int
-	Done <-chan Status
+	Pid   int
+	Done  <-chan Status
+	table *Table
+}
+
+// Signal sends a signal to the process, unless it has ended: its number may be
+// another's by then.
+func (p *Process) Signal(sig syscall.Signal) { p.table.signal(p, p.Pid, sig) }
+
+// SignalGroup sends it to all of the process's group.
+func (p *Process) SignalGroup(sig syscall.Signal) { p.table.signal(p, -p.Pid, sig) }
+
+// Alive tells whether the process has not ended yet.
+func (p *Process) Alive() bool {
+	p.table.mu.Lock()
+	defer p.table.mu.Unlock()
+	return p.table.waiters[p.Pid] == p
+}
+
+func (t *Table) signal(p *Process, to int, sig syscall.Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.waiters[p.Pid] == p {
+		syscall.Kill(to, sig)
+	}
 }
 
 // Table knows the processes that somebody waits for.
 type Table struct {
 	mu      sync.Mutex
-	waiters map[int]chan Status
+	waiters map[int]*Process
+	ends    map[int]chan<- Status
 }
 
 // NewTable makes a table and starts its reaper.
 func NewTable() *Table {
-	t := &Table{waiters: map[int]chan Status{}}
+	t := &Table{waiters: map[int]*Process{}, ends: map[int]chan<- Status{}}
 	wake := make(chan os.Signal, 1)
 	signal.Notify(wake, syscall.SIGCHLD)
 	go func() {
@@ -57,8 +81,9 @@ func (t *Table) reap() {
 		if err != nil || pid <= 0 {
 			return
 		}
-		if done, ok := t.waiters[pid]; ok {
+		if done, ok := t.ends[pid]; ok {
 			delete(t.waiters, pid)
+			delete(t.ends, pid)
 			done <- statusOf(ws)
 		}
 	}
@@ -117,8 +142,9 @@ func (t *Table) Adopt(pid int) (*Process, error) {
 
 func (t *Table) register(pid int) *Process {
 	done := make(chan Status, 1)
-	t.waiters[pid] = done
-	return &Process{Pid: pid, Done: done}
+	p := &Process{Pid: pid, Done: done, table: t}
+	t.waiters[pid], t.ends[pid] = p, done
+	return p
 }
 
 // Run starts the command and waits for it, no longer than limit (0: for
@@ -138,7 +164,7 @@ func (t *Table) Run(c Command, limit time.Duration) (Status, error) {
 	case status := <-p.Done:
 		return status, nil
 	case <-expired:
-		syscall.Kill(-p.Pid, syscall.SIGKILL)
+		p.SignalGroup(syscall.SIGKILL)
 		<-p.Done
 		return Status{}, os.ErrDeadlineExceeded
 	}

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"sync"
-	"syscall"
 	"time"
 
 	"lkbuild/init/internal/proc"
@@ -269,6 +268,13 @@ func (l *Loop) start(m *member, run int) {
 	l.send(m, Event{Kind: Ended, Run: run, Exit: status.Exit, Signal: status.Signal}, nil)
 }
 
+// survive says that there is a bug in a probe; the service just is not ready.
+func (l *Loop) survive(m *member) {
+	if bug := recover(); bug != nil {
+		l.reports.Say(report.Failed{Name: m.Name, Error: "bug in init: " + describe(bug)})
+	}
+}
+
 // guard turns a bug in a unit into a failure of that unit: PID 1 must live.
 func (l *Loop) guard(m *member, run int) {
 	if bug := recover(); bug != nil {
@@ -291,7 +297,8 @@ func describe(bug any) string {
 // first, since that delays those that wait for it, then ever more rarely.
 func (l *Loop) probe(m *member, p *proc.Process, run int) {
 	const first, last = 20 * time.Millisecond, 500 * time.Millisecond
-	for wait := first; p != nil && alive(p.Pid); wait = min(wait*5/4, last) {
+	defer l.survive(m)
+	for wait := first; p != nil && p.Alive(); wait = min(wait*5/4, last) {
 		if m.Unit.Probe() {
 			l.send(m, Event{Kind: GotReady, Run: run}, nil)
 			return
@@ -299,5 +306,3 @@ func (l *Loop) probe(m *member, p *proc.Process, run int) {
 		time.Sleep(wait)
 	}
 }
-
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }

@@ -1,0 +1,86 @@
+"""Use case: lock files. Resolve again, check without a network, or show what would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lkbuild.app.fetching import make_fetcher
+from lkbuild.app.options import BuildOptions
+from lkbuild.app.selection import analyze, select
+from lkbuild.app.session import Session, open_session
+from lkbuild.base.atomic import write_atomic
+from lkbuild.base.errors import LockError, Position
+from lkbuild.locks.kinds import KINDS, LockKind
+from lkbuild.model.events import EventSink, Notice
+from lkbuild.model.providers import Locked
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    label: str
+    locked: Locked
+    kind: LockKind
+
+
+def update(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tuple[str, ...]:
+    """Write the lock files anew; one line per change. A lock is written whole or not at all."""
+    lines: list[str] = []
+    with open_session(options) as session:
+        fetcher = make_fetcher(session)
+        for lock in _locks(session, patterns):
+            sink.emit(Notice(text=f"resolving {lock.locked.path}"))
+            text = lock.kind.update(lock.locked.request, lock.locked.content, fetcher.read)
+            lines += _changes(lock, text)
+            if text != lock.locked.content:
+                write_atomic(session.root / lock.locked.path, text.encode(), durable=True)
+    return tuple(lines)
+
+
+def check(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tuple[str, ...]:
+    """Raise LockError where a lock does not hold what its target asks for. Needs no network."""
+    del sink
+    with open_session(options) as session:
+        checked = []
+        for lock in _locks(session, patterns):
+            for problem in lock.kind.check(lock.locked.request, lock.locked.content):
+                position = Position(file=lock.locked.path, line=problem.line, line_text=_line(lock.locked.content, problem.line))
+                raise LockError(problem.message, position=position, hint=problem.hint, label=lock.label)
+            checked.append(f"{lock.locked.path}: up to date with {lock.label}")
+    return tuple(checked)
+
+
+def diff(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tuple[str, ...]:
+    """What an update would change."""
+    lines: list[str] = []
+    with open_session(options) as session:
+        fetcher = make_fetcher(session)
+        for lock in _locks(session, patterns):
+            sink.emit(Notice(text=f"resolving {lock.locked.path}"))
+            lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, fetcher.read))
+    return tuple(lines)
+
+
+def _locks(session: Session, patterns: Sequence[str]) -> Iterator[_Lock]:
+    selected = select(session, patterns or ("//...",))
+    candidates = [item for item in selected if patterns or session.loader.target(item.node.label).attrs.get("lock") is not None]
+    analyses = analyze(session, candidates)
+    found = 0
+    for item in candidates:
+        locked = analyses.by_node[item.node].get(Locked)
+        if locked is not None:
+            found += 1
+            yield _Lock(item.text, locked, KINDS[locked.kind])
+    if not found:
+        raise LockError("no target with a lock file was selected", hint="a deb_lock target has one")
+
+
+def _changes(lock: _Lock, text: str) -> list[str]:
+    if not lock.locked.content.strip():
+        return [f"{lock.locked.path}: new"]
+    return [f"{lock.locked.path}: {change}" for change in lock.kind.diff(lock.locked.content, text)]
+
+
+def _line(content: str, number: int) -> str | None:
+    lines = content.split("\n")
+    return lines[number - 1] if 0 < number <= len(lines) else None

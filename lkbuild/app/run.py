@@ -1,0 +1,121 @@
+"""Use case: build a target and start it with the caller's terminal: an image in QEMU, in the sandbox."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lkbuild.app.build import Requested, execute
+from lkbuild.app.options import BuildOptions
+from lkbuild.app.selection import analyze, select
+from lkbuild.app.session import Session, open_session
+from lkbuild.app.workspace_state import WorkspaceState
+from lkbuild.base.errors import UsageError, nearest
+from lkbuild.execution.build import Execution
+from lkbuild.execution.staging import stage
+from lkbuild.model.action import OutputFile, OutputTree
+from lkbuild.model.artifact import Artifact, Inline, NamedArtifact, Output, SourceFile
+from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.ports import SandboxRun
+from lkbuild.model.providers import Runnable
+from lkbuild.model.tree import File, Layout, Subtree
+from lkbuild.sandbox.interactive import run_interactive
+from lkbuild.sandbox.plan import Access
+
+
+def run(options: BuildOptions, label: str, arguments: Sequence[str], run_options: Mapping[str, Sequence[str]], sink: EventSink) -> int:
+    """Build and start; the answer is the exit code of what ran.
+
+    Args:
+        options: as for a build.
+        label: one target that can be run.
+        arguments: passed on as they are.
+        run_options: by name; each value becomes `--name=value`.
+        sink: is told of the build.
+    """
+    started = time.monotonic()
+    ok = False
+    with open_session(options) as session:
+        try:
+            selected = select(session, (label,))
+            if len(selected) != 1:
+                raise UsageError(f"{label} selects {len(selected)} targets", hint="name one target, for one architecture")
+            analyses = analyze(session, selected)
+            runnable = analyses.by_node[selected[0].node].get(Runnable)
+            if runnable is None:
+                raise UsageError(f"{label} can't be run", hint="images can; `lkbuild build` makes its files")
+            files = tuple(NamedArtifact(item.path, item.artifact) for item in runnable.spec.inputs)
+            root = (NamedArtifact("root", runnable.spec.root),) if runnable.spec.root is not None else ()
+            state = WorkspaceState(session.state / "state")
+            execution = execute(session, analyses, (Requested(selected[0], (*files, *root)),), sink, state)
+            for error in execution.errors.values():
+                raise error
+            ok = True
+        finally:
+            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+        return _start(session, runnable, execution, arguments, run_options)
+
+
+def _start(
+    session: Session, runnable: Runnable, execution: Execution, arguments: Sequence[str], run_options: Mapping[str, Sequence[str]]
+) -> int:
+    for name in run_options:
+        if name not in runnable.options:
+            raise UsageError(f"it takes no --{name}", hint=nearest(name, runnable.options) or f"it takes: {', '.join(runnable.options)}")
+    words, writable = _words(session, run_options)
+    blobs = session.store.blobs
+    layout = Layout({item.path: _leaf(item.artifact, session, execution) for item in runnable.spec.inputs})
+    with tempfile.TemporaryDirectory(prefix="run-", dir=session.options.cache / "tmp", ignore_cleanup_errors=True) as folder:
+        work = Path(folder) / "build"
+        work.mkdir()
+        root = _leaf(runnable.spec.root, session, execution) if runnable.spec.root is not None else None
+        request = SandboxRun(
+            arguments=(*runnable.spec.arguments, *words, *arguments),
+            environment=runnable.spec.environment,
+            root=blobs.tree_path(root.root) if isinstance(root, Subtree) else None,
+            mounts=stage(layout, work, blobs),
+            work=work,
+            log=Path(folder) / "log",
+            timeout_s=runnable.spec.timeout_s,
+        )
+        access = Access(network=runnable.network, terminal=True, devices=runnable.devices, writable=writable)
+        return run_interactive(request, access)
+
+
+def _words(session: Session, run_options: Mapping[str, Sequence[str]]) -> tuple[list[str], tuple[tuple[Path, str], ...]]:
+    """Options as arguments. A disk lies on the host: its folder is mounted, and the argument names it there."""
+    words: list[str] = []
+    writable: list[tuple[Path, str]] = []
+    for name, values in run_options.items():
+        for value in values:
+            word = value
+            if name == "disk":
+                path, comma, rest = value.partition(",")
+                host = (session.options.cwd / path).absolute()
+                if not host.parent.is_dir():
+                    raise UsageError(f"no folder {host.parent}", hint="--disk=PATH[,size=2G]")
+                inside = f"/disks/{len(writable)}"
+                writable.append((host.parent, inside))
+                word = f"{inside}/{host.name}{comma}{rest}"
+            words.append(f"--{name}={word}")
+    return words, tuple(writable)
+
+
+def _leaf(artifact: Artifact, session: Session, execution: Execution) -> File | Subtree:
+    if isinstance(artifact, Inline):
+        return File(session.store.blobs.put_bytes(artifact.data), artifact.executable)
+    if isinstance(artifact, SourceFile):
+        leaf = session.sources.file(artifact)
+        session.store.blobs.put_file(session.sources.path(artifact))
+        return leaf
+    found = execution.result_of(artifact) if isinstance(artifact, Output) else None
+    match found.output(artifact.path) if found else None:
+        case OutputFile() as file:
+            return File(file.digest, file.executable)
+        case OutputTree() as tree:
+            return Subtree(tree.root)
+        case _:
+            msg = f"{artifact} was not built"
+            raise AssertionError(msg)  # errors were raised before

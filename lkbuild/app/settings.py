@@ -1,0 +1,31 @@
+"""What a session's options mean for an execution: how many at once, what must run again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from lkbuild.app.session import Session
+from lkbuild.execution.build import Wish
+from lkbuild.model.action import PlannedAction
+from lkbuild.model.artifact import ActionId
+
+
+def make_wish(
+    session: Session,
+    wanted: tuple[ActionId, ...],
+    actions: Mapping[ActionId, PlannedAction],
+    *,
+    recent: frozenset[str] = frozenset(),
+) -> Wish:
+    """The wish for some actions of a closure."""
+    cpus = os.cpu_count() or 1
+    return Wish(
+        wanted=wanted,
+        actions=actions,
+        recent=recent,
+        forced=frozenset(wanted) if session.options.check else frozenset(),
+        slots=session.options.jobs or cpus,
+        cpus=cpus,
+        keep_going=session.options.keep_going,
+    )
