@@ -19,7 +19,7 @@ from typing import Final
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import SandboxResult, SandboxRun
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
-from lkbuild.sandbox.plan import plan
+from lkbuild.sandbox.plan import RootListing, plan
 from lkbuild.sandbox.process import Child, Ending, start
 
 #: A log that grows beyond this ends the action, and is cut.
@@ -60,8 +60,14 @@ class BubblewrapSandbox:
     def run(self, request: SandboxRun, *, cancelled: Callable[[], bool]) -> SandboxResult:
         """Run to the end. Every process that it started is dead when this returns. Raises HostError where it can't start."""
         root = read_root(request.root)
-        # A setuid file that a command makes in its working directory belongs to the host's user: nobody else may reach it.
-        request.work.chmod(0o700)
+        try:
+            # A setuid file that a command makes in its working directory belongs to the host's user: nobody else may reach it.
+            request.work.chmod(0o700)
+            return self._run(request, root, cancelled)
+        except OSError as error:  # no space, no permission: a command's own failure is an exit code
+            raise HostError(f"the sandbox's folders can't be made: {error}") from error
+
+    def _run(self, request: SandboxRun, root: RootListing, cancelled: Callable[[], bool]) -> SandboxResult:
         with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
             options = plan(request, root, temporary, nested=self._nested)
             began = time.monotonic()

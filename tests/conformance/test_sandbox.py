@@ -133,6 +133,12 @@ def test_a_mount_that_can_not_be_made_is_the_hosts_fault(run, tmp_path):
     assert "bwrap" in (caught.value.detail or "")
 
 
+def test_a_work_directory_that_is_not_there_is_the_hosts_fault(run, tmp_path):
+    (tmp_path / "work").rmdir()
+    with pytest.raises(HostError):
+        run("true")
+
+
 def test_outputs_are_in_the_work_directory_and_mount_points_are_gone(run, tmp_path):
     (tmp_path / "in").write_text("x")
     (tmp_path / "tree").mkdir()
