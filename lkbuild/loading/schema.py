@@ -92,6 +92,7 @@ class _Writer:
         words: Schema = {"enum": ["default", *sorted(conditions(settings or {}))]}
         condition = words if settings is not None else {"anyOf": [words, {"type": "string", "pattern": "="}]}
         self.shared: dict[str, Schema] = {"condition": condition, "select": _select(), "glob": _GLOB}
+        self._names: dict[str, str] = {}
 
     def rule(self, rule: Rule) -> Schema:
         """A reference to the schema of a rule's targets."""
@@ -128,8 +129,9 @@ class _Writer:
                 return _any(*(self.type(option, f"{path}.{number}") for number, option in enumerate(kind.options)))
             case _:
                 return _scalar(kind)
-        self.shared[path] = shape
-        return _ref(path)
+        name = self._names.setdefault(repr(shape), path)  # the same type in another place: an image's onboot and services
+        self.shared[name] = shape
+        return _ref(name)
 
     def _list(self, kind: ListOf, path: str) -> Schema:
         item, form = self.type(kind.item, f"{path}.item"), [_ref("glob")] if takes_files(kind.item) else []
