@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,8 @@ targets:
     cmd: cat $SRCS > $OUT
 """
 
+#: What the name of a workspace may not hold (lkbuild.loading says so when it reads it).
+_FOREIGN: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _GREETING: Final = "Hello from lkbuild.\n"
 _GITIGNORE: Final = "/lkbuild-out\n"
 
@@ -44,10 +47,12 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
     A .gitignore or README.md that is there stays as it is.
 
     Raises:
-        UsageError: there is a BUILD.yaml or a greeting.txt already, or the folder is a file.
+        UsageError: there is a BUILD.yaml or a greeting.txt already, the folder is a file, or the name is none.
     """
-    title = name or directory.resolve().name or "workspace"
-    build = _BUILD.format(name=json.dumps(title, ensure_ascii=False))
+    title = name or _FOREIGN.sub("-", directory.resolve().name).strip("-_.") or "workspace"
+    if name and (_FOREIGN.search(name) or not name[0].isalnum()):
+        raise UsageError(f"'{name}' can't be the name of a workspace", hint="letters, digits and _ . - name one, a letter or digit first")
+    build = _BUILD.format(name=json.dumps(title))
     required = {"BUILD.yaml": build, "greeting.txt": _GREETING}
     optional = {".gitignore": _GITIGNORE, "README.md": _README.format(title=title)}
     if directory.exists() and not directory.is_dir():

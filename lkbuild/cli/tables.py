@@ -1,9 +1,11 @@
-"""Nested values as indented lines: what `--json` prints, for people. Knows no value's meaning."""
+"""Nested values as indented lines: what `--json` prints, for people. Knows no value's meaning but that `bytes` are a size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from lkbuild.cli.quantities import size
 
 
 def as_lines(value: Any, indent: int = 0) -> Iterator[str]:
@@ -11,7 +13,8 @@ def as_lines(value: Any, indent: int = 0) -> Iterator[str]:
     pad = "  " * indent
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _entry(f"{pad}{key}:", inner, indent)
+            shown = size(inner) if "bytes" in str(key) and isinstance(inner, int) else inner
+            yield from _entry(f"{pad}{key}:", shown, indent)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for inner in value:
             yield from _entry(f"{pad}-", inner, indent)

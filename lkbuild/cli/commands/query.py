@@ -23,7 +23,13 @@ def command() -> Command:
             ("lkbuild query 'deps(//images:minimal)' --output dot | dot -Tsvg > graph.svg", "a picture"),
         ),
         flags=(
-            Flag(name="output", short="o", metavar="FORM", choices=OUTPUTS, doc=f"One of {', '.join(OUTPUTS)}; --json is --output json."),
+            Flag(
+                name="output",
+                short="o",
+                metavar="FORM",
+                choices=OUTPUTS,
+                doc=f"One of {', '.join(OUTPUTS)}; json is one object a line, --json one in all.",
+            ),
             *CONFIGURATION_FLAGS,
             *PLACE_FLAGS,
             *DISPLAY_FLAGS,
@@ -34,10 +40,16 @@ def command() -> Command:
 
 
 def run(invocation: Invocation) -> int:
-    """Print the answer."""
+    """Print the answer: line by line as it comes, or, with --json, as one object."""
     from lkbuild.app import query  # noqa: PLC0415 - not for --help
 
-    form = "json" if invocation.console.json else invocation.parsed.text("output") or "label"
-    for line in query.query(invocation.options(), invocation.parsed.words[0], form):
+    expression, options = invocation.parsed.words[0], invocation.options()
+    if invocation.console.json:
+        from json import loads  # noqa: PLC0415 - the same
+
+        targets = [loads(line) for line in query.query(options, expression, "json")]
+        invocation.console.json_result({"version": 1, "ok": True, "targets": targets})
+        return 0
+    for line in query.query(options, expression, invocation.parsed.text("output") or "label"):
         invocation.console.result(line)
     return 0

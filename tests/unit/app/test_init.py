@@ -3,8 +3,11 @@
 import pytest
 import yaml
 
+from lkbuild.analysis.load_rules import RuleRegistry
 from lkbuild.app.init import init
 from lkbuild.base.errors import UsageError
+from lkbuild.base.label import Label
+from lkbuild.loading.workspace import WorkspaceLoader
 
 
 def test_a_new_folder_gets_a_workspace_named_after_it(tmp_path):
@@ -15,10 +18,20 @@ def test_a_new_folder_gets_a_workspace_named_after_it(tmp_path):
     assert value["targets"]["hello"]["rule"] == "genrule"
 
 
-@pytest.mark.parametrize("name", ['quo"te', "no", "名前", "a: b", "1e3"])
-def test_any_name_survives(tmp_path, name):
-    init(tmp_path, name)
-    assert yaml.safe_load((tmp_path / "BUILD.yaml").read_text())["workspace"]["name"] == name
+@pytest.mark.parametrize("folder", ["no", "1e3", "null", "x.y-z", "a b: c", "名前", "-", "it's"])
+def test_any_folder_becomes_a_workspace_that_loads(tmp_path, folder):
+    init(tmp_path / folder)
+    registry = RuleRegistry.of_workspace(tmp_path / folder)
+    loaded = WorkspaceLoader(tmp_path / folder, registry.get, registry.names)
+    assert isinstance(loaded.workspace.name, str)
+    assert loaded.target(Label("", "hello")).rule == "genrule"
+
+
+@pytest.mark.parametrize("name", ["a b", "-x", "名前", 'quo"te'])
+def test_a_name_that_no_workspace_may_have_is_refused(tmp_path, name):
+    with pytest.raises(UsageError):
+        init(tmp_path, name)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("file", ["BUILD.yaml", "greeting.txt"])

@@ -51,5 +51,16 @@ def test_help_of_a_verb_has_its_usage_examples_and_every_flag(verb):
 
 
 def test_nested_values_are_indented():
-    value = {"name": "x", "on": True, "none": None, "list": ["a", {"b": 1}], "map": {"c": []}}
-    assert list(as_lines(value)) == ["name: x", "on: yes", "none: -", "list:", "  - a", "  -", "    b: 1", "map:", "  c: -"]
+    value = {"name": "x", "on": True, "none": None, "list": ["a", {"b": 1}], "map": {"c": [], "total_bytes": 2048}}
+    assert list(as_lines(value)) == [
+        "name: x",
+        "on: yes",
+        "none: -",
+        "list:",
+        "  - a",
+        "  -",
+        "    b: 1",
+        "map:",
+        "  c: -",
+        "  total_bytes: 2.0 KiB",
+    ]
