@@ -272,4 +272,5 @@ def _failed(sources: tuple[str, ...], sha256: str | None, failures: _Failures) -
         url, got = failures.wrong
         message = f"{redacted(url)} has the wrong content: its SHA-256 is {got}, the lock says {sha256}"
         return FetchError(message, detail=detail, hint="was it replaced at its origin? `lkbuild lock update` makes the lock anew")
-    return FetchError(f"{_name(sources)} can't be fetched", detail=detail, hint="`lkbuild help mirrors` says where files may come from")
+    hint = "`mirrors:` in ~/.config/lkbuild/config.yaml says where from; for what an archive no longer has, run `lkbuild lock update`"
+    return FetchError(f"{_name(sources)} can't be fetched", detail=detail, hint=hint)

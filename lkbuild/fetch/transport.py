@@ -99,7 +99,7 @@ class Transport:
         if raw.status in (200, 206):
             return _HttpResponse(cast("urllib3.HTTPResponse", raw))
         after = raw.headers.get("Retry-After", "")
-        raw.release_conn()
+        raw.close()  # not given back: the body of an error is not worth reading to its end
         if raw.status in _TRANSIENT:
             raise Interrupted(f"HTTP {raw.status}", float(after) if after.isdecimal() else 0.0)
         if raw.status == 416:

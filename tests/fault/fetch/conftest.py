@@ -100,6 +100,11 @@ class Scripted:
     requests: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     over: threading.Event = field(default_factory=threading.Event)
+    httpd: object = None
+
+    def encrypt(self, context):
+        """Speak TLS from now on. The handshake is left to the connection's own thread."""
+        self.httpd.socket = context.wrap_socket(self.httpd.socket, server_side=True, do_handshake_on_connect=False)
 
     def serve(self, path, *answers):
         self.answers[path] = list(answers) or [Answer()]
@@ -113,6 +118,7 @@ class Scripted:
 def server():
     httpd = _Server(("127.0.0.1", 0), _Handler)
     httpd.scripted = Scripted(f"http://127.0.0.1:{httpd.server_address[1]}")
+    httpd.scripted.httpd = httpd
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield httpd.scripted
@@ -135,10 +141,10 @@ class Bench:
     partials: object
     slept: list = field(default_factory=list)
 
-    def fetcher(self, *, offline=False, quiet_s=5.0, attempts=4, deb=(), snapshot=(), pypi=None):
+    def fetcher(self, *, offline=False, quiet_s=5.0, attempts=4, deb=(), snapshot=(), pypi=None, **settings):
         mirrors = Mirrors(deb=tuple(deb), snapshot=tuple(snapshot), pypi=pypi or PypiSources(indexes=()))
         patience = Patience(attempts=attempts, sleep=self.slept.append)
-        transport = Transport(TransportSettings(quiet_s=quiet_s))
+        transport = Transport(TransportSettings(quiet_s=quiet_s, **settings))
         return HttpFetcher(self.store, mirrors, transport, self.partials, offline=offline, patience=patience)
 
     def fetch(self, *sources, body=BODY, size=-1, progress=lambda done, total: None, **settings):

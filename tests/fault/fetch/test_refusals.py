@@ -1,11 +1,14 @@
 """Which answers are believed, and which mirror comes next."""
 
 import hashlib
+import shutil
+import ssl
+import subprocess
 
 import pytest
 
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import FetchError
+from lkbuild.base.errors import FetchError, HostError
 from lkbuild.fetch.pip_config import PypiSources
 
 
@@ -173,3 +176,45 @@ def test_a_verified_page_is_kept_in_the_store(server, bench, answer, body):
     for _ in range(2):
         assert fetcher.read((url,), sha256=hashlib.sha256(body).hexdigest(), size=len(body), limit=1 << 30) == body
     assert len(server.requests) == 1
+
+
+def test_a_proxy_is_asked_for_what_is_not_excepted(server, bench, body):
+    server.serve("http://mirror.invalid/x")
+    assert bench.store.get_bytes(bench.fetch("http://mirror.invalid/x", http_proxy=server.url)) == body
+    with pytest.raises(FetchError):
+        bench.fetch(f"{server.url}/none", body=b"another", http_proxy="http://127.0.0.1:9", no_proxy="127.0.0.1")
+    assert [path for path, _ in server.requests] == ["http://mirror.invalid/x", "/none"]
+
+
+def test_certificates_that_can_not_be_read_are_an_error_of_the_host(server, bench, tmp_path):
+    with pytest.raises(HostError):
+        bench.fetch(server.serve("/x"), ca_file=str(tmp_path / "none.pem"))
+
+
+@pytest.fixture
+def encrypted(server, tmp_path):
+    """An HTTPS server whose certificate nobody has signed but itself; gives its URL."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=t", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([openssl, *new, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.encrypt(context)
+    return server, cert
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(encrypted, bench):
+    server, _ = encrypted
+    with pytest.raises(FetchError) as caught:
+        bench.fetch(server.serve("/x").replace("http:", "https:"))
+    assert "certificate" in caught.value.detail
+    assert bench.slept == []
+
+
+def test_a_certificate_of_the_users_bundle_is_trusted(encrypted, bench, body):
+    server, cert = encrypted
+    url = server.serve("/x").replace("http:", "https:")
+    assert bench.store.get_bytes(bench.fetch(url, ca_file=str(cert))) == body
