@@ -51,7 +51,16 @@ def update(request: DebRequest, old_text: str, download: Download, *, now: datet
         recommends=request.recommends,
         entries=entries,
     )
-    return format_lock(lock)
+    return _readable(format_lock(lock))
+
+
+def _readable(text: str) -> str:
+    """The text, if it reads as a lock: a path or digest of another form in the index is refused here and not in the next build."""
+    try:
+        parse_lock(text)
+    except LockFormatError as error:
+        raise LockError(f"the index holds what a lock can't: {error}") from error
+    return text
 
 
 def _date_of(old_text: str, suite: str) -> datetime | None:

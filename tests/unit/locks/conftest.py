@@ -16,9 +16,9 @@ DATE = "Sat, 12 Sep 2026 07:55:41 UTC"
 
 def paragraph(name, version="1.0", arch="amd64", **fields):
     """A paragraph of an index; keyword `pre_depends` is the field Pre-Depends."""
+    path = fields.pop("filename", None) or f"pool/main/{name[0]}/{name}/{name}_{version.rpartition(':')[2]}_{arch}.deb"
     lines = [f"Package: {name}", f"Version: {version}", f"Architecture: {arch}"]
     lines += [f"{key.replace('_', '-').title()}: {value}" for key, value in fields.items()]
-    path = f"pool/main/{name[0]}/{name}/{name}_{version.rpartition(':')[2]}_{arch}.deb"
     digest = hashlib.sha256(f"{name}{version}{arch}".encode()).hexdigest()
     return "\n".join([*lines, f"Filename: {path}", "Size: 100", f"SHA256: {digest}", "Description: not read\n over two lines"])
 

@@ -78,3 +78,10 @@ def test_what_the_suite_does_not_have_is_an_error(archive, request_text, changes
     archive.add("amd64", "a")
     with pytest.raises(LockError):
         lock(archive, request_text(["a"], **changes))
+
+
+@pytest.mark.parametrize("path", ["../../etc/x.deb", "/pool/x.deb", "pool/x y.deb", "pool/x.rpm"])
+def test_an_index_with_a_path_that_leads_elsewhere_is_refused(archive, request_text, path):
+    archive.add("amd64", ("a", {"filename": path}))
+    with pytest.raises(LockError):
+        lock(archive, request_text(["a"]))
