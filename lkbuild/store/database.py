@@ -100,8 +100,9 @@ class Database:
         if self._writer is not None:
             # Moving pages takes room of its own: on a full disk, or while somebody reads, it is left to the next time.
             with self._writing, contextlib.suppress(sqlite3.OperationalError):
-                self._writer.execute("PRAGMA incremental_vacuum").fetchall()
-                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                # It gives back a page a step, without a row: only a script steps to the end.
+                self._writer.executescript("PRAGMA incremental_vacuum")
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close both connections; the last process to close folds the write-ahead log into the database."""
@@ -140,7 +141,10 @@ def _configured(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA wal_autocheckpoint=2000")
+        # Debian's SQLite overwrites what is deleted, which writes as much as it frees, on a disk that may be full.
+        connection.execute("PRAGMA secure_delete=OFF")
+        connection.execute("PRAGMA cache_spill=OFF")  # a page changed twice in one transaction is logged once
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except BaseException:
         connection.close()

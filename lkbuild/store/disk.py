@@ -20,7 +20,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.model.ports import BlobWriter
 from lkbuild.store import database as tables
-from lkbuild.store import leases
+from lkbuild.store import leases, reserve
 from lkbuild.store.actions import Actions
 from lkbuild.store.blobs import Blobs
 from lkbuild.store.database import Database
@@ -188,7 +188,7 @@ def _ensure(layout: Layout) -> None:
 
 
 def _create(layout: Layout) -> None:
-    known = (*FOLDERS, *_NEIGHBOURS, "open.lock", "CACHEDIR.TAG", "files.lock")
+    known = (*FOLDERS, *_NEIGHBOURS, "open.lock", "CACHEDIR.TAG", "files.lock", "reserve")
     strangers = [path.name for path in layout.root.iterdir() if path.name not in known]
     if any(not name.startswith(("store.sqlite", ".tmp-", "FORMAT")) for name in strangers):
         raise StoreError(f"{layout.root} is neither empty nor a store", hint="pass an empty or new folder with --cache")
@@ -216,6 +216,7 @@ def _take_lease(layout: Layout) -> leases.Lease | None:
         with leases.locked(layout.open_lock, exclusive=False):
             lease = leases.Lease(layout)
             leases.clean(layout)
+            reserve.keep(layout.reserve)
             return lease
     except OSError as error:
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):

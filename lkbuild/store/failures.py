@@ -53,7 +53,7 @@ def of_os_error(root: Path, error: OSError) -> StoreError:
     return StoreError(f"the store at {root}: {error}")
 
 
-def of_database_error(root: Path, error: sqlite3.Error) -> StoreError:  # noqa: PLR0911 - one line a code
+def of_database_error(root: Path, error: sqlite3.Error) -> StoreError:
     """The StoreError that says what SQLite's error means (primary result codes: sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF

@@ -18,7 +18,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
-from lkbuild.store import leases
+from lkbuild.store import leases, reserve
 from lkbuild.store.actions import outputs_of
 from lkbuild.store.blobs import forget
 from lkbuild.store.disk import DiskStore
@@ -225,7 +225,7 @@ def _doomed_actions(store: DiskStore, inventory: Inventory, plan: Plan, before: 
 
 def _execute(store: DiskStore, plan: Plan, marks: int) -> None:
     # Copies first: removing them needs no room in the database, which a full disk does not have.
-    with translated(store.layout.root):
+    with translated(store.layout.root), reserve.given_up(store.layout.reserve):
         for start in range(0, len(plan.expanded), _BATCH):
             with _removing(store, marks):
                 for file in plan.expanded[start : start + _BATCH]:

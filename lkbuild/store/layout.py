@@ -9,6 +9,7 @@ root/
   trees/<hash>/             materialised trees, read-only
   leases/<pid>-<n>          one locked file for each process that uses the store
   tmp/<pid>-<n>/            what such a process is writing; renamed into place when whole
+  reserve                   2 MiB of nothing: room to collect when the disk is full
   open.lock, files.lock     flock(2): opening against collecting; publishing files against removing them
 """
 
@@ -72,6 +73,11 @@ class Layout:
     def files_lock(self) -> Path:
         """Held shared from a file's rename to the commit of its row, exclusively while rows and their files are removed."""
         return self.root / "files.lock"
+
+    @property
+    def reserve(self) -> Path:
+        """Room that is given up to collect on a full disk."""
+        return self.root / "reserve"
 
     def blob(self, digest: Digest, *, compressed: bool) -> Path:
         """The file of a large blob."""

@@ -71,7 +71,8 @@ class GroupWriter:
         """Return when everything submitted before is committed. Raises StoreError; then it stays queued."""
         with self._committing:
             with self._changed:
-                batch, self._pending, self._cost = self._pending, [], 0
+                batch, cost = self._pending, self._cost
+                self._pending, self._cost = [], 0
             if not batch:
                 return
             try:
@@ -81,6 +82,7 @@ class GroupWriter:
             except BaseException:
                 with self._changed:
                     self._pending = batch + self._pending
+                    self._cost += cost
                     self._failed = True
                 raise
             with self._changed:
