@@ -6,6 +6,7 @@ Pure: takes the file's bytes and asks `Files`. Knows rules only as declarations 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -135,13 +136,14 @@ def _rule(coercer: Coercer, key: Scalar, node: Fields, rules: Rules) -> Rule:
             key, f"the target '{key.text}' needs a rule", f"write rule: below it, one of: {', '.join(sorted(rules.names()))}"
         )
     name: str = coercer.attribute(written, _RULE, ("rule",))
-    rule = rules.find(name)
+    rule = rules.find(name) if _RULE_NAME.fullmatch(name) else None  # a name is looked up as a folder: nothing with a slash
     if rule is None:
         known = sorted(rules.names())
         raise coercer.fail(written, f"unknown rule '{name}'", nearest(name, known) or f"rules: {', '.join(known)}")
     return rule
 
 
+_RULE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RULE: Final = Attr(type=String(), doc=COMMON_ATTRS["rule"], required=True, configurable=False)
 
 

@@ -113,7 +113,7 @@ class Coercer:
                 return self._map(node, kind, path, configurable=configurable)
             case Struct():
                 if not isinstance(node, Fields):
-                    raise self._mismatch(node, kind)
+                    raise self._mismatch(node, kind, f"write its fields: {', '.join(kind.fields)}")
                 return self.fields(node, kind.fields, path, what="field")
             case OneOf():
                 return self._one_of(node, kind, path, attr, configurable=configurable)
@@ -125,7 +125,7 @@ class Coercer:
         return self.fail(node, f"expected {expected(kind)}, found {found(node)}", hint)
 
     def _mismatch(self, node: Node, kind: AttrType, hint: str | None = None) -> LoadError:
-        return self.fail(node, f"expected {expected(kind)}, found {found(node)}", hint)
+        return self.fail(node, f"expected {expected(kind)}, found {found(node)}", hint or f"write {expected(kind)} here")
 
     def _one_of(self, node: Node, kind: OneOf, path: AttrPath, attr: Attr | None, *, configurable: bool) -> Any:
         for option in kind.options:
@@ -169,7 +169,11 @@ class Coercer:
 
     def _integer(self, node: Scalar, kind: Integer, scalar: str) -> int:
         if scalar != "integer":
-            hint = "write it without quotes" if not node.plain and kind_of(node.text or "''") == "integer" else None
+            hint = (
+                "write it without quotes"
+                if not node.plain and kind_of(node.text or "''") == "integer"
+                else "write digits only, such as 1024"
+            )
             raise self._mismatch(node, kind, hint)
         value = integer_of(node.text)
         if value is None:
