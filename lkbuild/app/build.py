@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.check import check
 from lkbuild.app.engine import make_loop
 from lkbuild.app.materialise import Materialiser
 from lkbuild.app.options import BuildOptions
@@ -44,7 +45,10 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> Bu
             selected = select(session, patterns)
             analyses = analyze(session, selected)
             requested = tuple(Requested(item, artifacts(item, analyses)) for item in selected)
-            report = build_requested(session, analyses, requested, sink, started)
+            if options.dry_run:
+                report = plan(session, analyses, requested, sink, started)
+            else:
+                report = build_requested(session, analyses, requested, sink, started)
             return report
     finally:
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started))
@@ -54,6 +58,9 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
     """Execute what was requested, write its outputs, and tell what came of it."""
     state = WorkspaceState(session.state / "state")
     execution = execute(session, analyses, requested, sink, state)
+    if session.options.check and not execution.errors:
+        nodes = tuple(dict.fromkeys(item.selected.node for item in requested))
+        execution.errors.update(check(session, analyses, nodes, execution, sink))
     materialiser = Materialiser(session.store.blobs, session.sources, execution, state)
     targets = tuple(_target(session, item, execution, materialiser) for item in requested)
     state.save({recipe.hash for recipe in execution.graph.recipes.values() if recipe in execution.results} | _below(execution))
@@ -68,14 +75,40 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
     )
 
 
+def plan(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
+    """What a build would do: the actions that it would look up or run are told as notices, and counted as skipped."""
+    actions = _actions(analyses)
+    wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
+    with make_loop(session, sink) as loop:
+        graph, demand = loop.plan(make_wish(session, wanted, actions))
+    for action in demand.needed:
+        sink.emit(Notice(text=f"would run: {_name(graph.actions[action])}"))
+    needed = {graph.recipes[action] for action in demand.needed}
+    targets = tuple(
+        TargetReport(
+            label=item.selected.text,
+            configuration=str(item.selected.node.configuration),
+            key="",
+            state="would_build" if any(graph.recipes[action] in needed for action in item.actions()) else "up_to_date",
+        )
+        for item in requested
+    )
+    counts = {Source.SKIPPED: len(demand.needed), Source.UP_TO_DATE: len(graph.order) - len(demand.needed)}
+    return BuildReport(elapsed_s=time.monotonic() - started, targets=targets, counts=counts)
+
+
 def execute(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, state: WorkspaceState) -> Execution:
     """Run what must run for the requested artifacts."""
-    actions = {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
+    actions = _actions(analyses)
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
     sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
     wish = make_wish(session, wanted, actions, recent=state.recipes)
     with make_loop(session, sink) as loop:
         return loop.execute(wish)
+
+
+def _actions(analyses: Analyses) -> dict[ActionId, PlannedAction]:
+    return {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
 
 
 def _target(session: Session, item: Requested, execution: Execution, materialiser: Materialiser) -> TargetReport:

@@ -72,7 +72,7 @@ def _locks(session: Session, patterns: Sequence[str]) -> Iterator[_Lock]:
             found += 1
             yield _Lock(item.text, locked, KINDS[locked.kind])
     if not found:
-        raise LockError("no target with a lock file was selected", hint="a deb_lock target has one")
+        raise LockError("no target with a lock file was selected", hint="name a target whose rule keeps a lock file")
 
 
 def _changes(lock: _Lock, text: str) -> list[str]:

@@ -11,7 +11,6 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.analysis.load_rules import RuleRegistry
@@ -20,10 +19,8 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError, nearest
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import WorkspaceLoader, find_workspace
-from lkbuild.model.configuration import ARCHES, Configuration
+from lkbuild.model.configuration import ARCHES, MACHINES, Configuration
 from lkbuild.store.disk import DiskStore
-
-_MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "riscv64": "riscv64", "s390x": "s390x"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +67,9 @@ class Session:
 def host_arch() -> str:
     """This machine's architecture, in Debian's names. Raises UsageError for one that lkbuild does not know."""
     machine = platform.machine()
-    if machine not in _MACHINES:
+    if machine not in MACHINES:
         raise UsageError(f"this machine is a {machine}", hint=f"give --arch; lkbuild runs on {', '.join(ARCHES)}")
-    return _MACHINES[machine]
+    return MACHINES[machine]
 
 
 @contextlib.contextmanager

@@ -17,14 +17,15 @@ def make_wish(
     actions: Mapping[ActionId, PlannedAction],
     *,
     recent: frozenset[str] = frozenset(),
+    forced: frozenset[ActionId] = frozenset(),
 ) -> Wish:
-    """The wish for some actions of a closure."""
+    """The wish for some actions of a closure; those `forced` run whatever the cache says."""
     cpus = os.cpu_count() or 1
     return Wish(
         wanted=wanted,
         actions=actions,
         recent=recent,
-        forced=frozenset(wanted) if session.options.check else frozenset(),
+        forced=forced,
         slots=session.options.jobs or cpus,
         cpus=cpus,
         keep_going=session.options.keep_going,

@@ -32,7 +32,7 @@ def test(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> Bui
         with open_session(replace(options, keep_going=True)) as session:
             selected = [item for item in select(session, patterns or ("//...",)) if _is_test(session, item)]
             if not selected:
-                raise NoTests("no test was selected", hint="`lkbuild query 'kind(boot_test, //...)'` lists those there are")
+                raise NoTests("no test was selected", hint="`lkbuild query 'kind(test, //...)'` lists those there are")
             analyses = analyze(session, selected)
             requested = tuple(Requested(item, _report_of(analyses.by_node[item.node].get(Test))) for item in selected)
             report = build_requested(session, analyses, requested, sink, started)

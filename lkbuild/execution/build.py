@@ -86,6 +86,11 @@ class BuildLoop:
         self._runner = ActionRunner(parts)
         self._guard = threading.Lock()
 
+    def plan(self, wish: Wish) -> tuple[ActionGraph, Demand]:
+        """What would be looked up by action key or run, without doing it: early cut-off may spare some of it."""
+        graph = build_graph(wish.wanted, wish.actions, lambda source: self._parts.sources.file(source).digest)
+        return graph, demand(graph, wish.wanted, self._parts.actions)
+
     def execute(self, wish: Wish) -> Execution:
         """Do it. Failures of actions are in the answer; raises Interrupted after an orderly stop."""
         graph = build_graph(wish.wanted, wish.actions, lambda source: self._parts.sources.file(source).digest)

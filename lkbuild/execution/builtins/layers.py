@@ -20,8 +20,6 @@ from lkbuild.model.action import OutputFile
 from lkbuild.model.tree import File
 
 _KINDS: Final = {"file": Kind.FILE, "dir": Kind.DIRECTORY, "symlink": Kind.SYMLINK}
-#: Level of initrd segments: each is packed once and cached, but read at every boot.
-_LEVEL: Final = 19
 
 
 def _store(call: BuiltinCall, chunks: Iterable[bytes]) -> tuple[OutputFile]:
@@ -61,14 +59,17 @@ def layer(call: BuiltinCall) -> tuple[OutputFile]:
 
 
 def cpio(call: BuiltinCall) -> tuple[OutputFile]:
-    """A layer as a compressed initramfs segment. Argument: the folder it goes to, in which `{id}` is the layer's short digest."""
+    """A layer as a compressed initramfs segment.
+
+    Arguments: the folder it goes to, in which `{id}` is the layer's short digest, and the zstd level.
+    """
     ((_, file),) = call.files()
     prefix = call.arguments[0].replace("{id}", file.digest.short)
     spool = call.scratch / "layer.tar"  # read twice, for names and for content: the store's streams can't seek
     with call.blobs.open(file.digest) as source, spool.open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
     with spool.open("rb") as source:
-        return _store(call, segment(source, prefix, level=_LEVEL))
+        return _store(call, segment(source, prefix, level=int(call.arguments[1])))
 
 
 def _entry(call: BuiltinCall, item: Mapping[str, Any], opened: contextlib.ExitStack) -> tuple[Entry, BinaryIO | None]:
