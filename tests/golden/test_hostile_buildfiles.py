@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from lkbuild.base.errors import LoadError
 from lkbuild.base.label import Label, Pattern
+from lkbuild.cli.main import main
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.syntax import MAX_BYTES, MAX_DEPTH
 from lkbuild.loading.workspace import WorkspaceLoader
@@ -27,34 +29,34 @@ def bomb() -> bytes:
     return "\n".join(lines).encode()
 
 
-@pytest.mark.parametrize(
-    ("content", "line", "column"),
-    [
-        pytest.param(b"", 1, 1, id="empty"),
-        pytest.param(b"# only a comment\n", 1, 1, id="only a comment"),
-        pytest.param(b"---\n", 1, 1, id="an empty document"),
-        pytest.param(b"doc: caf\xe9\n", 1, 9, id="Latin-1"),
-        pytest.param("doc: é\n# €\ndoc: ".encode() + b"\xff\n", 3, 6, id="not UTF-8 after characters of several bytes"),
-        pytest.param("doc: x\n".encode("utf-16"), 1, 1, id="UTF-16"),
-        pytest.param(b"\xef\xbb\xbfdoc: x\n", 1, 1, id="byte order mark"),
-        pytest.param(b"doc: a\0b\n", 1, 7, id="a NUL"),
-        pytest.param(b"doc: \x1b[31mred\n", 1, 6, id="a terminal escape"),
-        pytest.param("doc: a\u2028b\n".encode(), 1, 7, id="a line separator that only YAML 1.1 knows"),
-        pytest.param(b"doc: x\n" + b"#" * MAX_BYTES, 1, 1, id="huge"),
-        pytest.param(b"targets:\n\ta: {rule: x}\n", 2, 1, id="a tab as indentation"),
-        pytest.param(b"targets:\n  a:\n  \trule: x\n", 3, 3, id="a tab after spaces"),
-        pytest.param(b"doc: x\n---\ndoc: y\n", 2, 1, id="two documents"),
-        pytest.param(b"%YAML 1.1\n---\ndoc: x\n%YAML 1.2\n", 4, None, id="a directive inside"),
-        pytest.param(b"%YAML 3.0\n---\ndoc: x\n", 1, 1, id="a YAML that does not exist"),
-        pytest.param(bomb(), 1, 5, id="an alias bomb"),
-        pytest.param(b"doc: " + b"[" * 200_000, 1, 6 + MAX_DEPTH - 1, id="200,000 brackets"),
-        pytest.param(b"doc: " + b"{a: " * 500, 1, None, id="500 braces"),
-        pytest.param(b"- " * 300 + b"x", 1, 2 * MAX_DEPTH + 1, id="300 lists in block style"),
-        pytest.param(b"? " * 300 + b"x", 1, 3, id="300 keys in keys"),
-        pytest.param(b'doc: "' + b"x" * 100_000, 1, 6, id="a quote open over 100,000 characters"),
-        pytest.param(b"doc: 'a\r\nb\r\n\r\n  c: d\r\n", 1, 6, id="line ends of Windows"),
-    ],
-)
+HOSTILE = [
+    pytest.param(b"", 1, 1, id="empty"),
+    pytest.param(b"# only a comment\n", 1, 1, id="only a comment"),
+    pytest.param(b"---\n", 1, 1, id="an empty document"),
+    pytest.param(b"doc: caf\xe9\n", 1, 9, id="Latin-1"),
+    pytest.param("doc: é\n# €\ndoc: ".encode() + b"\xff\n", 3, 6, id="not UTF-8 after characters of several bytes"),
+    pytest.param("doc: x\n".encode("utf-16"), 1, 1, id="UTF-16"),
+    pytest.param(b"\xef\xbb\xbfdoc: x\n", 1, 1, id="byte order mark"),
+    pytest.param(b"doc: a\0b\n", 1, 7, id="a NUL"),
+    pytest.param(b"doc: \x1b[31mred\n", 1, 6, id="a terminal escape"),
+    pytest.param("doc: a\u2028b\n".encode(), 1, 7, id="a line separator that only YAML 1.1 knows"),
+    pytest.param(b"doc: x\n" + b"#" * MAX_BYTES, 1, 1, id="huge"),
+    pytest.param(b"targets:\n\ta: {rule: x}\n", 2, 1, id="a tab as indentation"),
+    pytest.param(b"targets:\n  a:\n  \trule: x\n", 3, 3, id="a tab after spaces"),
+    pytest.param(b"doc: x\n---\ndoc: y\n", 2, 1, id="two documents"),
+    pytest.param(b"%YAML 1.1\n---\ndoc: x\n%YAML 1.2\n", 4, None, id="a directive inside"),
+    pytest.param(b"%YAML 3.0\n---\ndoc: x\n", 1, 1, id="a YAML that does not exist"),
+    pytest.param(bomb(), 1, 5, id="an alias bomb"),
+    pytest.param(b"doc: " + b"[" * 200_000, 1, 6 + MAX_DEPTH - 1, id="200,000 brackets"),
+    pytest.param(b"doc: " + b"{a: " * 500, 1, None, id="500 braces"),
+    pytest.param(b"- " * 300 + b"x", 1, 2 * MAX_DEPTH + 1, id="300 lists in block style"),
+    pytest.param(b"? " * 300 + b"x", 1, 3, id="300 keys in keys"),
+    pytest.param(b'doc: "' + b"x" * 100_000, 1, 6, id="a quote open over 100,000 characters"),
+    pytest.param(b"doc: 'a\r\nb\r\n\r\n  c: d\r\n", 1, 6, id="line ends of Windows"),
+]
+
+
+@pytest.mark.parametrize(("content", "line", "column"), HOSTILE)
 def test_bytes_that_are_no_build_file_fail_at_their_place(content: bytes, line: int, column: int | None, tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "BUILD.yaml").write_bytes(content)
@@ -66,6 +68,22 @@ def test_bytes_that_are_no_build_file_fail_at_their_place(content: bytes, line: 
     assert column in (None, position.column), caught.value.message
     assert caught.value.hint
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(("content", "line", "column"), HOSTILE)
+def test_the_command_survives_them(
+    content: bytes, line: int, column: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "workspace"
+    (root / "p").mkdir(parents=True)
+    loader(root)
+    (root / "p" / "BUILD.yaml").write_bytes(content)
+    monkeypatch.chdir(root)
+    environment = {"LKBUILD_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path), "PATH": os.defpath}
+    exit_code = main(["build", "--json", "--offline", "--arch=amd64", "//..."], environment)
+    report = json.loads(capfd.readouterr().out)
+    (error,) = report["errors"]
+    assert (exit_code, error["class"], error["file"], error["line"]) == (LoadError.exit_code, "LoadError", "p/BUILD.yaml", line)
 
 
 def a_directory(path: Path) -> None:
