@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from blake3 import blake3
@@ -97,7 +100,6 @@ def killed(root: str, scratch: str, at: str, task: str) -> None:
     around(atomic, "publish_directory")
     for name in ("rename", "link"):
         around(os, name)
-    import sqlite3
 
     class Connection(sqlite3.Connection):
         def execute(self, sql: str, *args: object) -> sqlite3.Cursor:  # type: ignore[override]  # a plain pass-through
@@ -163,15 +165,27 @@ def full(root: str, scratch: str) -> None:
         assert verify(store).clean
 
 
-def until_full(put: object) -> None:
+def refused(put: Callable[..., object], *arguments: int) -> StoreError | None:
+    """The store's refusal, which says what to do; None where it took it."""
+    error = None
+    with contextlib.suppress(StoreError):
+        try:
+            put(*arguments)
+        except StoreError as caught:
+            error = caught
+            raise
+    if error is not None:
+        assert error.exit_code == 36, error
+        assert error.hint, error
+    return error
+
+
+def until_full(put: Callable[[int], object]) -> None:
     """Put until the store says that there is no room."""
     for number in range(200):
-        try:
-            put(number)  # type: ignore[operator]  # one of the functions above
-        except StoreError as error:
-            assert error.exit_code == 36
-            assert error.hint, error
-            assert "no space" in error.message, error
+        refusal = refused(put, number)
+        if refusal is not None:
+            assert "no space" in refusal.message, refusal
             return
     raise AssertionError("the file system took everything")
 
@@ -183,13 +197,7 @@ def readonly(root: str, digest: str) -> None:
         assert store.blobs.get_bytes(Digest.parse(digest)) == b"served"
         assert check(store, 0)
         for write in (lambda: store.blobs.put_bytes(b"new"), lambda: store.blobs.put_file(Path(__file__))):
-            try:
-                write()
-            except StoreError as error:
-                assert error.exit_code == 36
-                assert error.hint
-            else:
-                raise AssertionError("a read-only store took something")
+            assert refused(write) is not None, "a read-only store took something"
         try:
             store.blobs.get_bytes(Digest.of(b"absent"))
         except BlobMissing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.verify import verify
 
@@ -23,6 +25,7 @@ def inspect(root, child, numbers):
     return there
 
 
+@pytest.mark.slow
 def test_killed_at_every_durability_point_of_a_build(tmp_path, run_child, child):
     seen = []
     for point in range(1, 400):
@@ -42,6 +45,7 @@ def test_killed_at_every_durability_point_of_a_build(tmp_path, run_child, child)
     assert [0] in seen
 
 
+@pytest.mark.slow
 def test_killed_at_every_durability_point_of_a_collection(tmp_path, run_child, child):
     ended, point = None, 0
     while ended is None or ended.returncode != 0:
