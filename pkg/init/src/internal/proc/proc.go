@@ -54,7 +54,8 @@ type Table struct {
 	ends    map[int]chan<- Status
 }
 
-// NewTable makes a table and starts its reaper.
+// NewTable makes a table and starts its reaper. A process has only one: two
+// would reap each other's children.
 func NewTable() *Table {
 	t := &Table{waiters: map[int]*Process{}, ends: map[int]chan<- Status{}}
 	wake := make(chan os.Signal, 1)

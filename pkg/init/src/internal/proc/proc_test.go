@@ -7,8 +7,10 @@ import (
 	"time"
 )
 
+// There is one table in a process: two would reap each other's children.
+var table = NewTable()
+
 func TestEveryProcessGetsItsOwnStatus(t *testing.T) {
-	table := NewTable()
 	for range 20 {
 		for script, want := range map[string]Status{"exit 3": {Exit: 3}, "kill -9 $$": {Exit: 137, Signal: 9}, "true": {}} {
 			got, err := table.Run(Command{Argv: []string{"/bin/sh", "-c", script}}, time.Minute)
@@ -20,14 +22,14 @@ func TestEveryProcessGetsItsOwnStatus(t *testing.T) {
 }
 
 func TestWhatTakesTooLongIsKilled(t *testing.T) {
-	_, err := NewTable().Run(Command{Argv: []string{"/bin/sleep", "60"}}, 10*time.Millisecond)
+	_, err := table.Run(Command{Argv: []string{"/bin/sleep", "60"}}, 10*time.Millisecond)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestWhatIsNotThereIsAnErrorThatNamesIt(t *testing.T) {
-	_, err := NewTable().Start(Command{Argv: []string{"/no/such"}})
+	_, err := table.Start(Command{Argv: []string{"/no/such"}})
 	var path *os.PathError
 	if !errors.As(err, &path) || path.Path != "/no/such" {
 		t.Errorf("got %v", err)
@@ -35,7 +37,6 @@ func TestWhatIsNotThereIsAnErrorThatNamesIt(t *testing.T) {
 }
 
 func TestAProcessThatIsGoneCannotBeAdopted(t *testing.T) {
-	table := NewTable()
 	p, err := table.Start(Command{Argv: []string{"/bin/true"}})
 	if err != nil {
 		t.Fatal(err)
@@ -44,4 +45,8 @@ func TestAProcessThatIsGoneCannotBeAdopted(t *testing.T) {
 	if _, err := table.Adopt(p.Pid); err == nil {
 		t.Error("no error")
 	}
+	if p.Alive() {
+		t.Error("still alive")
+	}
+	p.Signal(9) // reaches nobody
 }
