@@ -158,16 +158,16 @@ class Blobs:
             if move and not compressed and self.adopt(path, digest):
                 return digest
             # Hashed again while it is copied: what is stored is named by what was stored, even if the file changed in between.
-            stored = self._store_chunks(codec.chunks_of(handle), compressed=compressed)
+            stored = self._store_chunks(codec.chunks_of(handle), compressed=compressed, expected=digest.size)
             if move and stored == digest:
                 self._keep_expanded(path, digest)
             return stored
         finally:
             os.close(handle)
 
-    def _store_chunks(self, chunks: Iterable[bytes], *, compressed: bool) -> Digest:
+    def _store_chunks(self, chunks: Iterable[bytes], *, compressed: bool, expected: int) -> Digest:
         with translated(self.layout.root), self.unfinished() as temporary:
-            sink = codec.Sink(_create(temporary), compressed=compressed)
+            sink = codec.Sink(_create(temporary), compressed=compressed, expected=expected)
             try:
                 for chunk in chunks:
                     sink.write(chunk)
@@ -348,7 +348,7 @@ class StreamWriter:
         self._head.clear()
         self._compressed = codec.worth_compressing(head)
         self._temporary = self._blobs.temporary()
-        self._sink = codec.Sink(_create(self._temporary), compressed=self._compressed)
+        self._sink = codec.Sink(_create(self._temporary), compressed=self._compressed, expected=codec.LARGE)
         for start in range(0, len(head), codec.CHUNK):
             self._sink.write(head[start : start + codec.CHUNK])
 

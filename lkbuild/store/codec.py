@@ -23,6 +23,8 @@ PROBE: Final = 128 * 1024
 CHUNK: Final = 1 << 20
 _HOLE_BLOCK: Final = 64 * 1024
 _ZEROS: Final = bytes(CHUNK)
+#: Below this, starting threads costs more than they gain: zstd gives each of them 8 MiB at a time.
+LARGE: Final = 16 << 20
 #: Below this a frame's header eats what compression gains.
 _SMALLEST: Final = 128
 _local = threading.local()
@@ -96,13 +98,15 @@ def _extent(handle: int, position: int, end: int) -> tuple[int, int]:
 class Sink:
     """Takes chunks, hashes them, and writes them raw (with holes for zeros) or as one zstd frame."""
 
-    def __init__(self, handle: int, *, compressed: bool) -> None:
+    def __init__(self, handle: int, *, compressed: bool, expected: int = 0) -> None:
         self._file = os.fdopen(handle, "wb", buffering=0)
         self._hash = blake3()
         self.size = 0
         self._out: BinaryIO | zstandard.ZstdCompressionWriter | None = None
         if compressed:
-            self._out = zstandard.ZstdCompressor(level=LEVEL, threads=2).stream_writer(self._file, closefd=False)
+            self._out = zstandard.ZstdCompressor(level=LEVEL, threads=2 if expected >= LARGE else 0).stream_writer(
+                self._file, closefd=False
+            )
 
     def write(self, chunk: bytes) -> None:
         """Append."""
