@@ -1,9 +1,11 @@
 """What all tests share: golden files, and an environment without the developer's settings."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from harness.workspace import Workspace
 
 HERE = Path(__file__).parent
 #: `make golden`: golden files are written anew instead of compared.
@@ -11,7 +13,7 @@ ACCEPT = os.environ.get("LKBUILD_ACCEPT") == "1"
 
 
 #: What is quick and tells most goes first, what builds and boots goes last.
-KINDS = ("unit", "property", "golden", "arch", "conformance", "fault", "repro", "boot", "docs")
+KINDS = ("unit", "property", "golden", "arch", "conformance", "fault", "build", "repro", "boot", "docs")
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,3 +52,25 @@ def golden():
         assert text == path.read_text(encoding="utf-8"), f"{path} differs: if that is meant, `make golden` accepts it"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory):
+    """A store that holds nothing but the shell of genrules, fetched once by lkbuild itself."""
+    folder = tmp_path_factory.mktemp("seed")
+    (folder / "root").mkdir()
+    seeding = Workspace(folder / "root", folder / "cache")
+    seeding.write("BUILD.yaml", "workspace: {name: seed}\ntargets:\n  seed: {rule: genrule, outs: [seed], cmd: echo seed > $OUT}\n")
+    seeding.build("//:seed")
+    return seeding.cache
+
+
+@pytest.fixture
+def ws(tmp_path, seed):
+    """An empty workspace with a store of its own, in which genrules run without a network."""
+    root, cache = tmp_path / "workspace", tmp_path / "cache"
+    root.mkdir()
+    shutil.copytree(seed, cache, symlinks=True)
+    workspace = Workspace(root, cache, {"HOME": str(tmp_path)})
+    workspace.write("BUILD.yaml", "workspace: {name: test}\n")
+    return workspace
