@@ -20,7 +20,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.execution.build import Execution
 from lkbuild.model.action import PlannedAction, Source
 from lkbuild.model.artifact import ActionId, NamedArtifact, Output
-from lkbuild.model.events import BuildFinished, BuildStarted, EventSink
+from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
 from lkbuild.model.report import BuildReport, TargetReport
 
 

@@ -25,7 +25,7 @@ from lkbuild.model.action import (
     PlannedAction,
     Resources,
 )
-from lkbuild.model.artifact import ActionId, Artifact, NamedArtifact, Output, SourceFile, TargetRef
+from lkbuild.model.artifact import ActionId, Artifact, Inline, NamedArtifact, Output, SourceFile, TargetRef
 from lkbuild.model.attrs import Attr
 from lkbuild.model.configuration import Configuration, NodeKey
 from lkbuild.model.providers import Files
@@ -86,8 +86,17 @@ class RuleContext:
         configuration: Configuration,
         attrs: Mapping[str, Any],
         dependencies: Callable[[Label, bool], Analysis],
+        tool: Callable[[str, str | None], bytes],
     ) -> None:
-        """Made by the engine. `attrs` have their selects resolved; `dependencies` gives analyses of direct dependencies."""
+        """Made by the engine.
+
+        Args:
+            target: the target, its selects resolved.
+            configuration: what it is built for.
+            attrs: with selects resolved.
+            dependencies: gives the analyses of direct dependencies, for a label and whether it is a tool.
+            tool: gives the content of a file in the `tools/` folder of this rule, or of the rule named second.
+        """
         self.target = target
         self.label = target.label
         self.configuration = configuration
@@ -95,6 +104,7 @@ class RuleContext:
         self.attrs = attrs
         self.actions: list[PlannedAction] = []
         self._dependencies = dependencies
+        self._tool = tool
         self._owner = str(NodeKey(target.label, configuration))
 
     # -- dependencies ---------------------------------------------------------------------------------------------------
@@ -119,6 +129,22 @@ class RuleContext:
         if isinstance(value, TargetRef):
             return self.dep(value.label, execution=execution).files()
         return tuple(item for part in value for item in self.files(part, execution=execution))
+
+    def inputs(self, value: SourceFile | TargetRef | Iterable[SourceFile | TargetRef], *, execution: bool = False) -> tuple[Input, ...]:
+        """The same as inputs of an action: source files at their workspace path, outputs at `<package>/<name>`."""
+        found: dict[str, Input] = {}
+        for part in (value,) if isinstance(value, SourceFile | TargetRef) else value:
+            package = part.label.package if isinstance(part, TargetRef) else ""
+            for item in self.files(part, execution=execution):
+                inside = package and not isinstance(item.artifact, SourceFile)
+                path = f"{package}/{item.name}" if inside else item.name
+                if found.setdefault(path, Input(path, item.artifact)).artifact != item.artifact:
+                    self.fail(f"two inputs are called {path}")
+        return tuple(found.values())
+
+    def tool(self, name: str, *, rule: str | None = None) -> Inline:
+        """A file of the rule's own `tools/` folder, or of another rule's, to be an input of actions: its content is in their keys."""
+        return Inline(self._tool(name, rule), executable=True)
 
     def fail(self, message: str, *, attr: Sequence[str | int] = (), hint: str | None = None) -> NoReturn:
         """Refuse the target, at the position of an attribute (a path like `("services", 0, "name")`)."""
@@ -150,7 +176,7 @@ class RuleContext:
         )
         return self._add(spec, mnemonic, message, resources or Resources())
 
-    def builtin(
+    def builtin(  # noqa: PLR0913 - as `run`
         self,
         name: str,
         version: int,
