@@ -1,7 +1,7 @@
 """Writes what was asked for under lkbuild-out/, where it is not there already.
 
 A file is copied out of the store, never linked: what a user does to it can't hurt the store. What was written is remembered by
-stat, so that an unchanged output costs one system call. Does not know what the outputs are.
+stat, so that an unchanged file costs one system call. Does not know what the outputs are.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class Materialiser:
                 raise AssertionError(msg)  # callers write outputs of results only
 
     def _file(self, leaf: File, target: Path) -> None:
-        if self.state.is_current(target, leaf.digest):
+        if self.state.is_current(target, leaf.digest, executable=leaf.executable):
             return
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
             shutil.copyfileobj(stream, out, 1 << 20)
-        self.state.remember(target, leaf.digest)
+        self.state.remember(target, leaf.digest, executable=leaf.executable)
 
     def _tree(self, leaf: Subtree, target: Path) -> None:
         if self.state.is_current(target, leaf.root):

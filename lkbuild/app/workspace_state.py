@@ -1,20 +1,24 @@
 """What is remembered of a workspace from one build to the next: recipe keys, and what was written to lkbuild-out.
 
 A cache: damaged or deleted, the next build finds everything out again. Does not decide anything.
+What was written is told by what stat says of it, of a directory by what stat says of all that is below.
 """
 
 from __future__ import annotations
 
 import marshal
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.digest import Digest
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+
+_Stat = tuple[int, int, int, int]
 
 
 class WorkspaceState:
@@ -24,7 +28,7 @@ class WorkspaceState:
         """Read it, where it can be read."""
         self._file = file
         self.recipes: frozenset[str] = frozenset()
-        self._written: dict[str, tuple[str, tuple[int, int, int]]] = {}
+        self._written: dict[str, tuple[str, str]] = {}
         try:
             version, recipes, written = marshal.loads(file.read_bytes())  # noqa: S302 - our own cache folder
         except (OSError, ValueError, EOFError, TypeError):
@@ -33,16 +37,16 @@ class WorkspaceState:
             self.recipes = frozenset(recipes)
             self._written = written
 
-    def is_current(self, path: Path, digest: Digest) -> bool:
+    def is_current(self, path: Path, digest: Digest, *, executable: bool = False) -> bool:
         """Whether a path still is what was written there for this digest."""
         known = self._written.get(str(path))
-        return known is not None and known[0] == digest.hash and known[1] == _stat(path)
+        return known is not None and known[0] == _name(digest, executable) and known[1] == _signature(path)
 
-    def remember(self, path: Path, digest: Digest) -> None:
+    def remember(self, path: Path, digest: Digest, *, executable: bool = False) -> None:
         """Note what was written."""
-        status = _stat(path)
-        if status is not None:
-            self._written[str(path)] = (digest.hash, status)
+        signature = _signature(path)
+        if signature is not None:
+            self._written[str(path)] = (_name(digest, executable), signature)
 
     def save(self, recipes: Iterable[str]) -> None:
         """Keep it for the next build. A disk that refuses costs time, not correctness."""
@@ -53,9 +57,29 @@ class WorkspaceState:
             return
 
 
-def _stat(path: Path) -> tuple[int, int, int] | None:
+def _name(digest: Digest, executable: bool) -> str:  # noqa: FBT001 - its one meaning is its name
+    return f"{digest.hash}.x" if executable else digest.hash
+
+
+def _signature(path: Path) -> str | None:
+    """What stat says of a path and of all below it; None where it can't be asked."""
     try:
         status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return repr(_fields(status))
+        return Digest.of("\n".join(_lines(path, status)).encode("utf-8", "surrogateescape")).hash
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _lines(folder: Path, status: os.stat_result) -> Iterator[str]:
+    yield f"{folder} {_fields(status)}"
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted((*folders, *files)):
+            path = os.path.join(parent, name)  # noqa: PTH118 - thousands of them
+            yield f"{path} {_fields(os.lstat(path))}"
+
+
+def _fields(status: os.stat_result) -> _Stat:
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode

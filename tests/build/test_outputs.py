@@ -1,0 +1,144 @@
+"""What an action declared is kept and nothing else; what lies under lkbuild-out is what was built, whatever happened to it."""
+
+import os
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
+
+#: A rule of the workspace's own, with an output that is a folder: found by its path, no engine knows it.
+FOLDER_RULE = """\
+from lkbuild.model.action import DeclaredOutput
+from lkbuild.model.artifact import NamedArtifact
+from lkbuild.model.providers import Files
+from lkbuild.model.rule import Rule
+
+from ..toolchains.bundled import bundled_toolchain
+
+
+def analyze(ctx):
+    command = ["/bin/sh", "-c", "mkdir -p out/sub && echo kept > out/sub/file"]
+    (made,) = ctx.run("folder", command, root=bundled_toolchain(ctx), outputs=[DeclaredOutput("out", tree=True)])
+    return [Files((NamedArtifact("out", made),))]
+
+
+RULE = Rule(name="folder", doc="A folder.", attrs={}, analyze=analyze)
+"""
+
+
+@pytest.fixture
+def built(ws):
+    ws.write(
+        "p/BUILD.yaml",
+        "targets:\n  a: {rule: genrule, srcs: [a.txt], outs: [sub/a, b], cmd: 'cp $SRCS $OUT_DIR/sub/a; echo b > $OUT_DIR/b'}\n",
+    )
+    ws.write("p/a.txt", "content\n")
+    return ws
+
+
+def contents(report):
+    return [path.read_text() for path in report.paths]
+
+
+def test_what_was_not_declared_is_not_kept(ws):
+    ws.write(
+        "p/BUILD.yaml", 'targets:\n  a: {rule: genrule, outs: [a], cmd: "echo a > $OUT; echo more > $OUT_DIR/more; echo x > beside"}\n'
+    )
+    path = ws.build("//p:a").path
+    assert [item.name for item in path.parent.iterdir()] == ["a"]
+
+
+def test_what_was_declared_and_not_made_is_an_error_with_what_is_there(ws):
+    ws.write("p/BUILD.yaml", 'targets:\n  a: {rule: genrule, outs: [result.txt], cmd: "echo a > $OUT_DIR/reslut.txt"}\n')
+    (error,) = ws.build("//p:a", code=1).errors
+    assert (error["class"], error["label"], error["file"], error["line"]) == ("BuildFailed", "//p:a", "p/BUILD.yaml", 2)
+    assert "result.txt" in error["message"]
+
+
+@pytest.mark.parametrize("cmd", ["ln -s /etc/passwd $OUT", "mkdir -p $OUT", "mkfifo $OUT"], ids=["link", "folder", "pipe"])
+def test_an_output_that_is_no_file_is_an_error(ws, cmd):
+    ws.write("p/BUILD.yaml", f"targets:\n  a: {{rule: genrule, outs: [a], cmd: {cmd}}}\n")
+    (error,) = ws.build("//p:a", code=1).errors
+    assert (error["class"], error["label"]) == ("BuildFailed", "//p:a")
+
+
+def test_outputs_that_were_deleted_come_from_the_store(built):
+    built.build("//p:a")
+    shutil.rmtree(built.root / "lkbuild-out")
+    again = built.build("//p:a")
+    assert (again.executed, contents(again)) == ([], ["content\n", "b\n"])
+
+
+def test_an_output_that_a_user_edited_is_restored(built):
+    path = built.build("//p:a").paths[0]
+    path.write_text("edited by the user\n")
+    again = built.build("//p:a")
+    assert (again.executed, contents(again)) == ([], ["content\n", "b\n"])
+    # And what they wrote did not reach the store.
+    assert built.lkbuild("cache", "verify").returncode == 0
+
+
+def test_an_output_that_became_a_folder_or_a_link_is_restored(built):
+    first, second = built.build("//p:a").paths
+    first.unlink()
+    first.mkdir()
+    (first / "x").write_text("x")
+    second.unlink()
+    second.symlink_to("/etc/passwd")
+    again = built.build("//p:a")
+    assert (again.executed, contents(again)) == ([], ["content\n", "b\n"])
+    assert not second.is_symlink()
+
+
+def test_an_output_that_lost_its_executable_bit_is_restored(ws):
+    ws.write("p/BUILD.yaml", 'targets:\n  a: {rule: genrule, outs: [a], cmd: "echo a > $OUT; chmod +x $OUT"}\n')
+    path = ws.build("//p:a").path
+    assert os.access(path, os.X_OK)
+    path.chmod(0o644)
+    again = ws.build("//p:a")
+    assert again.executed == []
+    assert path.stat().st_mode & 0o111
+
+
+def test_clean_removes_outputs_and_the_store_restores_them(built):
+    path = built.build("//p:a").paths[0]
+    assert built.lkbuild("clean").returncode == 0
+    assert not path.exists()
+    assert built.build("//p:a").executed == []
+    assert path.read_text() == "content\n"
+
+
+def test_a_second_checkout_at_another_path_shares_the_store(built):
+    here = built.build("//p:a")
+    there = built.beside("elsewhere").build("//p:a")
+    assert there.executed == []
+    assert there.keys == here.keys
+    assert there.digests == here.digests
+    assert set(there.paths).isdisjoint(here.paths)
+    assert contents(there) == contents(here)
+
+
+def test_out_says_where_outputs_go(built, tmp_path):
+    path = built.build("--out", str(tmp_path / "there"), "//p:a").paths[0]
+    assert path.is_relative_to(tmp_path / "there")
+    assert path.read_text() == "content\n"
+    assert not (built.root / "lkbuild-out").exists()
+
+
+def test_an_output_that_becomes_executable_with_the_same_bytes_is_written_again(ws):
+    ws.write("p/BUILD.yaml", 'targets:\n  a: {rule: genrule, outs: [a], cmd: "echo a > $OUT"}\n')
+    assert not os.access(ws.build("//p:a").path, os.X_OK)
+    ws.edit("p/BUILD.yaml", "$OUT", "$OUT; chmod +x $OUT")
+    assert os.access(ws.build("//p:a").path, os.X_OK)
+
+
+def test_a_file_that_a_user_edited_in_an_output_folder_is_restored(ws):
+    rule = ws.write("rules/folder/rule.py", FOLDER_RULE)
+    assert rule.is_file()
+    ws.write("p/BUILD.yaml", "targets:\n  a: {rule: folder}\n")
+    folder = ws.build("//p:a").path
+    assert (folder / "sub/file").read_text() == "kept\n"
+    (folder / "sub/file").write_text("edited\n")
+    assert ws.build("//p:a").executed == []
+    assert (folder / "sub/file").read_text() == "kept\n"
