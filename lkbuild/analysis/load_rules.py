@@ -7,15 +7,20 @@ module, and a rule may import its neighbours relatively (`from ..providers impor
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.model.rule import Rule
+
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 def bundled_rules() -> Path:
@@ -30,9 +35,11 @@ class RuleRegistry:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         """Make a registry over folders of rules, the first of which wins."""
-        self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+        self._places = tuple(folders)
+        self._folders = tuple(dict.fromkeys(folder.resolve() for folder in self._places if folder.is_dir()))
         self._package = "lkbuild_rules_" + Digest.of("\0".join(map(str, self._folders)).encode()).short
         self._rules: dict[str, Rule | None] = {}
+        self._tools: dict[Path, None] = {}
 
     @classmethod
     def of_workspace(cls, root: Path) -> RuleRegistry:
@@ -51,7 +58,8 @@ class RuleRegistry:
     def get(self, name: str) -> Rule | None:
         """The rule of that name, or None. Raises AnalysisError for a rule file that can't be imported."""
         if name not in self._rules:
-            self._rules[name] = self._load(name)
+            # A name is one folder: a path would import whatever file it leads to.
+            self._rules[name] = self._load(name) if _NAME.match(name) else None
         return self._rules[name]
 
     def tool(self, rule: str, name: str) -> bytes:
@@ -59,11 +67,28 @@ class RuleRegistry:
         for folder in self._folders:
             if (folder / rule / "rule.py").is_file():
                 path = folder / rule / "tools" / name
+                self._tools[path] = None
                 try:
                     return path.read_bytes()
                 except OSError as error:
                     raise AnalysisError(f"rule '{rule}' has no tool {name}: {error.strerror}", position=Position(file=str(path))) from error
         raise AnalysisError(f"unknown rule '{rule}'")
+
+    def looked_at(self) -> Iterator[str]:
+        """Absolute paths of all files and directories that the loaded rules depend on; some may not exist.
+
+        A module's neighbours count too: a rule may read data beside it, and a new file may hide one of a later folder.
+        """
+        yield from map(str, self._places)
+        yield from map(str, self._tools)
+        modules = [name.split(".")[1:-1] for name in sys.modules if name.startswith(self._package + ".")]
+        asked = [[name] for name in self._rules]
+        for parts in {tuple(parts) for parts in (*modules, *asked)}:
+            for folder in self._folders:
+                place = folder.joinpath(*parts)
+                yield str(place)
+                if place.is_dir():
+                    yield from (str(path) for path in place.iterdir() if path.is_file())
 
     def _load(self, name: str) -> Rule | None:
         path = next((folder / name / "rule.py" for folder in self._folders if (folder / name / "rule.py").is_file()), None)

@@ -1,0 +1,108 @@
+"""Analysis: edges are checked where they are written; a rule's bug is an error of the target that met it."""
+
+import pytest
+
+from lkbuild.analysis.analyzer import Analyzer
+from lkbuild.base.errors import AnalysisError, Position
+from lkbuild.base.label import Label, Pattern
+from lkbuild.graph.closure import CycleError
+from lkbuild.model.artifact import Inline, NamedArtifact
+from lkbuild.model.attrs import Attr, FrozenMap, LabelOf, ListOf
+from lkbuild.model.configuration import Configuration, NodeKey
+from lkbuild.model.providers import Files
+from lkbuild.model.rule import Rule
+from lkbuild.model.target import Target
+
+HERE = Configuration(arch="amd64", exec_arch="amd64")
+PUBLIC = (Pattern.parse("//..."),)
+
+
+def give(ctx):
+    return [Files((NamedArtifact("x", Inline(str(ctx.label).encode())),))]
+
+
+RULES = {
+    "give": Rule(name="give", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=())}, analyze=give),
+    "tool": Rule(name="tool", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf(execution=True)), doc="", default=())}, analyze=give),
+    "test": Rule(name="test", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=())}, analyze=give, test=True),
+    "buggy": Rule(name="buggy", doc="", attrs={}, analyze=lambda ctx: [][1]),
+    "twice": Rule(name="twice", doc="", attrs={}, analyze=lambda ctx: [*give(ctx), *give(ctx)]),
+    "sneaky": Rule(name="sneaky", doc="", attrs={}, analyze=lambda ctx: ctx.dep(Label.parse("//a:x"))),
+    "demanding": Rule(
+        name="demanding",
+        doc="",
+        attrs={"dep": Attr(type=LabelOf(), doc="")},
+        analyze=lambda ctx: [ctx.require(ctx.attrs["dep"], Target, attr=("dep",))],
+    ),
+}
+
+
+def target(text, rule="give", deps=(), **more):
+    label = Label.parse(text)
+    attrs = {"dep": Label.parse(deps[0])} if rule == "demanding" else {"deps": tuple(Label.parse(dep) for dep in deps)}
+    positions = {("deps", index): Position(file="B", line=index + 2) for index in range(len(deps))} | {("dep",): Position(file="B", line=7)}
+    given = {"visibility": PUBLIC, **more}
+    return Target(label=label, rule=rule, attrs=FrozenMap(attrs), position=Position(file="B"), positions=positions, **given)
+
+
+def analyze(*targets, arch="amd64"):
+    by_label = {item.label: item for item in targets}
+    analyzer = Analyzer(target=lambda label, _: by_label[label], rule=RULES.get, tool=lambda *_: b"")
+    configuration = Configuration(arch=arch, exec_arch="amd64")
+    return analyzer.analyze([NodeKey(targets[0].label, configuration)])
+
+
+def error(*targets, kind=AnalysisError, **more):
+    with pytest.raises(kind) as caught:
+        analyze(*targets, **more)
+    return caught.value
+
+
+def test_a_dependency_is_analysed_before_what_needs_it():
+    found = analyze(target("//a:a", deps=["//a:b"]), target("//a:b"))
+    assert [node.label.name for node in found.closure.order] == ["b", "a"]
+
+
+def test_a_tool_is_built_for_the_machine_that_runs_it():
+    found = analyze(target("//a:a", "tool", ["//a:b"]), target("//a:b"), arch="arm64")
+    assert {str(node) for node in found.by_node} == {"//a (arm64)", "//a:b (amd64)"}
+
+
+def test_a_target_that_is_not_visible_is_an_error_where_it_is_named():
+    found = error(target("//a:a", deps=["//b:b"]), target("//b:b", visibility=(Pattern.parse("//c/..."),)))
+    assert found.position.line == 2
+    assert found.hint
+
+
+def test_targets_of_one_package_see_each_other():
+    assert analyze(target("//a:a", deps=["//a:b"]), target("//a:b", visibility=()))
+
+
+def test_what_is_only_for_tests_is_for_tests_only():
+    assert error(target("//a:a", deps=["//a:b"]), target("//a:b", testonly=True)).position.line == 2
+    assert analyze(target("//a:a", "test", ["//a:b"]), target("//a:b", testonly=True))
+
+
+def test_an_architecture_that_a_target_does_not_have_is_an_error():
+    assert error(target("//a:a", arches=("arm64",))).label == "//a:a"
+
+
+def test_a_cycle_is_an_error_at_its_first_edge():
+    found = error(target("//a:a", deps=["//a:b"]), target("//a:b", deps=["//a:a"]), kind=CycleError)
+    assert found.position.line == 2
+
+
+def test_a_bug_in_a_rule_is_an_error_of_the_target():
+    assert error(target("//a:a", "buggy")).label == "//a:a"
+
+
+def test_a_provider_stands_once():
+    assert isinstance(error(target("//a:a", "twice")), AnalysisError)
+
+
+def test_a_rule_sees_only_what_its_attributes_name():
+    assert error(target("//a:a", "sneaky")).label == "//a:a"
+
+
+def test_a_missing_provider_is_an_error_at_the_attribute():
+    assert error(target("//a:a", "demanding", ["//a:b"]), target("//a:b")).position.line == 7
