@@ -168,8 +168,12 @@ class Trees:
                 pass
             else:
                 return
-        with self._blobs.open(digest) as stream, open(path, "xb") as out:  # noqa: PTH123 - hot
-            shutil.copyfileobj(stream, out, codec.CHUNK)
+        with open(path, "xb") as out:  # noqa: PTH123 - hot
+            if digest.size <= PACKED_LIMIT:
+                out.write(self._blobs.get_bytes(digest))
+            else:
+                with self._blobs.open(digest) as stream:
+                    shutil.copyfileobj(stream, out, codec.CHUNK)
             out.flush()
             os.fchmod(out.fileno(), EXECUTABLE_MODE if executable else FILE_MODE)
             os.utime(out.fileno(), (MTIME, MTIME))
