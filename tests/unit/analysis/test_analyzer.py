@@ -25,7 +25,7 @@ RULES = {
     "give": Rule(name="give", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=())}, analyze=give),
     "tool": Rule(name="tool", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf(execution=True)), doc="", default=())}, analyze=give),
     "test": Rule(name="test", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=())}, analyze=give, test=True),
-    "buggy": Rule(name="buggy", doc="", attrs={}, analyze=lambda ctx: [][1]),
+    "buggy": Rule(name="buggy", doc="", attrs={}, analyze=lambda ctx: {}["x"]),
     "twice": Rule(name="twice", doc="", attrs={}, analyze=lambda ctx: [*give(ctx), *give(ctx)]),
     "sneaky": Rule(name="sneaky", doc="", attrs={}, analyze=lambda ctx: ctx.dep(Label.parse("//a:x"))),
     "demanding": Rule(

@@ -57,7 +57,7 @@ def test_the_executable_bit_is_seen(tmp_path):
     assert SourceDigests(tmp_path).file(SourceFile("a")).executable
 
 
-@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None, lambda path: os.mkfifo(path)])
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None, os.mkfifo])
 def test_what_is_no_readable_file_is_an_error(tmp_path, make):
     make(tmp_path / "a")
     with pytest.raises(BuildFailed):
