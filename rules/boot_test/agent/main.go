@@ -54,29 +54,33 @@ func serve(p *port) error {
 		if len(line) == 0 {
 			continue
 		}
-		if err := p.send(answer(line)); err != nil {
+		reply, after := answer(line)
+		if err := p.send(reply); err != nil {
 			return err
 		}
+		after()
 	}
 }
 
-func answer(line []byte) Answer {
+// answer does what a request asks for. What would end this program with the
+// machine is left to after, so that the answer still reaches the host.
+func answer(line []byte) (a Answer, after func()) {
+	after = func() {}
 	var r Request
 	if err := json.Unmarshal(line, &r); err != nil {
-		return Answer{Exit: notRun, Stderr: "bad request: " + err.Error()}
+		return Answer{Exit: notRun, Stderr: "bad request: " + err.Error()}, after
 	}
 	began := time.Now()
-	var a Answer
 	switch {
 	case r.Put != "":
 		a = put(r)
 	case r.Power != "":
-		a = power(r)
+		a, after = power(r)
 	default:
 		a = execute(r)
 	}
-	a.ID, a.Seconds = r.ID, time.Since(began).Round(time.Millisecond).Seconds()
-	return a
+	a.ID, a.Seconds = r.ID, float64(time.Since(began).Milliseconds())/1000
+	return a, after
 }
 
 func readLine(r *bufio.Reader) ([]byte, error) {

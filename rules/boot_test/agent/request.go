@@ -169,14 +169,12 @@ func put(r Request) Answer {
 	return Answer{}
 }
 
-// power asks init to end the machine, by the signals of docs/format/image.md.
-func power(r Request) Answer {
+// power is how init is asked to end the machine: by the signals of
+// docs/format/image.md.
+func power(r Request) (a Answer, ask func()) {
 	signal, ok := map[string]syscall.Signal{"off": syscall.SIGUSR2, "reboot": syscall.SIGTERM, "halt": syscall.SIGUSR1}[r.Power]
 	if !ok {
-		return Answer{Exit: 1, Stderr: "power: off, reboot or halt"}
+		return Answer{Exit: 1, Stderr: "power: off, reboot or halt"}, func() {}
 	}
-	if err := syscall.Kill(1, signal); err != nil {
-		return Answer{Exit: 1, Stderr: err.Error()}
-	}
-	return Answer{}
+	return Answer{}, func() { syscall.Kill(1, signal) }
 }

@@ -43,6 +43,9 @@ var kept = map[string]bool{
 // returns the targets that could be neither.
 func UnmountAll() (busy []string) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
+	if os.IsNotExist(err) {
+		return nil // it ends before anything was mounted
+	}
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -20,6 +20,7 @@ const (
 	// A console may be slower than what is said (a serial line has 11 KB/s),
 	// or stop altogether: lines wait here, and are lost when it is full.
 	queueLength = 512
+	tcsbrk      = 0x5409 // ioctl_tty(2); the same on all our architectures
 )
 
 // Event is one thing that happened.
@@ -30,19 +31,25 @@ type Event interface {
 	Loud() bool
 }
 
+// item is a line to write, or a wish to know when all before it are written.
+type item struct {
+	line    []byte
+	written chan<- struct{}
+}
+
 // Reporter writes events. It is safe for concurrent use.
 type Reporter struct {
 	mu      sync.Mutex
 	console *os.File
 	log     io.Writer
 	quiet   bool
-	lines   chan []byte
+	lines   chan item
 	clock   func() time.Duration
 }
 
 // New makes a Reporter that writes to console.
 func New(console *os.File) *Reporter {
-	r := &Reporter{console: console, lines: make(chan []byte, queueLength), clock: sys.SinceBoot}
+	r := &Reporter{console: console, lines: make(chan item, queueLength), clock: sys.SinceBoot}
 	go r.drain()
 	return r
 }
@@ -105,30 +112,39 @@ func Line(e Event, at time.Duration) []byte {
 
 func (r *Reporter) put(line []byte) {
 	select {
-	case r.lines <- line:
+	case r.lines <- item{line: line}:
 	default:
 	}
 }
 
 func (r *Reporter) drain() {
-	for line := range r.lines {
-		if line == nil {
-			continue
-		}
+	for next := range r.lines {
 		r.mu.Lock()
 		console := r.console
 		r.mu.Unlock()
-		console.Write(line)
+		if next.written == nil {
+			console.Write(next.line)
+			continue
+		}
+		// tcdrain(3): what the terminal still has to send would be lost with the machine.
+		syscall.Syscall(syscall.SYS_IOCTL, console.Fd(), tcsbrk, 1)
+		close(next.written)
 	}
 }
 
 // Flush waits until what was said is written, at most for limit.
 func (r *Reporter) Flush(limit time.Duration) {
-	const step = 5 * time.Millisecond
-	for waited := time.Duration(0); len(r.lines) > 0 && waited < limit; waited += step {
-		time.Sleep(step)
+	written := make(chan struct{})
+	expired := time.After(limit)
+	select {
+	case r.lines <- item{written: written}:
+	case <-expired:
+		return
 	}
-	time.Sleep(step) // the line that was taken last may still be on its way
+	select {
+	case <-written:
+	case <-expired:
+	}
 }
 
 // printable keeps control characters of a container off the console.
