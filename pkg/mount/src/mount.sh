@@ -1,6 +1,6 @@
 #!/bin/sh
 # mount LABEL FOLDER [OPTIONS]: wait up to 10 s for the file system with that label, grow its partition where it is the last one and the disk has
-# grown, check it (e2fsck -p: only what is safe without asking), mount it on FOLDER, grow it to its partition.
+# grown, check it (e2fsck -p: only what is safe without asking), grow it to its partition, mount it on FOLDER.
 # Knows ext2, ext3 and ext4. Does not make file systems (pkg/format does).
 set -eu
 label=$1
@@ -31,7 +31,11 @@ status=0
 /usr/sbin/e2fsck -p "$device" || status=$?
 # e2fsck(8): 1 is "errors corrected", 2 "reboot", 4 "errors left".
 [ "$status" -lt 2 ] || { echo "mount: e2fsck of $device ended with $status" >&2; exit 1; }
+# Before it is mounted: the kernel may refuse to open a mounted device for writing (CONFIG_BLK_DEV_WRITE_MOUNTED=n).
+if ! /usr/sbin/resize2fs "$device" >/tmp/resize 2>&1; then
+  # It wants a full check first where it has something to do.
+  /usr/sbin/e2fsck -f -p "$device" && /usr/sbin/resize2fs "$device" || echo "mount: $device could not be grown" >&2
+fi
 mkdir -p "$folder"
 busybox mount -t ext4 -o "$options" "$device" "$folder"
-/usr/sbin/resize2fs "$device" >/dev/null 2>&1 || echo "mount: $device could not be grown" >&2
 echo "mount: $device on $folder"
