@@ -49,13 +49,14 @@ type Answer struct {
 	Timeout bool    `json:"timeout,omitempty"`
 }
 
-// limited keeps the first bytes that are written to it and drops the rest.
-type limited struct{ bytes.Buffer }
+// limited keeps the first bytes that are written to it and drops the rest. The
+// buffer is no embedded one: io.Copy would use its ReadFrom, and not Write.
+type limited struct{ kept bytes.Buffer }
 
 // Write implements io.Writer.
 func (l *limited) Write(p []byte) (int, error) {
-	if room := outputLimit - l.Len(); room > 0 {
-		l.Buffer.Write(p[:min(room, len(p))])
+	if room := outputLimit - l.kept.Len(); room > 0 {
+		l.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
@@ -87,8 +88,8 @@ func execute(r Request) Answer {
 		syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // what the command left behind
 	}
 	a := Answer{
-		Stdout: strings.ToValidUTF8(stdout.String(), "\uFFFD"),
-		Stderr: strings.ToValidUTF8(stderr.String(), "\uFFFD"),
+		Stdout: strings.ToValidUTF8(stdout.kept.String(), "\uFFFD"),
+		Stderr: strings.ToValidUTF8(stderr.kept.String(), "\uFFFD"),
 	}
 	a.Exit, a.Timeout = exitOf(c, err, ctx.Err() != nil)
 	if c.ProcessState == nil && err != nil {
