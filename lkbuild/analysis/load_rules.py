@@ -19,7 +19,6 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.model.rule import Rule
 
-
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.check import check
@@ -36,7 +37,15 @@ class Requested:
         return tuple(dict.fromkeys(item.artifact.action for item in self.files if isinstance(item.artifact, Output)))
 
 
-def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> BuildReport:
+#: Is told of a report while the session is open.
+Observer: TypeAlias = Callable[[Session, BuildReport], None]
+
+
+def nobody(session: Session, report: BuildReport) -> None:
+    """Observes nothing."""
+
+
+def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, observe: Observer = nobody) -> BuildReport:
     """Build what the patterns select. Failures of actions are in the report; raises LkbuildError for what is wrong before."""
     started = time.monotonic()
     report: BuildReport | None = None
@@ -49,6 +58,7 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> Bu
                 report = plan(session, analyses, requested, sink, started)
             else:
                 report = build_requested(session, analyses, requested, sink, started)
+            observe(session, report)
             return report
     finally:
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lkbuild.app.build import Requested, build_requested
+from lkbuild.app.build import Observer, Requested, build_requested, nobody
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session
@@ -20,7 +20,13 @@ from lkbuild.model.report import BuildReport, TargetReport
 _STATES = {"built": "passed", "up_to_date": "passed", "failed": "failed", "skipped": "skipped"}
 
 
-def test(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> BuildReport:
+def test(  # a verb, no function of pytest's
+    options: BuildOptions,
+    patterns: Sequence[str],
+    sink: EventSink,
+    *,
+    observe: Observer = nobody,
+) -> BuildReport:
     """Run the tests among what the patterns select; all of the workspace without patterns. Every test runs, whatever fails.
 
     Raises:
@@ -36,6 +42,7 @@ def test(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> Bui
             analyses = analyze(session, selected)
             requested = tuple(Requested(item, _report_of(analyses.by_node[item.node].get(Test))) for item in selected)
             report = build_requested(session, analyses, requested, sink, started)
+            observe(session, report)
             report = replace(report, targets=tuple(map(_verdict, report.targets)), errors=tuple(map(_failure, report.errors)))
             ok = report.ok
             return report

@@ -64,9 +64,14 @@ class Console:
 
     def json_result(self, value: Any) -> None:
         """The one JSON object."""
+        self.stdout.write(self.json_text(value))
+
+    @staticmethod
+    def json_text(value: Any) -> str:
+        """The object as it is written."""
         from json import dumps  # noqa: PLC0415 - only for --json
 
-        self.stdout.write(dumps(value, indent=2, ensure_ascii=False) + "\n")
+        return dumps(value, indent=2, ensure_ascii=False) + "\n"
 
     def note(self, text: str) -> None:
         """Something the user may want to know, on stderr."""

@@ -61,16 +61,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """A command line, with the process around it."""
+    """A command line, with the process around it. `given`: its words as they stood, verb and all, where that is known."""
 
     command: Command
     parsed: Parsed
     environment: Mapping[str, str]
     cwd: Path
     console: Console
+    given: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, command: Command, arguments: Sequence[str], environment: Mapping[str, str]) -> Invocation:
+    def parse(cls, command: Command, arguments: Sequence[str], environment: Mapping[str, str], given: Sequence[str] = ()) -> Invocation:
         """Parse the arguments of a verb. Raises UsageError."""
         parsed = parse(command.name, command.flags, arguments, environment)
         console = Console(
@@ -81,7 +82,7 @@ class Invocation:
             quiet=parsed.switch("quiet"),
             json=parsed.switch("json"),
         )
-        return cls(command=command, parsed=parsed, environment=environment, cwd=_cwd(), console=console)
+        return cls(command=command, parsed=parsed, environment=environment, cwd=_cwd(), console=console, given=tuple(given))
 
     @property
     def patterns(self) -> tuple[str, ...]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lkbuild.cli.progress import progress
 from lkbuild.cli.render import render_error
 from lkbuild.cli.signals import orderly
-from lkbuild.cli.summary import summary
+from lkbuild.cli.summary import around_duration, summary
 from lkbuild.model.events import BuildFinished
 
 if TYPE_CHECKING:
     from lkbuild.app.options import BuildOptions
+    from lkbuild.app.snapshot import Snapshot
     from lkbuild.cli.invocation import Invocation
     from lkbuild.model.events import Event, EventSink
     from lkbuild.model.report import BuildReport
@@ -47,6 +48,35 @@ class _Until:
             self._close()
 
 
+def snapshot_of(invocation: Invocation) -> Snapshot:
+    """What the build about to begin looks at, for the next one's fast path."""
+    from lkbuild.app.snapshot import Snapshot  # noqa: PLC0415 - not for --help
+    from lkbuild.base.snapshot_format import key_of  # noqa: PLC0415 - the same
+
+    return Snapshot(invocation.options(), key_of(invocation.given, invocation.environment, str(invocation.cwd)))
+
+
+def remember(invocation: Invocation, report: BuildReport, snapshot: Snapshot, results: Sequence[str]) -> None:
+    """Keep what was said, where the next build may say it again."""
+    if not snapshot.usable:
+        return
+    console = invocation.console
+    before, after = ("", "") if console.quiet else around_duration(report, console.style)
+    if console.json:
+        text = console.json_text(report.to_json())
+        mark = '"elapsed_s": '
+        head, _, rest = text.partition(mark)
+        _, comma, tail = rest.partition(",")
+        stdout = (_bytes(head + mark), _bytes(comma + tail))
+    else:
+        stdout = (_bytes("".join(f"{line}\n" for line in results)), b"")
+    snapshot.save(stdout, (_bytes(before), _bytes("" if console.quiet else f"{after}\n")))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 def show(invocation: Invocation, report: BuildReport, *, outputs: bool = True) -> int:
     """Errors and the summary on stderr; on stdout the outputs' paths, one a line, or the report as one JSON object."""
     console = invocation.console
@@ -57,7 +87,11 @@ def show(invocation: Invocation, report: BuildReport, *, outputs: bool = True) -
     if console.json:
         console.json_result(report.to_json())
     elif outputs:
-        for target in report.targets:
-            for output in target.outputs:
-                console.result(output.path)
+        for path in paths(report):
+            console.result(path)
     return report.exit_code
+
+
+def paths(report: BuildReport) -> list[str]:
+    """Where the outputs are."""
+    return [output.path for target in report.targets for output in target.outputs]

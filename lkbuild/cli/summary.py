@@ -22,15 +22,21 @@ COUNTED: Final = (
 
 def summary(report: BuildReport, style: Style | None = None) -> str:
     """`built 12 · local hits 230 · up to date 9717 · 38.2 s · downloaded 212 MiB · saved ~14 min`."""
+    before, after = around_duration(report, style)
+    return before + duration(report.elapsed_s) + after
+
+
+def around_duration(report: BuildReport, style: Style | None = None) -> tuple[str, str]:
+    """What stands before and behind the time that it took: a snapshot keeps these."""
     paint = style or Style()
     parts = [paint(f"{name} {report.counts[source]}", color) for source, name, color in COUNTED if report.counts.get(source)]
     if not parts:
         parts = ["nothing to do"] if report.ok else [paint("failed", "red")]
     path = " → ".join(name for name, _ in report.critical_path)
     length = sum(seconds for _, seconds in report.critical_path)
-    parts.append(duration(report.elapsed_s) + (f" (critical path {duration(length)}: {path})" if path else ""))
+    tail = [f" (critical path {duration(length)}: {path})" if path else ""]
     if report.fetched_bytes:
-        parts.append(f"downloaded {size(report.fetched_bytes)}")
+        tail.append(f"downloaded {size(report.fetched_bytes)}")
     if report.saved_seconds >= 1:
-        parts.append(f"saved {about(report.saved_seconds)}")
-    return " · ".join(parts)
+        tail.append(f"saved {about(report.saved_seconds)}")
+    return " · ".join([*parts, ""]), " · ".join(tail)

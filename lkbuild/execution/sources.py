@@ -11,6 +11,7 @@ import marshal
 import os
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,10 @@ class SourceDigests:
     def path(self, source: SourceFile) -> Path:
         """Where the file lies on disk."""
         return self._root / source.path
+
+    def looked_at(self) -> Iterable[str]:
+        """Workspace-relative paths of the files whose digests were asked for."""
+        return self._this_build.keys()
 
     def save(self) -> None:
         """Remember for the next process. A memory that can't be written costs time, not correctness."""

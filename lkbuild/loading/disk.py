@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ class DiskFiles:
         self.root = os.fspath(root)
         self.ignore: frozenset[str] = frozenset()
         self._listings: dict[str, Mapping[str, Entry] | None] = {}
+        self._reads: dict[str, None] = {}
 
     def entries(self, directory: str) -> Mapping[str, Entry] | None:
         """See `Files`."""
@@ -43,6 +44,7 @@ class DiskFiles:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """See `Files`. A FIFO or device is refused, not waited for."""
+        self._reads[path] = None
         try:
             handle = os.open(self._path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
@@ -53,6 +55,11 @@ class DiskFiles:
             return None
         except OSError as error:
             raise _unreadable(path, error) from None
+
+    def looked_at(self) -> Iterator[str]:
+        """Every directory that was listed and file that was read or not there: while their stats stay, so do all answers."""
+        yield from self._listings
+        yield from self._reads
 
     def skipped(self, directory: str) -> bool:
         """See `Files`."""

@@ -73,6 +73,10 @@ class WorkspaceLoader:
             raise found
         return found
 
+    def looked_at(self) -> Iterator[str]:
+        """Workspace-relative paths of all directories and files that answers so far depend on; some may not exist."""
+        return self._files.looked_at()
+
     def _load(self, name: str, referrer: Position | None) -> Package:
         known = self._conditions
         source, root = self._parse(name, referrer) if name else self._root

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
-from lkbuild.cli.outcome import show, watched
+from lkbuild.cli.outcome import paths, remember, show, snapshot_of, watched
 
 
 def command() -> Command:
@@ -30,4 +30,8 @@ def run(invocation: Invocation) -> int:
     """Build and report."""
     from lkbuild.app import build  # noqa: PLC0415 - not for --help
 
-    return show(invocation, watched(invocation, lambda options, sink: build.build(options, invocation.patterns, sink)))
+    snapshot = snapshot_of(invocation)
+    report = watched(invocation, lambda options, sink: build.build(options, invocation.patterns, sink, observe=snapshot.look))
+    code = show(invocation, report)
+    remember(invocation, report, snapshot, paths(report))
+    return code

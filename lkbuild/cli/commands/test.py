@@ -5,7 +5,7 @@ from __future__ import annotations
 from lkbuild.cli.console import Style
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
-from lkbuild.cli.outcome import show, watched
+from lkbuild.cli.outcome import remember, show, snapshot_of, watched
 from lkbuild.model.report import TargetReport
 
 
@@ -29,11 +29,15 @@ def run(invocation: Invocation) -> int:
     """Test and report."""
     from lkbuild.app import test  # noqa: PLC0415 - not for --help
 
-    report = watched(invocation, lambda options, sink: test.test(options, invocation.patterns, sink))
-    for target in report.targets:
+    snapshot = snapshot_of(invocation)
+    report = watched(invocation, lambda options, sink: test.test(options, invocation.patterns, sink, observe=snapshot.look))
+    verdicts = [verdict(target, invocation.console.stdout_style) for target in report.targets]
+    for line in verdicts:
         if not invocation.console.json:
-            invocation.console.result(verdict(target, invocation.console.stdout_style))
-    return show(invocation, report, outputs=False)
+            invocation.console.result(line)
+    code = show(invocation, report, outputs=False)
+    remember(invocation, report, snapshot, verdicts)
+    return code
 
 
 def verdict(target: TargetReport, style: Style | None = None) -> str:

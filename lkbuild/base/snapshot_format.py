@@ -1,0 +1,69 @@
+"""The format of snapshots: what a no-op build looked at and what it said, so that the next one can end after a stat of each file.
+
+One small module that both sides import: `lkbuild.app.snapshot` writes, `lkbuild.cli.fast` reads before anything else is imported, so
+nothing but modules that Python has loaded at its start may be imported here. It does not know what the files are.
+
+A snapshot is `<cache>/snapshots/<key>-<workspace>`: marshal (the cache is the user's own; another Python's marshal has another
+key) of a tuple: key, root, paths relative to root, their stats, paths that did not exist, stdout, stderr. Texts are pairs around
+the place where the time taken stands.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from operator import attrgetter
+from zlib import crc32
+
+from lkbuild import __version__
+
+TYPE_CHECKING = False  # typing itself costs 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    #: Plain values, as marshal takes them.
+    Key: TypeAlias = tuple[Any, ...]
+
+#: Raised when the tuple's meaning changes.
+FORMAT = 1
+FOLDER = "snapshots"
+#: How many are kept of one workspace, and of all together.
+PER_WORKSPACE, IN_ALL = 8, 64
+#: A file changed less than this before a build began might change again without its stat telling: git's racy rule, and two seconds
+#: because that is the coarsest clock of a file system in use (FAT).
+RACY_NS = 2_000_000_000
+
+#: What is compared of each file.
+stat_of = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_mode")
+
+#: Variables beside LKBUILD_* that a build or its output depends on.
+_VARIABLES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TERM", "CI")
+
+
+def key_of(arguments: Sequence[str], environment: Mapping[str, str], cwd: str) -> Key:
+    """Everything that decides what a command does and how it says so, apart from files."""
+    chosen = [(name, environment[name]) for name in sorted(environment) if name.startswith("LKBUILD_") or name in _VARIABLES]
+    terminals = (os.isatty(1), os.isatty(2))
+    return FORMAT, __version__, __file__, sys.version, os.uname().machine, cwd, tuple(arguments), tuple(chosen), terminals
+
+
+def name_of(key: Key) -> str:
+    """A short name for a key. Names may collide: a snapshot holds its whole key. Not hashlib's (3 ms), nor `hash` (by process)."""
+    return f"{crc32(repr(key).encode('utf-8', 'surrogateescape')):08x}"
+
+
+def cache_folder(arguments: Sequence[str], environment: Mapping[str, str], cwd: str) -> str:
+    """Where the store is, as far as it can be told without the parser. A wrong guess finds no snapshot, and no more than that."""
+    chosen = environment.get("LKBUILD_CACHE", "")
+    for at, argument in enumerate(arguments):
+        if argument.startswith("--cache="):
+            chosen = argument.partition("=")[2]
+        elif argument == "--cache" and at + 1 < len(arguments):
+            chosen = arguments[at + 1]
+    if chosen:
+        return os.path.join(cwd, chosen)  # noqa: PTH118 - pathlib costs 5 ms
+    base, home = environment.get("XDG_CACHE_HOME", ""), environment.get("HOME", "")
+    if base.startswith("/"):
+        return f"{base}/lkbuild"
+    return f"{home if home.startswith('/') else '/tmp'}/.cache/lkbuild"  # noqa: S108 - no HOME: nothing better is known
