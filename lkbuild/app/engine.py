@@ -21,8 +21,7 @@ from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
     """The build loop of a session; its scratch folder is removed at the end."""
     try:
-        (session.options.cache / "tmp").mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix="build-", dir=session.options.cache / "tmp", ignore_cleanup_errors=True)
+        scratch = tempfile.TemporaryDirectory(prefix="build-", dir=session.store.scratch, ignore_cleanup_errors=True)
     except OSError as error:
         raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
     with scratch as folder:

@@ -67,7 +67,7 @@ def _start(
     words, writable = _words(session, run_options)
     blobs = session.store.blobs
     layout = Layout({item.path: _leaf(item.artifact, session, execution) for item in runnable.spec.inputs})
-    with tempfile.TemporaryDirectory(prefix="run-", dir=session.options.cache / "tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="run-", dir=session.store.scratch, ignore_cleanup_errors=True) as folder:
         work = Path(folder) / "build"
         work.mkdir()
         root = _leaf(runnable.spec.root, session, execution) if runnable.spec.root is not None else None

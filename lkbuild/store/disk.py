@@ -80,6 +80,11 @@ class DiskStore:
         """Whether this process may put into it."""
         return self.database.writable
 
+    @property
+    def scratch(self) -> Path:
+        """The folder for this process's unfinished work. It goes with the lease: whoever opens the store removes what the dead left."""
+        return self.layout.tmp if self.lease is None else self.lease.tmp
+
     def flush(self) -> None:
         """Return when everything put so far is committed. Raises StoreError where that is impossible."""
         if self._writer is not None:
