@@ -88,12 +88,12 @@ class BuildLoop:
 
     def plan(self, wish: Wish) -> tuple[ActionGraph, Demand]:
         """What would be looked up by action key or run, without doing it: early cut-off may spare some of it."""
-        graph = build_graph(wish.wanted, wish.actions, lambda source: self._parts.sources.file(source).digest)
+        graph = self._graph(wish)
         return graph, demand(graph, wish.wanted, self._parts.actions)
 
     def execute(self, wish: Wish) -> Execution:
         """Do it. Failures of actions are in the answer; raises Interrupted after an orderly stop."""
-        graph = build_graph(wish.wanted, wish.actions, lambda source: self._parts.sources.file(source).digest)
+        graph = self._graph(wish)
         execution = Execution(graph)
         forced = frozenset(graph.recipes[action] for action in wish.forced)
         for _ in range(_REWINDS):
@@ -109,6 +109,10 @@ class BuildLoop:
         execution.errors.update(outcome.errors)
         self._classify(outcome, execution)
         return execution
+
+    def _graph(self, wish: Wish) -> ActionGraph:
+        file = self._parts.sources.file
+        return build_graph(wish.wanted, wish.actions, lambda source: file(source).digest, lambda source: file(source).executable)
 
     def _take_hits(self, plan: Demand, execution: Execution, wish: Wish) -> None:
         execution.results.update(plan.results)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lkbuild.base.digest import Digest
 from lkbuild.graph.closure import Edge, close
-from lkbuild.keys.manifest import recipe_key
+from lkbuild.keys.manifest import plain, recipe_key
 from lkbuild.model.action import ActionResult, ActionSpec, PlannedAction
 from lkbuild.model.artifact import ActionId, Artifact, Output, SourceFile
 from lkbuild.model.ports import ActionCache
@@ -61,9 +61,12 @@ def artifacts_of(spec: ActionSpec) -> Iterable[Artifact]:
 
 
 def build_graph(
-    wanted: Iterable[ActionId], actions: Mapping[ActionId, PlannedAction], source: Callable[[SourceFile], Digest]
+    wanted: Iterable[ActionId],
+    actions: Mapping[ActionId, PlannedAction],
+    source: Callable[[SourceFile], Digest],
+    executable: Callable[[SourceFile], bool] = plain,
 ) -> ActionGraph:
-    """The graph below some actions, with recipe keys. Reads source files through `source`."""
+    """The graph below some actions, with recipe keys. Reads source files through `source` and `executable`."""
     producers: dict[ActionId, tuple[ActionId, ...]] = {}
 
     def successors(action: ActionId) -> tuple[Edge[ActionId], ...]:
@@ -74,7 +77,8 @@ def build_graph(
     closure = close(wanted, successors)
     recipes: dict[ActionId, Digest] = {}
     for action in closure.order:
-        recipes[action] = recipe_key(actions[action].spec, source=source, recipe=lambda output: recipes[output.action])
+        spec = actions[action].spec
+        recipes[action] = recipe_key(spec, source=source, recipe=lambda output: recipes[output.action], executable=executable)
     return ActionGraph(actions, closure.order, recipes, producers)
 
 

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 
 from lkbuild.base.digest import Digest
 from lkbuild.keys.sinks import BytesSink, Sink
-from lkbuild.model.action import Action, ActionSpec, Command
-from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
+from lkbuild.model.action import Action, ActionSpec, Command, Input
+from lkbuild.model.artifact import Inline, Output, SourceFile
 from lkbuild.model.tree import File, Layout, Subtree
 
 #: Changed when what an executor provides changes in a way that results depend on (the fixed environment, say): disowns all results.
@@ -53,8 +53,20 @@ def walk_action(action: Action, sink: Sink, *, command: Digest, layout: Layout |
         sink.message(10, "platform", lambda inner: _walk_platform(action.command.platform, inner))
 
 
-def walk_recipe(spec: ActionSpec, sink: Sink, *, source: Callable[[SourceFile], Digest], recipe: Callable[[Output], Digest]) -> None:
-    """Visit an action by what it is made from: sources by content, outputs of other actions by their recipe.
+def plain(_source: SourceFile) -> bool:
+    """A source that nobody asks about is no program."""
+    return False
+
+
+def walk_recipe(
+    spec: ActionSpec,
+    sink: Sink,
+    *,
+    source: Callable[[SourceFile], Digest],
+    recipe: Callable[[Output], Digest],
+    executable: Callable[[SourceFile], bool] = plain,
+) -> None:
+    """Visit an action by what it is made from: sources by content and executable bit, outputs of other actions by their recipe.
 
     Fields are numbered as in Command where they are the same thing.
     """
@@ -68,16 +80,22 @@ def walk_recipe(spec: ActionSpec, sink: Sink, *, source: Callable[[SourceFile], 
     for output in spec.outputs:
         sink.item(7, f"output[{output.path}]", output.path)
     for item in spec.inputs:
-        _walk_origin(item.artifact, item.path, sink, source, recipe)
+        _walk_origin(item, sink, source, recipe, executable)
     if spec.root is not None:
-        _walk_origin(spec.root, "/", sink, source, recipe)
+        _walk_origin(Input("/", spec.root), sink, source, recipe, executable)
     sink.integer(11, "timeout", spec.timeout_s)
 
 
-def recipe_key(spec: ActionSpec, *, source: Callable[[SourceFile], Digest], recipe: Callable[[Output], Digest]) -> Digest:
+def recipe_key(
+    spec: ActionSpec,
+    *,
+    source: Callable[[SourceFile], Digest],
+    recipe: Callable[[Output], Digest],
+    executable: Callable[[SourceFile], bool] = plain,
+) -> Digest:
     """The deep key of an action: computed without building anything."""
     sink = BytesSink()
-    walk_recipe(spec, sink, source=source, recipe=recipe)
+    walk_recipe(spec, sink, source=source, recipe=recipe, executable=executable)
     return Digest.of(sink.result())
 
 
@@ -129,17 +147,20 @@ def _pair(name: str, value: str) -> Callable[[Sink], None]:
 
 
 def _walk_origin(
-    artifact: Artifact,
-    path: str,
+    item: Input,
     sink: Sink,
     source: Callable[[SourceFile], Digest],
     recipe: Callable[[Output], Digest],
+    executable: Callable[[SourceFile], bool],
 ) -> None:
+    artifact = item.artifact
+
     def body(inner: Sink) -> None:
-        inner.text(1, "path", path)
+        inner.text(1, "path", item.path)
         match artifact:
             case SourceFile():
                 inner.digest(2, "source", source(artifact))
+                inner.integer(4, "executable", int(executable(artifact)))
             case Inline():
                 inner.digest(3, "inline", Digest.of(artifact.data))
                 inner.integer(4, "executable", int(artifact.executable))
@@ -147,7 +168,7 @@ def _walk_origin(
                 inner.digest(5, "recipe", recipe(artifact))
                 inner.text(6, "output", artifact.path)
 
-    sink.message(12, f"input[{path}]", body)
+    sink.message(12, f"input[{item.path}]", body)
 
 
 def _leaf_text(leaf: File | Subtree) -> str:
