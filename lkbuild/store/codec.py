@@ -104,9 +104,8 @@ class Sink:
         self.size = 0
         self._out: BinaryIO | zstandard.ZstdCompressionWriter | None = None
         if compressed:
-            self._out = zstandard.ZstdCompressor(level=LEVEL, threads=2 if expected >= LARGE else 0).stream_writer(
-                self._file, closefd=False
-            )
+            compressor = zstandard.ZstdCompressor(level=LEVEL, threads=2 if expected >= LARGE else 0)
+            self._out = compressor.stream_writer(self._file, closefd=False)
 
     def write(self, chunk: bytes) -> None:
         """Append."""

@@ -139,8 +139,14 @@ class StoreMachine(RuleBasedStateMachine):
             store.flush()
         self.lost |= not committed
         assert store.lease is not None
-        store._writer._pending.clear()
-        store._writer._visible.clear()
+        writer = store._writer
+        assert writer is not None
+        with writer._changed:
+            writer._pending.clear()
+            writer._closed = True
+            writer._changed.notify_all()
+        if writer._thread is not None:
+            writer._thread.join()
         store.close = lambda: None
         os.close(store.lease._handle)
         store.database.close()
