@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput
@@ -97,5 +98,10 @@ def fetch(ctx: RuleContext, lock: DebLock, entry: DebEntry) -> Output:
 
 def sources(lock: DebLock, entry: DebEntry) -> tuple[str, ...]:
     """Where a package may come from: any mirror, and at last the snapshot archive as of the lock's date."""
-    date = datetime.strptime(lock.snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + _PUBLISHED
-    return (f"deb:{entry.path}", f"deb-snapshot:{date:%Y%m%dT%H%M%SZ}/{entry.path}")
+    return (f"deb:{entry.path}", f"deb-snapshot:{_published(lock.snapshot)}/{entry.path}")
+
+
+@cache
+def _published(snapshot: str) -> str:
+    date = datetime.strptime(snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + _PUBLISHED
+    return f"{date:%Y%m%dT%H%M%SZ}"

@@ -1,17 +1,46 @@
-"""Makes the fetcher of a session: mirrors and proxies from the user's environment and the host, partial downloads in the cache."""
+"""Makes the fetcher of a session: mirrors and proxies from the user's environment and the host, partial downloads in the cache.
+
+Only when something is to be fetched: the HTTP client and TLS take longer to import than a build that fetches nothing.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from lkbuild.app.session import Session
-from lkbuild.fetch.configuration import load_mirrors, load_transport
-from lkbuild.fetch.fetcher import HttpFetcher
-from lkbuild.fetch.transport import Transport
+from lkbuild.base.digest import Digest
+from lkbuild.model.ports import Fetcher
 
 
-def make_fetcher(session: Session) -> HttpFetcher:
-    """The fetcher for the options of a session. Raises UsageError for a configuration file that is wrong."""
+class LazyFetcher:
+    """A `Fetcher` that is made by its first use, in whichever thread that is."""
+
+    def __init__(self, make: Callable[[], Fetcher]) -> None:
+        """`make` is called once at most."""
+        self._make = make
+        self._guard = threading.Lock()
+        self._made: Fetcher | None = None
+
+    def fetch(self, sources: tuple[str, ...], sha256: str, size: int | None, progress: Callable[[int, int | None], None]) -> Digest:
+        """See `Fetcher`. Raises UsageError, too, for a configuration file that is wrong."""
+        with self._guard:
+            if self._made is None:
+                self._made = self._make()
+        return self._made.fetch(sources, sha256, size, progress)
+
+
+def make_fetcher(session: Session) -> LazyFetcher:
+    """The fetcher for the options of a session."""
+    return LazyFetcher(lambda: _make(session))
+
+
+def _make(session: Session) -> Fetcher:
+    from lkbuild.fetch.configuration import load_mirrors, load_transport  # noqa: PLC0415 - see the module's docstring
+    from lkbuild.fetch.fetcher import HttpFetcher  # noqa: PLC0415 - the same
+    from lkbuild.fetch.transport import Transport  # noqa: PLC0415 - the same
+
     environment = session.options.environment
     home = Path(environment.get("HOME") or "/")
     return HttpFetcher(

@@ -9,6 +9,7 @@ Source: protobuf.dev/programming-guides/encoding.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -17,10 +18,14 @@ class WireError(ValueError):
     """Bytes that are no protocol buffer message."""
 
 
+#: Encodings of what is most frequent: tags and lengths.
+_SMALL: Final = tuple(bytes((value,)) for value in range(0x80))
+
+
 def varint(value: int) -> bytes:
     """Base-128 encoding of a non-negative integer below 2**64."""
-    if value < 0x80:
-        return bytes((value,))
+    if 0 <= value < 0x80:
+        return _SMALL[value]
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -41,7 +46,10 @@ def boolean(number: int, *, value: bool) -> bytes:
 
 def message(number: int, body: bytes) -> bytes:
     """A length-delimited field that is written even when its body is empty: sub-messages and repeated strings."""
-    return varint(number << 3 | _BYTES) + varint(len(body)) + body
+    size = len(body)
+    if size < 0x80 and number < 0x10:  # hot: most fields of most keys
+        return _SMALL[number << 3 | _BYTES] + _SMALL[size] + body
+    return varint(number << 3 | _BYTES) + varint(size) + body
 
 
 def text(number: int, value: str) -> bytes:

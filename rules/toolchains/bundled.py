@@ -35,13 +35,23 @@ def bundled_toolchain(ctx: RuleContext) -> Output:
     if found is None:
         ctx.fail(f"there is no bundled toolchain for {arch}", hint="give the target a toolchain")
     deb = fetch(ctx, lock, found["busybox-static"])
-    links = {f"usr/bin/{applet}": "busybox" for applet in APPLETS}
-    return deb_tree(ctx, (deb,), links=links)
+    return _unpack(ctx, (deb,), _BUNDLED_TREE)
 
 
 def deb_tree(ctx: RuleContext, debs: tuple[Output, ...], *, links: dict[str, str] | None = None, exclude: tuple[str, ...] = ()) -> Output:
     """Emit the unpacking of packages into one tree; a later one wins where two have the same path."""
-    request = json.dumps({"links": links or {}, "exclude": list(exclude)}, sort_keys=True)
+    return _unpack(ctx, debs, _request(links or {}, exclude))
+
+
+def _request(links: dict[str, str], exclude: tuple[str, ...]) -> str:
+    return json.dumps({"links": links, "exclude": list(exclude)}, sort_keys=True)
+
+
+#: Once, and not for each of thousands of genrules.
+_BUNDLED_TREE: Final = _request({f"usr/bin/{applet}": "busybox" for applet in APPLETS}, ())
+
+
+def _unpack(ctx: RuleContext, debs: tuple[Output, ...], request: str) -> Output:
     (tree,) = ctx.builtin(
         "deb_tree",
         1,
