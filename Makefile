@@ -1,6 +1,6 @@
 # What is not in `make help` is not supported. No logic here: tests/run is the one way to run tests.
 .DEFAULT_GOAL := help
-.PHONY: help check test test-all golden format bench clean
+.PHONY: help check test test-all docs golden format bench clean
 
 VENV ?= .venv
 QUICK := tests/unit tests/property tests/golden tests/arch
@@ -16,6 +16,9 @@ test: ## All that needs no virtual machine and no long build
 
 test-all: ## Everything: builds the kernel and images, boots them, runs the documentation
 	@VENV=$(VENV) sh tests/run
+
+docs: ## Write docs/reference anew from the code
+	@$(VENV)/bin/python docs/generate.py
 
 golden: ## Accept what golden tests see now; look at the diff before you commit it
 	@LKBUILD_ACCEPT=1 VENV=$(VENV) sh tests/run tests/golden
