@@ -7,7 +7,9 @@ from typing import Any
 
 from lkbuild.app import info as information
 from lkbuild.app.options import BuildOptions
-from lkbuild.base.errors import StoreError
+from lkbuild.base.errors import LoadError, StoreError, UsageError
+from lkbuild.loading.cache_policy import load_cache_policy
+from lkbuild.loading.workspace import find_workspace
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.gc import GcPolicy, collect
 from lkbuild.store.verify import verify_folder
@@ -35,7 +37,18 @@ def verify(options: BuildOptions, *, repair: bool) -> dict[str, Any]:
 
 
 def gc(options: BuildOptions, *, max_bytes: int | None) -> dict[str, Any]:
-    """Collect what was not used for longest, until the store fits."""
+    """Collect what was not used for longest, until the store fits the workspace's policy, or the size given instead."""
     with DiskStore.open(options.cache) as store:
-        report = collect(store, GcPolicy(max_bytes=max_bytes), dry_run=options.dry_run)
+        report = collect(store, _policy(options, max_bytes), dry_run=options.dry_run)
         return dataclasses.asdict(report)
+
+
+def _policy(options: BuildOptions, max_bytes: int | None) -> GcPolicy:
+    if max_bytes is not None:
+        return GcPolicy(max_bytes=max_bytes)
+    try:
+        root = options.workspace or find_workspace(options.cwd)
+    except LoadError as error:
+        raise UsageError("no size to collect to", hint="give --max-size, or run it in a workspace with cache/cache.yaml") from error
+    found = load_cache_policy(root)
+    return GcPolicy(max_bytes=found.max_bytes, max_age_s=found.max_age_s, min_free_bytes=found.min_free_bytes)

@@ -1,0 +1,62 @@
+"""Reads `cache/cache.yaml`, the committed policy of the cache, as strictly as BUILD.yaml. Does not know how a store collects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from lkbuild.loading.coerce import Coercer, Scope
+from lkbuild.loading.disk import DiskFiles
+from lkbuild.loading.syntax import Fields, parse
+from lkbuild.model.attrs import Attr, String, Struct
+from lkbuild.model.cache_policy import CachePolicy
+
+POLICY_FILE: Final = "cache/cache.yaml"
+_LIMIT: Final = 1 << 20
+_SIZE: Final = String(pattern=r"[0-9]+[KMGT]?", lenient=True)
+_AGE: Final = String(pattern=r"[0-9]+[hd]", lenient=True)
+_FIELDS: Final = {
+    "store": Attr(
+        type=Struct(
+            fields={
+                "max_size": Attr(type=_SIZE, doc="Size cap of the local store: 60G."),
+                "max_age": Attr(type=_AGE, doc="What was not used for so long is collected: 60d, 12h."),
+                "min_free": Attr(type=_SIZE, doc="Floor of free space on the store's file system."),
+            }
+        ),
+        doc="The local store.",
+        default={},
+        configurable=False,
+    )
+}
+
+
+def load_cache_policy(root: Path) -> CachePolicy:
+    """The policy of a workspace; no limits where it has none. Raises LoadError."""
+    files = DiskFiles(root)
+    data = files.read(POLICY_FILE, _LIMIT)
+    if data is None:
+        return CachePolicy()
+    source, node = parse(data, POLICY_FILE)
+    if node is None:
+        return CachePolicy()
+    coercer = Coercer(Scope(source, "", files))
+    if not isinstance(node, Fields):
+        raise coercer.fail(node, "expected the cache's policy", "write store: and max_size: below it")
+    store = coercer.fields(node, _FIELDS, (), what="part of the cache's policy")["store"]
+    return CachePolicy(
+        max_bytes=_bytes(store.get("max_size")), max_age_s=_seconds(store.get("max_age")), min_free_bytes=_bytes(store.get("min_free"))
+    )
+
+
+def _bytes(text: Any) -> int | None:
+    if text is None:
+        return None
+    unit = "KMGT".find(text[-1]) + 1
+    return int(text.rstrip("KMGT")) << (10 * unit)
+
+
+def _seconds(text: Any) -> int | None:
+    if text is None:
+        return None
+    return int(text[:-1]) * {"h": 3600, "d": 86400}[text[-1]]
