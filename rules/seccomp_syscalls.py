@@ -1,7 +1,7 @@
 """System calls that containers may use: data for rules/seccomp.py.
 
-Derived from containers-common's seccomp.json (Debian package golang-github-containers-common 0.62.2). It leaves to the
-kernel what needs a capability; here such calls are with their capability, as in Docker's profile, so that a flaw in a check is out of reach.
+Derived from containers-common's seccomp.json (Debian package golang-github-containers-common 0.62.2). It leaves to the kernel
+what needs a capability; here such calls are with their capability, as in Docker's profile: a flaw in a check stays out of reach.
 """
 
 from typing import Final

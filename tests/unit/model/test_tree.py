@@ -59,5 +59,5 @@ def test_a_layout_nests_by_path_and_refers_to_trees():
     "entries", [{"a": File(A), "a/b": File(A)}, {"a": Subtree(A), "a/b": File(A)}, {"/a": File(A)}, {"a/../b": File(A)}]
 )
 def test_a_path_inside_a_file_or_out_of_the_root_is_refused(entries):
-    with pytest.raises(ValueError, match="input|name"):
+    with pytest.raises(ValueError, match=r"input|name"):
         Layout(entries).encode()
