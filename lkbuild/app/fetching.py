@@ -8,10 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lkbuild.app.session import Session
 from lkbuild.base.digest import Digest
 from lkbuild.model.ports import Fetcher
+
+if TYPE_CHECKING:
+    from lkbuild.fetch.fetcher import HttpFetcher
 
 
 class LazyFetcher:
@@ -33,10 +37,11 @@ class LazyFetcher:
 
 def make_fetcher(session: Session) -> LazyFetcher:
     """The fetcher for the options of a session."""
-    return LazyFetcher(lambda: _make(session))
+    return LazyFetcher(lambda: make_http_fetcher(session))
 
 
-def _make(session: Session) -> Fetcher:
+def make_http_fetcher(session: Session) -> HttpFetcher:
+    """The fetcher itself, for who is going to use it. Raises UsageError for a configuration file that is wrong."""
     from lkbuild.fetch.configuration import load_mirrors, load_transport  # noqa: PLC0415 - see the module's docstring
     from lkbuild.fetch.fetcher import HttpFetcher  # noqa: PLC0415 - the same
     from lkbuild.fetch.transport import Transport  # noqa: PLC0415 - the same

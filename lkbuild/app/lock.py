@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lkbuild.app.fetching import make_fetcher
+from lkbuild.app.fetching import make_http_fetcher
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.selection import analyze, select
 from lkbuild.app.session import Session, open_session
@@ -27,7 +27,7 @@ def update(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> t
     """Write the lock files anew; one line per change. A lock is written whole or not at all."""
     lines: list[str] = []
     with open_session(options) as session:
-        fetcher = make_fetcher(session)
+        fetcher = make_http_fetcher(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
             text = lock.kind.update(lock.locked.request, lock.locked.content, fetcher.read)
@@ -54,7 +54,7 @@ def diff(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tup
     """What an update would change."""
     lines: list[str] = []
     with open_session(options) as session:
-        fetcher = make_fetcher(session)
+        fetcher = make_http_fetcher(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
             lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, fetcher.read))
