@@ -13,6 +13,7 @@ from lkbuild.app.check import check
 from lkbuild.app.engine import make_loop
 from lkbuild.app.materialise import Materialiser
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.recording import record
 from lkbuild.app.selection import Selected, analyze, artifacts, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
@@ -87,7 +88,7 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
 
 def plan(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
     """What a build would do: the actions that it would look up or run are told as notices, and counted as skipped."""
-    actions = _actions(analyses)
+    actions = actions_of(analyses)
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
     with make_loop(session, sink) as loop:
         graph, demand = loop.plan(make_wish(session, wanted, actions))
@@ -109,15 +110,18 @@ def plan(session: Session, analyses: Analyses, requested: Sequence[Requested], s
 
 def execute(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, state: WorkspaceState) -> Execution:
     """Run what must run for the requested artifacts."""
-    actions = _actions(analyses)
+    actions = actions_of(analyses)
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
     sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
     wish = make_wish(session, wanted, actions, recent=state.recipes)
     with make_loop(session, sink) as loop:
-        return loop.execute(wish)
+        execution = loop.execute(wish)
+    record(session, analyses, execution, [item.selected.text for item in requested])
+    return execution
 
 
-def _actions(analyses: Analyses) -> dict[ActionId, PlannedAction]:
+def actions_of(analyses: Analyses) -> dict[ActionId, PlannedAction]:
+    """Every action of some analyses, by id."""
     return {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
 
 

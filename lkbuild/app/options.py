@@ -5,11 +5,19 @@ Made in lkbuild.cli.options only. It knows no flag's spelling, and does not look
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lkbuild.app.cancel import Cancel
+
+
+def new_invocation() -> str:
+    """A name that no other build has: `20261122-033000.125-9f2c`, UTC."""
+    now = time.time()
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}.{int(now * 1000) % 1000:03}-{os.urandom(2).hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,7 @@ class BuildOptions:
         verbose: logs of actions that succeed are wanted too.
         environment: the environment of the process, as it was at the start.
         cancel: set by Ctrl-C.
+        invocation: names this build in records, traces and events; names sort by time.
     """
 
     cwd: Path
@@ -47,3 +56,4 @@ class BuildOptions:
     verbose: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     cancel: Cancel = field(default_factory=Cancel, compare=False, repr=False)
+    invocation: str = field(default_factory=new_invocation, compare=False, repr=False)

@@ -8,6 +8,7 @@ VERBS = {
     "run": "run a target: boot an image in QEMU, or start a program",
     "test": "run tests, cached",
     "query": "ask the graph: deps, rdeps, kind and more",
+    "why": "tell why a target would run, or ran: what changed, down to the leaf",
     "fetch": "fetch all that targets need, so that --offline works",
     "lock": "update, check or compare lock files",
     "info": "show what lkbuild knows: store, workspace, schema, rules",

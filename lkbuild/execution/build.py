@@ -35,6 +35,7 @@ class Execution:
         sources: the class of each action of the closure that was looked at.
         errors: of failed actions.
         executed: actions that ran, in order of completion.
+        keys: action key of each recipe that was looked up or ran.
         saved_seconds: recorded times of what did not have to run.
     """
 
@@ -43,6 +44,7 @@ class Execution:
     sources: dict[ActionId, Source] = field(default_factory=dict)
     errors: dict[ActionId, LkbuildError] = field(default_factory=dict)
     executed: list[ActionId] = field(default_factory=list)
+    keys: dict[Digest, Digest] = field(default_factory=dict)
     saved_seconds: float = 0.0
 
     def result_of(self, output: Output) -> ActionResult | None:
@@ -169,6 +171,7 @@ class BuildLoop:
             self._parts.actions.put_recipe(recipe, answer.key)
         with self._guard:
             execution.results[recipe] = answer.result
+            execution.keys[recipe] = answer.key
             execution.sources[action] = answer.source
             if answer.source is Source.EXECUTED:
                 execution.executed.append(action)

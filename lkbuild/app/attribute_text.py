@@ -1,0 +1,49 @@
+"""Attributes of a target as plain values: what `query --output build` writes, and what `why` compares.
+
+Does not know any rule: it turns the values that lkbuild.model.attrs lists into text, numbers, lists and mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lkbuild.base.digest import Digest
+from lkbuild.base.label import Label
+from lkbuild.model.artifact import SourceFile, TargetRef
+from lkbuild.model.attrs import Select, Text
+
+
+def plain(value: Any) -> Any:
+    """An attribute's value as YAML would hold it; selects are written as selects."""
+    match value:
+        case Label():
+            return value.short
+        case TargetRef():
+            return value.label.short
+        case SourceFile() | Text():
+            return value.path
+        case Select():
+            branches = {name: plain(branch) for name, branch in value.branches}
+            return {"select": {**branches, **({"default": plain(value.default)} if value.has_default else {})}}
+        case Mapping():
+            return {name: plain(item) for name, item in value.items()}
+        case tuple():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def as_texts(attrs: Mapping[str, Any]) -> dict[str, str]:
+    """Attributes as text each, for comparing: a text file counts by its content."""
+    import json  # noqa: PLC0415 - builds alone need it
+
+    found = {}
+    for name, value in attrs.items():
+        if isinstance(value, str):
+            found[name] = value
+        elif isinstance(value, Text):
+            found[name] = f"{value.path} {Digest.of(value.content.encode('utf-8', 'surrogateescape'))}"
+        elif value not in (None, (), {}):
+            found[name] = json.dumps(plain(value), ensure_ascii=False, default=str)
+    return found

@@ -1,0 +1,197 @@
+"""What builds leave behind to be explained by: for each of the last builds, the manifests of its actions' keys.
+
+A record is one file, `<state>/builds/<invocation>.keys`: zstd over marshal (the user's own cache folder). Manifests are kept by recipe
+key and carried over from the build before as the bytes that they are, so that a record costs what changed. Damaged or deleted, a
+build counts as the first one. Does not know how manifests are compared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from lkbuild.base.atomic import write_atomic
+from lkbuild.base.errors import UsageError
+from lkbuild.keys.differences import Manifest
+
+FOLDER: Final = "builds"
+SUFFIX: Final = ".keys"
+#: How many builds are kept.
+KEPT: Final = 8
+_FORMAT: Final = 1
+_LEVEL: Final = 1  # digests don't compress, names do at any level
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One action of a recorded build.
+
+    Attributes:
+        name: of the action within builds: `//p:a (amd64)#0`.
+        label, mnemonic, position: for display; position "" where none is known.
+        recipe: hash of its recipe key.
+        source: the class of the summary that it was in.
+        seconds: how long it took, where it ran.
+        key: hash of its action key, where it was looked up or ran.
+        outputs: `path digest` lines of what it made, where it ran.
+    """
+
+    name: str
+    label: str
+    mnemonic: str
+    position: str
+    recipe: str
+    source: str = ""
+    seconds: float = 0.0
+    key: str = ""
+    outputs: str = ""
+
+    @property
+    def owner(self) -> str:
+        """The node: `//p:a (amd64)`."""
+        return self.name.rpartition("#")[0]
+
+    @property
+    def text(self) -> str:
+        """As progress shows it: `//p:a genrule`."""
+        return f"{self.label} {self.mnemonic}"
+
+    @property
+    def configuration(self) -> str:
+        """What it was built for."""
+        return self.owner.rpartition(" (")[2].rstrip(")")
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Label and number: what it has in common with itself in another configuration."""
+        return self.label, self.name.rpartition("#")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRecord:
+    """One build. `manifests` and `attributes` (by owner) hold marshalled values."""
+
+    id: str
+    time: float
+    targets: tuple[str, ...]
+    actions: tuple[Entry, ...]
+    manifests: Mapping[str, bytes] = field(repr=False)
+    attributes_by_owner: Mapping[str, bytes] = field(repr=False)
+
+    @cached_property
+    def by_name(self) -> dict[str, Entry]:
+        """Actions by name."""
+        return {entry.name: entry for entry in self.actions}
+
+    @cached_property
+    def by_recipe(self) -> dict[str, Entry]:
+        """The first action of each recipe."""
+        return {entry.recipe: entry for entry in reversed(self.actions)}
+
+    @cached_property
+    def by_place(self) -> dict[tuple[str, str], Entry]:
+        """Actions whatever they were built for."""
+        return {entry.place: entry for entry in self.actions}
+
+    def manifest(self, recipe: str) -> Manifest | None:
+        """The manifest of a recipe, or None."""
+        data = self.manifests.get(recipe)
+        return marshal.loads(data) if data is not None else None  # noqa: S302 - the user's own cache folder
+
+    def entry(self, recipe: str) -> Entry | None:
+        """The action of a recipe, or None."""
+        return self.by_recipe.get(recipe)
+
+    def attributes(self, owner: str) -> Mapping[str, str]:
+        """Attributes of a node as text, empty where they are not known."""
+        data = self.attributes_by_owner.get(owner)
+        return marshal.loads(data) if data is not None else {}  # noqa: S302 - the same
+
+    def save(self, file: Path) -> None:
+        """Write it. Raises OSError."""
+        import zstandard  # noqa: PLC0415 - a no-op build writes none
+
+        head = (self.id, self.time, self.targets, tuple(astuple(entry) for entry in self.actions))
+        data = marshal.dumps((_FORMAT, head, dict(self.manifests), dict(self.attributes_by_owner)))
+        write_atomic(file, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data))
+
+
+def read_record(file: Path) -> BuildRecord | None:
+    """A record from a file, or None where it is damaged, not there or of another version."""
+    import zstandard  # noqa: PLC0415 - the same
+
+    try:
+        version, head, manifests, attributes = marshal.loads(zstandard.ZstdDecompressor().decompress(file.read_bytes()))  # noqa: S302
+        if version != _FORMAT:
+            return None
+        identity, time, targets, actions = head
+        entries = tuple(Entry(*action) for action in actions)
+    except (OSError, ValueError, EOFError, TypeError, zstandard.ZstdError):
+        return None
+    return BuildRecord(id=identity, time=time, targets=targets, actions=entries, manifests=manifests, attributes_by_owner=attributes)
+
+
+class History:
+    """The recorded builds of one workspace, newest first; each is read when it is first looked at."""
+
+    def __init__(self, state: Path) -> None:
+        """`state`: the workspace's folder in the cache."""
+        self.folder = state / FOLDER
+        self._read: dict[Path, BuildRecord | None] = {}
+
+    def files(self) -> list[Path]:
+        """Paths of the records, newest first: their names begin with the time."""
+        try:
+            return sorted(self.folder.glob(f"*{SUFFIX}"), reverse=True)
+        except OSError:
+            return []
+
+    def records(self) -> Iterator[BuildRecord]:
+        """The records that can be read."""
+        for file in self.files():
+            if file not in self._read:
+                self._read[file] = read_record(file)
+            found = self._read[file]
+            if found is not None:
+                yield found
+
+    def latest(self) -> BuildRecord | None:
+        """The newest record."""
+        return next(self.records(), None)
+
+    def find(self, name: str, place: tuple[str, str], *, before: str | None = None) -> tuple[BuildRecord, Entry] | None:
+        """The newest build that had an action, else the newest that had it in another configuration.
+
+        Only builds older than the one with the id `before`, where that is given.
+        """
+        other = None
+        for record in self.records():
+            if before is not None and record.id >= before:
+                continue
+            if name in record.by_name:
+                return record, record.by_name[name]
+            if other is None and place in record.by_place:
+                other = record, record.by_place[place]
+        return other
+
+    def add(self, record: BuildRecord) -> None:
+        """Keep a record, and no more than the newest few. A disk that refuses costs the explanation, not the build."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            record.save(self.folder / f"{record.id}{SUFFIX}")
+            for file in self.files()[KEPT:]:
+                file.unlink(missing_ok=True)
+
+    def build(self, identity: str) -> BuildRecord | None:
+        """The record of an invocation id, a prefix of one, or a file. Raises UsageError where several are meant."""
+        if "/" in identity or identity.endswith(SUFFIX):
+            return read_record(Path(identity))
+        found = [record for record in self.records() if record.id.startswith(identity)]
+        if len(found) > 1:
+            raise UsageError(f"{len(found)} builds begin with '{identity}'", hint=", ".join(record.id for record in found))
+        return found[0] if found else None
