@@ -97,7 +97,8 @@ class Scheduler(Generic[J]):
         self._priority = critical_path(jobs)
         self._open: dict[J, int] = {}
         self._waiters: dict[J, list[J]] = {}
-        self._ready: list[tuple[float, int, J]] = []
+        # By what they need, since all of one kind fit or none does: to find the next job costs the kinds, not the ready jobs.
+        self._ready: dict[Resources, list[tuple[float, int, J]]] = {}
         self._sequence = 0
         self._free_cpus = cpus
         self._heavy = 0
@@ -157,23 +158,20 @@ class Scheduler(Generic[J]):
     def _push(self, job: J) -> None:
         self._outcome.states[job] = State.READY
         self._sequence += 1
-        heapq.heappush(self._ready, (-self._priority[job], self._sequence, job))
+        heapq.heappush(self._ready.setdefault(self._jobs[job].resources, []), (-self._priority[job], self._sequence, job))
 
     def _next(self) -> J | None:
         """The most urgent ready job that fits now; others keep their place."""
-        passed = []
-        found = None
-        while self._ready:
-            entry = heapq.heappop(self._ready)
-            if self._fits(self._jobs[entry[2]].resources):
-                found = entry[2]
-                break
-            passed.append(entry)
-        for entry in passed:
-            heapq.heappush(self._ready, entry)
-        if found is not None:
-            self._occupy(self._jobs[found].resources)
-        return found
+        fitting = [(heap[0], kind) for kind, heap in self._ready.items() if self._fits(kind)]
+        if not fitting:
+            return None
+        (_, _, job), kind = min(fitting, key=lambda entry: entry[0][:2])
+        heap = self._ready[kind]
+        heapq.heappop(heap)
+        if not heap:
+            del self._ready[kind]
+        self._occupy(kind)
+        return job
 
     def _share(self, resources: Resources) -> int:
         return 0 if resources.light else min(self._cpus, resources.cpus or self._cpus)
