@@ -11,6 +11,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.analysis.load_rules import RuleRegistry
@@ -21,6 +22,24 @@ from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import WorkspaceLoader, find_workspace
 from lkbuild.model.configuration import ARCHES, MACHINES, Configuration
 from lkbuild.store.disk import DiskStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What is in memory of a workspace: a process that builds several times keeps it as long as nothing of it has changed."""
+
+    root: Path
+    rules: RuleRegistry
+    loader: WorkspaceLoader
+    analyzer: Analyzer
+
+    @classmethod
+    def of(cls, root: Path, rules: RuleRegistry | None = None, *, parsed: Path | None = None) -> Self:
+        """That of a workspace, of which nothing is read yet but the rules that are given. `parsed`: where packages are remembered."""
+        registry = rules or RuleRegistry.of_workspace(root)
+        loader = WorkspaceLoader(root, registry.get, registry.names, parsed=parsed)
+        analyzer = Analyzer(target=lambda label, referrer: loader.target(label, referrer=referrer), rule=registry.get, tool=registry.tool)
+        return cls(root=root, rules=registry, loader=loader, analyzer=analyzer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +92,19 @@ def host_arch() -> str:
 
 
 @contextlib.contextmanager
-def open_session(options: BuildOptions) -> Iterator[Session]:
-    """Open everything for the workspace that the options mean, and close it again."""
-    root = options.workspace or find_workspace(options.cwd)
-    rules = RuleRegistry.of_workspace(root)
-    loader = WorkspaceLoader(root, rules.get, rules.names)
-    store = DiskStore.open(options.cache)
+def open_session(options: BuildOptions, loaded: Loaded | None = None) -> Iterator[Session]:
+    """Open everything for the workspace that the options mean, and close it again; what is `loaded` is not loaded again."""
+    root = loaded.root if loaded else options.workspace or find_workspace(options.cwd)
     state = options.cache / "workspaces" / Digest.of(os.fsencode(root)).short
+    loaded = loaded or Loaded.of(root, parsed=state / "parsed")
+    store = DiskStore.open(options.cache)
     sources = SourceDigests(root, state / "sources")
     session = Session(
         options=options,
         root=root,
-        rules=rules,
-        loader=loader,
-        analyzer=Analyzer(target=lambda label, referrer: loader.target(label, referrer=referrer), rule=rules.get, tool=rules.tool),
+        rules=loaded.rules,
+        loader=loaded.loader,
+        analyzer=loaded.analyzer,
         store=store,
         sources=sources,
         state=state,

@@ -8,12 +8,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position
 from lkbuild.loading.listing import Entry, join
+from lkbuild.loading.syntax import MAX_BYTES
 
 #: Directories that are never packages: at the root (the shared cache's folder), and anywhere.
 _ROOT_SKIPPED: Final = frozenset({"cache"})
 _SKIPPED: Final = frozenset({"lkbuild-out", "node_modules", "__pycache__"})
+#: What stands for the digest of a file that could not be read, and of one that is not there.
+_UNREAD: Final = "unread"
+_MISSING: Final = "missing"
 
 
 class DiskFiles:
@@ -23,7 +28,7 @@ class DiskFiles:
         self.root = os.fspath(root)
         self.ignore: frozenset[str] = frozenset()
         self._listings: dict[str, Mapping[str, Entry] | None] = {}
-        self._reads: dict[str, None] = {}
+        self._reads: dict[str, str] = {}
 
     def entries(self, directory: str) -> Mapping[str, Entry] | None:
         """See `Files`."""
@@ -44,14 +49,17 @@ class DiskFiles:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """See `Files`. A FIFO or device is refused, not waited for."""
-        self._reads[path] = None
+        self._reads[path] = _UNREAD
         try:
             handle = os.open(self._path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise LoadError(f"{path} is no regular file", position=Position(file=path), hint="replace it by a file")
-                return file.read(limit + 1)
+                data = file.read(limit + 1)
+                self._reads[path] = Digest.of(data).hash
+                return data
         except FileNotFoundError:
+            self._reads[path] = _MISSING
             return None
         except OSError as error:
             raise _unreadable(path, error) from None
@@ -60,6 +68,21 @@ class DiskFiles:
         """Every directory that was listed and file that was read or not there: while their stats stay, so do all answers."""
         yield from self._listings
         yield from self._reads
+
+    def differs(self, path: str) -> bool:
+        """Whether a directory that was listed or a file that was read is no longer what it was. False for all other paths."""
+        if path not in self._listings and path not in self._reads:
+            return False
+        fresh = DiskFiles(Path(self.root))
+        try:
+            if path in self._listings and fresh.entries(path) != self._listings[path]:
+                return True
+            if path in self._reads:
+                fresh.read(path, MAX_BYTES)
+                return fresh._reads[path] != self._reads[path]
+        except LoadError:
+            return True
+        return False
 
     def skipped(self, directory: str) -> bool:
         """See `Files`."""

@@ -17,6 +17,7 @@ from lkbuild.loading.buildfile import Rules, package_of, sections
 from lkbuild.loading.coerce import Scope
 from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.listing import BUILD_FILE, Entry, join
+from lkbuild.loading.parsed import ParsedPackages, RecordingFiles
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
 from lkbuild.loading.source import Source
@@ -30,12 +31,27 @@ __all__ = ["WorkspaceLoader", "find_workspace"]
 class WorkspaceLoader:
     """Loads a workspace. What was loaded stays as it was: make a new loader to see a change on disk."""
 
-    def __init__(self, root: Path, rules: Callable[[str], Rule | None], rule_names: Callable[[], Iterable[str]]) -> None:
-        """`root` is a directory as `find_workspace` gives it; `rules` finds a rule by name, `rule_names` names all of them."""
+    def __init__(
+        self,
+        root: Path,
+        rules: Callable[[str], Rule | None],
+        rule_names: Callable[[], Iterable[str]],
+        *,
+        parsed: Path | None = None,
+    ) -> None:
+        """Make one.
+
+        Args:
+            root: a directory as `find_workspace` gives it.
+            rules: finds a rule by name.
+            rule_names: names all of them.
+            parsed: a folder of the user's where packages are remembered for the next process.
+        """
         self.root = root
         self._rules = Rules(rules, rule_names)
         self._files = DiskFiles(root)
         self._packages: dict[str, Package | LoadError] = {}
+        self._parsed = ParsedPackages(parsed, rules) if parsed else None
 
     # -- loading --------------------------------------------------------------------------------------------------------
 
@@ -49,7 +65,7 @@ class WorkspaceLoader:
 
     @cached_property
     def _root(self) -> tuple[Source, Fields]:
-        return self._parse("", None)
+        return _parse("", self._read(""))
 
     @cached_property
     def _conditions(self) -> frozenset[str]:
@@ -77,18 +93,28 @@ class WorkspaceLoader:
         """Workspace-relative paths of all directories and files that answers so far depend on; some may not exist."""
         return self._files.looked_at()
 
+    def differs(self, path: str) -> bool:
+        """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""
+        return self._files.differs(path)
+
     def _load(self, name: str, referrer: Position | None) -> Package:
         known = self._conditions
-        source, root = self._parse(name, referrer) if name else self._root
-        return package_of(Scope(source, name, self._files, known), root, self._rules)
+        data = self._read(name, referrer)
+        found = self._parsed.get(name, data, known, self._files) if self._parsed else None
+        if found is not None:
+            return found
+        source, root = _parse(name, data) if name else self._root
+        recording = RecordingFiles(self._files)
+        package = package_of(Scope(source, name, recording, known), root, self._rules)
+        if self._parsed:
+            self._parsed.put(package, data, known, recording)
+        return package
 
-    def _parse(self, package: str, referrer: Position | None) -> tuple[Source, Fields]:
-        path = join(package, BUILD_FILE)
-        data = self._files.read(path, MAX_BYTES)
+    def _read(self, package: str, referrer: Position | None = None) -> bytes:
+        data = self._files.read(join(package, BUILD_FILE), MAX_BYTES)
         if data is None:
             raise LoadError(f"no BUILD.yaml in '{package or self.root}'", position=referrer, hint="create it, or correct the name")
-        source, root = parse(data, path)
-        return source, sections(source, root, package)
+        return data
 
     def _check_package(self, name: str, referrer: Position | None) -> None:
         """Refuse what is no package directory: one that does not exist, is ignored, or is reached by a link."""
@@ -205,3 +231,9 @@ class WorkspaceLoader:
             self.package(pattern.package)
         for label in [label for label in selected if pattern.matches(label)]:
             del selected[label]
+
+
+def _parse(package: str, data: bytes) -> tuple[Source, Fields]:
+    """A BUILD.yaml as it is written, its sections checked. Raises LoadError."""
+    source, root = parse(data, join(package, BUILD_FILE))
+    return source, sections(source, root, package)

@@ -1,0 +1,130 @@
+"""Packages remembered from one process to the next, so that of ten thousand targets only an edited BUILD.yaml is parsed again.
+
+Making a package is a pure function of its BUILD.yaml, of the rules' declarations and of what `Files` answers. So an entry keeps those
+answers beside the package, and is good as long as asking again gives the same. Files are named by their package; what stands in
+them is pickled by this lkbuild and read by nothing but its own classes, in the user's own cache folder. Damage costs time only.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from lkbuild import __version__
+from lkbuild.base.atomic import write_atomic
+from lkbuild.base.digest import Digest
+from lkbuild.loading.listing import Entry, Files
+from lkbuild.model.rule import Rule
+from lkbuild.model.target import Package
+
+#: Raised when what is kept changes its meaning.
+_FORMAT: Final = 1
+#: The only modules whose classes an entry may hold: values, none of which does anything when it is made.
+_TRUSTED: Final = ("lkbuild.base.", "lkbuild.model.", "lkbuild.loading.")
+
+_Answers = dict[tuple[str, str], Any]
+
+
+class ParsedPackages:
+    """Packages of one workspace, in a folder."""
+
+    def __init__(self, folder: Path, find: Callable[[str], Rule | None]) -> None:
+        """`find`: a rule by its name."""
+        self._folder = folder
+        self._find = find
+        self._declared: dict[str, str] = {}
+
+    def get(self, name: str, data: bytes, conditions: frozenset[str], files: Files) -> Package | None:
+        """The package that a BUILD.yaml of this content makes, or None where it is not known or something else has changed."""
+        try:
+            kept = _Reader(io.BytesIO(self._path(name).read_bytes())).load()
+            key, answers, rules, package = kept
+        except Exception:  # noqa: BLE001 - pickle raises anything for damage
+            return None
+        if key != _key(data, conditions) or not isinstance(package, Package) or package.name != name:
+            return None
+        if any(self._declaration(rule) != declared for rule, declared in rules.items()):
+            return None
+        return package if all(_ask(files, *question) == answer for question, answer in answers.items()) else None
+
+    def put(self, package: Package, data: bytes, conditions: frozenset[str], asked: RecordingFiles) -> None:
+        """Keep a package. A disk that refuses costs time, not correctness."""
+        rules = {rule: self._declaration(rule) for rule in {target.rule for target in package.targets.values()}}
+        kept = pickle.dumps((_key(data, conditions), asked.answers, rules, package), pickle.HIGHEST_PROTOCOL)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._path(package.name), kept)
+        except OSError:
+            return
+
+    def _path(self, package: str) -> Path:
+        return self._folder / Digest.of(package.encode("utf-8", "surrogateescape")).short
+
+    def _declaration(self, name: str) -> str:
+        """What a rule says of its attributes, as a digest: all of it is text, numbers and values of these."""
+        found = self._declared.get(name)
+        if found is None:
+            rule = self._find(name)
+            text = repr((rule.attrs, rule.test)) if rule is not None else ""
+            found = self._declared[name] = Digest.of(text.encode("utf-8", "surrogateescape")).hash
+        return found
+
+
+class RecordingFiles:
+    """`Files` that remembers what it was asked and what it answered."""
+
+    def __init__(self, files: Files) -> None:
+        """Answers come from `files`."""
+        self._files = files
+        self.answers: _Answers = {}
+
+    def entries(self, directory: str) -> Mapping[str, Entry] | None:
+        """See `Files`."""
+        found = self._files.entries(directory)
+        self.answers["entries", directory] = _names(found)
+        return found
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """See `Files`."""
+        found = self._files.read(path, limit)
+        self.answers[f"read {limit}", path] = _digest(found)
+        return found
+
+    def skipped(self, directory: str) -> bool:
+        """See `Files`."""
+        found = self.answers["skipped", directory] = self._files.skipped(directory)
+        return found
+
+
+def _ask(files: Files, question: str, path: str) -> Any:
+    if question == "entries":
+        return _names(files.entries(path))
+    if question == "skipped":
+        return files.skipped(path)
+    return _digest(files.read(path, int(question.removeprefix("read "))))
+
+
+def _names(entries: Mapping[str, Entry] | None) -> dict[str, str] | None:
+    return None if entries is None else {name: entry.value for name, entry in entries.items()}
+
+
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else Digest.of(data).hash
+
+
+def _key(data: bytes, conditions: frozenset[str]) -> tuple[object, ...]:
+    return _FORMAT, __version__, sys.version, Digest.of(data).hash, tuple(sorted(conditions))
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Only values of this lkbuild."""
+        if module.startswith(_TRUSTED) and name.isidentifier():
+            found = super().find_class(module, name)
+            if isinstance(found, type):
+                return found
+        raise pickle.UnpicklingError(module)
