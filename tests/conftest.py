@@ -66,11 +66,20 @@ def seed(tmp_path_factory):
 
 
 @pytest.fixture
-def ws(tmp_path, seed):
+def new_store(tmp_path, seed):
+    """Makes stores that nothing was built into."""
+
+    def make(name):
+        return Path(shutil.copytree(seed, tmp_path / name, symlinks=True))
+
+    return make
+
+
+@pytest.fixture
+def ws(tmp_path, new_store):
     """An empty workspace with a store of its own, in which genrules run without a network."""
-    root, cache = tmp_path / "workspace", tmp_path / "cache"
+    root = tmp_path / "workspace"
     root.mkdir()
-    shutil.copytree(seed, cache, symlinks=True)
-    workspace = Workspace(root, cache, {"HOME": str(tmp_path)})
+    workspace = Workspace(root, new_store("cache"), {"HOME": str(tmp_path)})
     workspace.write("BUILD.yaml", "workspace: {name: test}\n")
     return workspace

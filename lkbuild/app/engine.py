@@ -20,11 +20,13 @@ from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 @contextlib.contextmanager
 def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
     """The build loop of a session; its scratch folder is removed at the end."""
+    # In a store that can't be written nothing can be built, but what it knows can be asked for.
+    folder = session.store.scratch if session.store.writable else None
     try:
-        scratch = tempfile.TemporaryDirectory(prefix="build-", dir=session.store.scratch, ignore_cleanup_errors=True)
+        scratch = tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True)
     except OSError as error:
         raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
-    with scratch as folder:
+    with scratch as path:
         parts = RunnerParts(
             blobs=session.store.blobs,
             actions=session.store.actions,
@@ -32,7 +34,7 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
             fetcher=make_fetcher(session),
             sources=session.sources,
             sink=sink,
-            scratch=Path(folder),
+            scratch=Path(path),
             failures=session.state / "failed",
             cpus=os.cpu_count() or 1,
             cancelled=session.options.cancel,

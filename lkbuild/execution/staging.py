@@ -6,11 +6,13 @@ a sandbox mounts.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
 from lkbuild.model.ports import BlobStore
 from lkbuild.model.tree import File, Layout, Subtree
+from lkbuild.store.layout import MTIME
 
 #: Below this size a copy is cheaper than a mount, and the store holds the bytes in its database anyway.
 SMALL: Final = 64 * 1024
@@ -37,3 +39,4 @@ def _copy(leaf: File, target: Path, blobs: BlobStore) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(blobs.get_bytes(leaf.digest))
     target.chmod(0o555 if leaf.executable else 0o444)
+    os.utime(target, (MTIME, MTIME))  # as of every file that the store hands out: an archive of inputs must not tell when it was built

@@ -74,7 +74,6 @@ def test_keep_going_builds_all_that_can_be_built(broken):
     report = broken.build("--keep-going", "-j1", "//p/...", code=1)
     assert report.states == {"//p:broken": "failed", "//p:after": "skipped", "//p:fine": "built"}
     assert report.executed == ["//p:fine genrule"]
-    assert (broken.root / "lkbuild-out/amd64/p/fine/z").read_text() == "fine\n" if report.paths else False
 
 
 def test_without_keep_going_nothing_starts_after_a_failure(ws):

@@ -1,0 +1,64 @@
+"""A source that changes while it is built: what comes out belongs to one state of it, and the next build is right."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
+
+# `use` starts when `slow` is done: by then its source has changed.
+BUILD = """\
+targets:
+  slow: {rule: genrule, outs: [x], cmd: "echo MARK > $OUT; sleep 2"}
+  use: {rule: genrule, srcs: [":slow", word.txt], outs: [y], cmd: "cat $SRCS > $OUT"}
+"""
+
+
+def wait_for_command(mark):
+    for _ in range(6000):
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "cmdline").read_bytes():
+                    return
+            except OSError:
+                continue
+        time.sleep(0.01)
+    pytest.fail("the command never started")
+
+
+def test_a_source_that_is_edited_during_the_build_is_an_error_and_nothing_wrong_is_kept(ws, tmp_path):
+    ws.write("p/BUILD.yaml", BUILD.replace("MARK", tmp_path.name))
+    ws.write("p/word.txt", "before\n")
+    process = ws.start("build", "--json", "//p:use")
+    wait_for_command(f"echo {tmp_path.name}".encode())
+    ws.write("p/word.txt", "after\n")
+    out, err = process.communicate()
+    assert process.returncode == 1, out + err
+    assert "word.txt" in err
+    assert "Traceback" not in err
+    after = ws.build("//p:use")
+    assert after.executed == ["//p:use genrule"]
+    assert after.text == f"{tmp_path.name}\nafter\n"
+    ws.write("p/word.txt", "before\n")
+    assert ws.build("//p:use").text == f"{tmp_path.name}\nbefore\n"
+
+
+def test_a_build_file_that_is_edited_during_the_build_counts_in_the_next(ws, tmp_path):
+    ws.write("p/BUILD.yaml", BUILD.replace("MARK", tmp_path.name))
+    ws.write("p/word.txt", "word\n")
+    process = ws.start("build", "--json", "//p:use")
+    wait_for_command(f"echo {tmp_path.name}".encode())
+    ws.edit("p/BUILD.yaml", "cat $SRCS > $OUT", "cat $SRCS | tr a-z A-Z > $OUT")
+    process.communicate()
+    assert process.returncode == 0
+    assert (ws.root / "lkbuild-out/amd64/p/use/y").read_text() == f"{tmp_path.name}\nword\n"
+    assert ws.build("//p:use").text == f"{tmp_path.name}\nword\n".upper()
+
+
+def test_two_builds_in_quick_succession_see_every_edit(ws):
+    ws.write("p/BUILD.yaml", "targets:\n  a: {rule: genrule, srcs: [word.txt], outs: [x], cmd: cp $SRCS $OUT}\n")
+    for number in range(6):
+        # Same size, and within the granularity of any clock.
+        ws.write("p/word.txt", f"{number}\n")
+        assert ws.build("//p:a").text == f"{number}\n"
