@@ -6,6 +6,7 @@ module, and a rule may import its neighbours relatively (`from ..providers impor
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
@@ -88,6 +89,19 @@ class RuleRegistry:
                 yield str(place)
                 if place.is_dir():
                     yield from (str(path) for path in place.iterdir() if path.is_file())
+
+    def forget(self) -> None:
+        """Drop what was imported: the next registry of these folders reads the files again.
+
+        Their compiled form goes too: Python takes it for current by the source's size and its mtime in whole seconds, which two
+        edits within one second have in common (PEP 552).
+        """
+        for name in [name for name in sys.modules if name == self._package or name.startswith(self._package + ".")]:
+            compiled = getattr(sys.modules.pop(name), "__cached__", None)
+            if compiled:
+                with contextlib.suppress(OSError):  # read-only rules don't change
+                    Path(compiled).unlink(missing_ok=True)
+        importlib.invalidate_caches()
 
     def _load(self, name: str) -> Rule | None:
         path = next((folder / name / "rule.py" for folder in self._folders if (folder / name / "rule.py").is_file()), None)

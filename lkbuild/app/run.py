@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.build import Requested, execute
 from lkbuild.app.options import BuildOptions
-from lkbuild.app.selection import analyze, select
+from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.errors import UsageError, nearest
@@ -43,24 +45,33 @@ def run(options: BuildOptions, label: str, arguments: Sequence[str], run_options
             if len(selected) != 1:
                 raise UsageError(f"{label} selects {len(selected)} targets", hint="name one target, for one architecture")
             analyses = analyze(session, selected)
-            runnable = analyses.by_node[selected[0].node].get(Runnable)
-            if runnable is None:
-                raise UsageError(f"{label} can't be run", hint="images can; `lkbuild build` makes its files")
-            files = tuple(NamedArtifact(item.path, item.artifact) for item in runnable.spec.inputs)
-            root = (NamedArtifact("root", runnable.spec.root),) if runnable.spec.root is not None else ()
-            state = WorkspaceState(session.state / "state")
-            execution = execute(session, analyses, (Requested(selected[0], (*files, *root)),), sink, state)
-            for error in execution.errors.values():
-                raise error
+            runnable, execution = build_runnable(session, analyses, selected[0], sink)
             ok = True
         finally:
             sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
-        return _start(session, runnable, execution, arguments, run_options)
+        with prepared(session, runnable, execution, arguments, run_options) as (request, access):
+            return run_interactive(request, access)
 
 
-def _start(
+def build_runnable(session: Session, analyses: Analyses, selected: Selected, sink: EventSink) -> tuple[Runnable, Execution]:
+    """What a target is run by, with everything that it needs. Raises UsageError where it can't be run, and the error of a failed action."""
+    runnable = analyses.by_node[selected.node].get(Runnable)
+    if runnable is None:
+        raise UsageError(f"{selected.text} can't be run", hint="images can; `lkbuild build` makes its files")
+    files = tuple(NamedArtifact(item.path, item.artifact) for item in runnable.spec.inputs)
+    root = (NamedArtifact("root", runnable.spec.root),) if runnable.spec.root is not None else ()
+    state = WorkspaceState(session.state / "state")
+    execution = execute(session, analyses, (Requested(selected, (*files, *root)),), sink, state)
+    for error in execution.errors.values():
+        raise error
+    return runnable, execution
+
+
+@contextlib.contextmanager
+def prepared(
     session: Session, runnable: Runnable, execution: Execution, arguments: Sequence[str], run_options: Mapping[str, Sequence[str]]
-) -> int:
+) -> Iterator[tuple[SandboxRun, Access]]:
+    """What to start in the sandbox, laid out in a folder that is there while the block runs. Raises UsageError."""
     for name in run_options:
         if name not in runnable.options:
             raise UsageError(f"it takes no --{name}", hint=nearest(name, runnable.options) or f"it takes: {', '.join(runnable.options)}")
@@ -80,8 +91,7 @@ def _start(
             log=Path(folder) / "log",
             timeout_s=runnable.spec.timeout_s,
         )
-        access = Access(network=runnable.network, terminal=True, devices=runnable.devices, writable=writable)
-        return run_interactive(request, access)
+        yield request, Access(network=runnable.network, terminal=True, devices=runnable.devices, writable=writable)
 
 
 def _words(session: Session, run_options: Mapping[str, Sequence[str]]) -> tuple[list[str], tuple[tuple[Path, str], ...]]:

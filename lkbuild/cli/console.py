@@ -66,6 +66,12 @@ class Console:
         """The one JSON object."""
         self.stdout.write(self.json_text(value))
 
+    def json_line(self, value: Any) -> None:
+        """One of several JSON objects, on a line of its own."""
+        from json import dumps  # noqa: PLC0415 - only for --json
+
+        self.stdout.write(dumps(value, ensure_ascii=False) + "\n")
+
     @staticmethod
     def json_text(value: Any) -> str:
         """The object as it is written."""

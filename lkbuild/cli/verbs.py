@@ -6,6 +6,7 @@ from __future__ import annotations
 VERBS = {
     "build": "build targets (the verb that is meant where none is given)",
     "run": "run a target: boot an image in QEMU, or start a program",
+    "watch": "build, and build again on every change",
     "test": "run tests, cached",
     "query": "ask the graph: deps, rdeps, kind and more",
     "why": "tell why a target would run, or ran: what changed, down to the leaf",

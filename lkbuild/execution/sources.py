@@ -11,7 +11,7 @@ import marshal
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,7 @@ class SourceDigests:
         self._memory = memory
         self._known: dict[str, tuple[_Stat, str, int]] = _load(memory)
         self._this_build: dict[str, File] = {}
+        self._asked: dict[str, None] = {}
         self._changed = False
 
     def file(self, source: SourceFile) -> File:
@@ -46,6 +47,7 @@ class SourceDigests:
         """
         found = self._this_build.get(source.path)
         if found is None:
+            self._asked[source.path] = None
             found = self._this_build[source.path] = self._look(source.path)
         return found
 
@@ -54,8 +56,12 @@ class SourceDigests:
         return self._root / source.path
 
     def looked_at(self) -> Iterable[str]:
-        """Workspace-relative paths of the files whose digests were asked for."""
-        return self._this_build.keys()
+        """Workspace-relative paths of the files whose digests were asked for, whether or not they could be read."""
+        return self._asked.keys()
+
+    def seen(self) -> Mapping[str, File]:
+        """What was answered so far, by workspace-relative path."""
+        return self._this_build
 
     def save(self) -> None:
         """Remember for the next process. A memory that can't be written costs time, not correctness."""

@@ -6,8 +6,10 @@ its output is not kept. Its terminal is the caller's: what runs in it is the use
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,7 +19,7 @@ from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import find_bwrap
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
 from lkbuild.sandbox.plan import Access, plan
-from lkbuild.sandbox.process import Stream, start
+from lkbuild.sandbox.process import Child, Stream, start
 
 _TICK_S: Final = 3600.0
 
@@ -39,17 +41,9 @@ def run_interactive(
 ) -> int:
     """Run with the caller's standard streams, or those given; returns the exit code (128 + n for signal n).
 
-    Devices that do not exist are left out. ^C at the terminal goes to the command as well, which decides; a second one kills it.
-    `timeout_s` and `log` of the request are not used. Raises HostError where the sandbox can't start.
+    ^C at the terminal goes to the command as well, which decides; a second one kills it. Otherwise as `started`.
     """
-    access = replace(access, devices=present(access.devices))
-    root = read_root(request.root)
-    with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
-        options = plan(request, root, temporary, access=access, nested=nested)
-        try:
-            child = start(bwrap or find_bwrap(), options, stdin=stdin, stdout=stdout, stderr=stderr)
-        except OSError as error:
-            raise HostError(f"bubblewrap can't be run: {error}") from error
+    with started(request, access, bwrap=bwrap, nested=nested, stdin=stdin, stdout=stdout, stderr=stderr) as child:
         interrupts = 0
         while True:
             try:
@@ -63,6 +57,38 @@ def run_interactive(
     if not ending.started and ending.exit_code == 1:
         raise HostError("the sandbox can't be set up", hint="run 'lkbuild doctor': it says what this host lacks and how to mend it")
     return ending.exit_code
+
+
+@contextlib.contextmanager
+def started(
+    request: SandboxRun,
+    access: Access,
+    *,
+    bwrap: Path | None = None,
+    nested: bool = False,
+    stdin: Stream = None,
+    stdout: Stream = None,
+    stderr: Stream = None,
+) -> Iterator[Child]:
+    """A command that runs while the block does; at its end it is stopped, where it has not ended, and nothing of it is left.
+
+    Devices that do not exist are left out; `timeout_s` and `log` of the request are not used. It dies with the calling thread.
+    Raises HostError where bubblewrap can't be run.
+    """
+    access = replace(access, devices=present(access.devices))
+    root = read_root(request.root)
+    with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
+        options = plan(request, root, temporary, access=access, nested=nested)
+        try:
+            child = start(bwrap or find_bwrap(), options, stdin=stdin, stdout=stdout, stderr=stderr)
+        except OSError as error:
+            raise HostError(f"bubblewrap can't be run: {error}") from error
+        try:
+            yield child
+        finally:
+            if child.process.poll() is None:
+                child.stop()
+            child.end()
 
 
 def _is_device(path: str) -> bool:

@@ -21,6 +21,8 @@ from typing import IO, Final, TypeAlias
 
 #: What subprocess takes as a standard stream.
 Stream: TypeAlias = "int | IO[bytes] | None"
+#: A standard stream that is empty.
+NOTHING: Final = subprocess.DEVNULL
 #: How long a command may take to end after SIGTERM, in seconds.
 GRACE_S: Final = 2.0
 
@@ -36,7 +38,7 @@ class Ending:
 class Child:
     """A running bubblewrap. Made by `start`; `wait` or `stop` must be called to the end."""
 
-    __slots__ = ("_bwrap", "_bwrap_pidfd", "_exit_seen", "_init", "_init_pidfd", "_status", "_text", "process")
+    __slots__ = ("_bwrap", "_bwrap_pidfd", "_ending", "_exit_seen", "_init", "_init_pidfd", "_status", "_text", "process")
 
     def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
         self.process = process
@@ -47,6 +49,7 @@ class Child:
         self._init: int | None = None
         self._init_pidfd: int | None = None
         self._exit_seen = False
+        self._ending: Ending | None = None
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end, at most so long. Returns whether it has ended."""
@@ -74,7 +77,9 @@ class Child:
             signal.pidfd_send_signal(self._bwrap_pidfd, signal.SIGKILL)
 
     def end(self) -> Ending:
-        """Reap it and wait until its namespace is empty. After `wait` said so, or `stop`."""
+        """Reap it and wait until its namespace is empty. After `wait` said so, or `stop`; again, it is the same answer."""
+        if self._ending is not None:
+            return self._ending
         try:
             code = self.process.wait()
             if self._status >= 0:
@@ -86,7 +91,8 @@ class Child:
                 if handle is not None and handle >= 0:
                     os.close(handle)
             self._status = -1
-        return Ending(code if code >= 0 else 128 - code, self._exit_seen)
+        self._ending = Ending(code if code >= 0 else 128 - code, self._exit_seen)
+        return self._ending
 
     def _read_status(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -38,15 +38,19 @@ def command() -> Command:
 def run(invocation: Invocation) -> int:
     """Build it, then hand the terminal over."""
     parsed = invocation.parsed
-    _check(parsed)
+    check_run_flags(parsed)
     if invocation.console.json:
         raise UsageError("`lkbuild run` has no --json: what it prints is the program's", hint="`lkbuild build --json` tells what was built")
     from lkbuild.app import run as use_case  # noqa: PLC0415 - not for --help
 
-    given = {flag.name: values for flag in RUN_FLAGS if (values := _values(parsed, flag))}
     options = invocation.options()
     with build_phase(invocation, options) as sink:
-        return use_case.run(options, parsed.words[0], parsed.rest or (), given, sink)
+        return use_case.run(options, parsed.words[0], parsed.rest or (), run_options(parsed), sink)
+
+
+def run_options(parsed: Parsed) -> dict[str, tuple[str, ...]]:
+    """What was given for the program that runs, by flag name."""
+    return {flag.name: values for flag in RUN_FLAGS if (values := _values(parsed, flag))}
 
 
 def _values(parsed: Parsed, flag: Flag) -> tuple[str, ...]:
@@ -56,7 +60,7 @@ def _values(parsed: Parsed, flag: Flag) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
-def _check(parsed: Parsed) -> None:
+def check_run_flags(parsed: Parsed) -> None:
     """Refuse here what QEMU would refuse with a usage of its own."""
     parsed.number("cpus")
     memory = parsed.text("mem")

@@ -1,0 +1,162 @@
+"""A workspace kept in memory between builds: what changed is loaded again, what did not is not.
+
+Contents decide: a path that events name is compared with what the last build saw of it. The store is opened for each build (3 ms)
+and not held, so that a collector may run while a watch waits for days. Does not know events' source, nor who is told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.build import Requested, build_requested
+from lkbuild.app.cancel import Cancel
+from lkbuild.app.options import BuildOptions, new_invocation
+from lkbuild.app.selection import analyze, artifacts, select
+from lkbuild.app.session import Loaded, Session, open_session
+from lkbuild.app.watching.interest import Interest
+from lkbuild.app.watching.observer import Interests, Touched
+from lkbuild.base.errors import AnalysisError, BuildFailed, Interrupted, LkbuildError, LoadError, UsageError
+from lkbuild.execution.sources import SourceDigests
+from lkbuild.loading.workspace import find_workspace
+from lkbuild.model.artifact import SourceFile
+from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.report import BuildReport
+from lkbuild.model.tree import File
+
+#: Errors that the same contents always give.
+_OF_CONTENT: Final = (BuildFailed, LoadError, AnalysisError)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What patterns select, analysed: as good as the loaded workspace that it was made from."""
+
+    requested: tuple[Requested, ...]
+    analyses: Analyses
+
+
+class Resident:
+    """Builds the same patterns again and again."""
+
+    def __init__(self, options: BuildOptions, patterns: Sequence[str]) -> None:
+        """Raises LoadError where there is no workspace."""
+        self.root = options.workspace or find_workspace(options.cwd)
+        self._options = replace(options, workspace=self.root)
+        self._patterns = tuple(patterns)
+        self._loaded = Loaded.of(self.root)
+        self._plan: Plan | None = None
+        self._seen: Mapping[str, File] = {}
+        self._ok = self._outside = False
+        self._interests: Interests | None = None
+
+    @property
+    def interests(self) -> Interests:
+        """What the last build looked at; after one that failed, also what those before it did."""
+        return self._interests or Interests(*(Interest({}, frozenset()) for _ in range(3)))
+
+    def build(self, cancel: Cancel, sink: EventSink) -> BuildReport:
+        """Build once. Every error but a wrong command line is in the report; raises UsageError and Interrupted."""
+        started = time.monotonic()
+        report = BuildReport(elapsed_s=0.0)
+        ok = False
+        try:
+            with self.session(cancel) as session:
+                try:
+                    plan = self.plan(session)
+                    report = build_requested(session, plan.analyses, plan.requested, sink, started)
+                    ok = report.ok
+                finally:
+                    self._remember(session, ok=ok)
+        except (UsageError, Interrupted):
+            raise
+        except LkbuildError as error:
+            report = BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
+        finally:
+            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+        self._outside = not all(isinstance(error, _OF_CONTENT) for error in report.errors)
+        return report
+
+    @contextmanager
+    def session(self, cancel: Cancel) -> Iterator[Session]:
+        """A session over what is loaded."""
+        options = replace(self._options, cancel=cancel, invocation=new_invocation())
+        with open_session(options, self._loaded) as session:
+            yield session
+
+    def plan(self, session: Session) -> Plan:
+        """What is to be built, analysed once as long as nothing of it changes."""
+        if self._plan is None:
+            selected = select(session, self._patterns)
+            analyses = analyze(session, selected)
+            self._plan = Plan(tuple(Requested(item, artifacts(item, analyses)) for item in selected), analyses)
+        return self._plan
+
+    def take(self, touched: Touched) -> tuple[str, ...]:
+        """The touched paths that are not what the last build saw, relative to the workspace; what they make stale is forgotten.
+
+        After a failure a touch counts as well if it came while the build ran, which may have seen another file, and if the cause lies
+        outside of the workspace (a mirror, the disk): then a second try is what is wanted.
+        """
+        if touched.lost:
+            self.forget()
+            return ("(events were lost: all of it)",)
+        rules = tuple(touched.rules)
+        loaded = tuple(path for path in touched.loaded if self._load_differs(path))
+        sources = self._changed_sources(touched.sources)
+        again = not self._ok and (touched.early or self._outside)
+        changed = touched.paths() if again else tuple(dict.fromkeys((*sources, *loaded, *rules)))
+        if rules:
+            self.forget()
+        elif loaded or (changed and not self._ok):
+            self._reload()
+        return tuple(self.relative(path) for path in changed)
+
+    def forget(self) -> None:
+        """Load everything again, rules and all."""
+        self._loaded.rules.forget()
+        self._loaded = Loaded.of(self.root)
+        self._plan = None
+
+    def _reload(self) -> None:
+        """Load the workspace again; the rules are as they were."""
+        self._loaded = Loaded.of(self.root, self._loaded.rules)
+        self._plan = None
+
+    def _load_differs(self, path: str) -> bool:
+        """Whether a path, or the listing that it is in, is other than the loader saw it."""
+        loader = self._loaded.loader
+        name = self.relative(path)
+        return loader.differs(name) or (bool(name) and loader.differs(name.rpartition("/")[0]))
+
+    def _changed_sources(self, paths: Iterable[str]) -> tuple[str, ...]:
+        fresh = SourceDigests(self.root)
+        changed = []
+        for path in paths:
+            name = self.relative(path)
+            try:
+                if fresh.file(SourceFile(name)) != self._seen.get(name):
+                    changed.append(path)
+            except BuildFailed:
+                changed.append(path)
+        return tuple(changed)
+
+    def relative(self, path: str) -> str:
+        """A path as the workspace names it; of one outside, the path itself."""
+        root = str(self.root)
+        return "" if path == root else path.removeprefix(root.rstrip("/") + "/")
+
+    def _remember(self, session: Session, *, ok: bool) -> None:
+        root = str(self.root)
+        now = Interests(
+            sources=Interest.of(root, session.sources.looked_at()),
+            loaded=Interest.of(root, session.loader.looked_at()),
+            rules=Interest.of(root, session.rules.looked_at()),
+        )
+        self._interests = now if ok or self._interests is None else self._interests | now
+        self._seen = dict(session.sources.seen())
+        self._ok = ok
