@@ -1,6 +1,6 @@
 // Command containerd is containerd's server from Debian's library package,
 // with the plugins that an image uses and no others: no CRI, no NRI, no
-// snapshotters but overlay and native, no first-generation shims, no
+// snapshotters but overlay and native, no cgroup metrics, no
 // trace exporters. It takes containerd's --config, --address, --log-level and
 // --version. It has no subcommands, and does not supervise itself.
 package main
