@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.check import check
 from lkbuild.app.engine import make_loop
+from lkbuild.app.event_sinks import Tee
 from lkbuild.app.materialise import Materialiser
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.reasons import Reasons
 from lkbuild.app.recording import record
 from lkbuild.app.selection import Selected, analyze, artifacts, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
+from lkbuild.app.trace import TraceSink
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.execution.build import Execution
+from lkbuild.execution.critical import measured_path
 from lkbuild.model.action import PlannedAction, Source
 from lkbuild.model.artifact import ActionId, NamedArtifact, Output
 from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
@@ -83,6 +87,10 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
         errors=tuple(execution.errors.values()),
         fetched_bytes=execution.fetched_bytes(),
         saved_seconds=execution.saved_seconds,
+        critical_path=tuple(
+            (_name(execution.graph.actions[action]), seconds)
+            for action, seconds in measured_path(execution.graph, execution.results, execution.executed)
+        ),
     )
 
 
@@ -114,8 +122,14 @@ def execute(session: Session, analyses: Analyses, requested: Sequence[Requested]
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
     sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
     wish = make_wish(session, wanted, actions, recent=state.recipes)
-    with make_loop(session, sink) as loop:
-        execution = loop.execute(wish)
+    if session.options.events is not None:
+        wish = replace(wish, reason=Reasons(session, analyses))
+    trace = TraceSink()
+    with make_loop(session, Tee(sink, trace)) as loop:
+        try:
+            execution = loop.execute(wish)
+        finally:
+            trace.save(session.state, session.options.invocation)
     record(session, analyses, execution, [item.selected.text for item in requested])
     return execution
 

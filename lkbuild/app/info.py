@@ -7,6 +7,8 @@ from typing import Any
 from lkbuild import __version__
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.session import open_session
+from lkbuild.app.trace import kept
+from lkbuild.base.errors import UsageError
 from lkbuild.loading.schema import json_schema
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.info import info as store_info
@@ -28,6 +30,15 @@ def workspace(options: BuildOptions) -> dict[str, Any]:
             "packages": sum(1 for _ in session.loader.packages()),
             "rules": [str(folder) for folder in session.rules.folders],
         }
+
+
+def trace(options: BuildOptions) -> dict[str, Any]:
+    """Timelines of the last builds that ran something, newest first. Raises UsageError where there are none."""
+    with open_session(options) as session:
+        found = [str(file) for file in kept(session.state)]
+    if not found:
+        raise UsageError("no build of this workspace left a trace", hint="build something first")
+    return {"trace": found[0], "older": found[1:]}
 
 
 def store(options: BuildOptions) -> dict[str, Any]:

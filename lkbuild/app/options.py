@@ -36,6 +36,7 @@ class BuildOptions:
         offline: nothing is fetched.
         check: run what would be a hit again, and compare the outputs.
         dry_run: plan, run nothing.
+        events: a file that takes what happens, as JSON lines; None: none.
         verbose: logs of actions that succeed are wanted too.
         environment: the environment of the process, as it was at the start.
         cancel: set by Ctrl-C.
@@ -53,6 +54,7 @@ class BuildOptions:
     offline: bool = False
     check: bool = False
     dry_run: bool = False
+    events: Path | None = None
     verbose: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     cancel: Cancel = field(default_factory=Cancel, compare=False, repr=False)

@@ -13,7 +13,7 @@ from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.base.errors import BuildFailed, LkbuildError, NoTests, TestsFailed
 from lkbuild.model.artifact import NamedArtifact
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import BuildFinished, EventSink, TestFinished
 from lkbuild.model.providers import Test
 from lkbuild.model.report import BuildReport, TargetReport
 
@@ -44,6 +44,8 @@ def test(  # a verb, no function of pytest's
             report = build_requested(session, analyses, requested, sink, started)
             observe(session, report)
             report = replace(report, targets=tuple(map(_verdict, report.targets)), errors=tuple(map(_failure, report.errors)))
+            for target in report.targets:
+                sink.emit(TestFinished(label=target.label, configuration=target.configuration, state=target.state, log=target.log))
             ok = report.ok
             return report
     finally:

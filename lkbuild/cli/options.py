@@ -43,6 +43,7 @@ EXECUTION_FLAGS: Final = (
     Flag(name="offline", doc="Fetch nothing: what is not in the store is an error."),
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
+    Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),
 )
 
 BUILD_FLAGS: Final = (*CONFIGURATION_FLAGS, *EXECUTION_FLAGS, *PLACE_FLAGS, *DISPLAY_FLAGS)
@@ -65,7 +66,7 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
     """
     from lkbuild.app.options import BuildOptions  # noqa: PLC0415 - not needed by help and errors
 
-    cache, workspace, out = parsed.text("cache"), parsed.text("workspace"), parsed.text("out")
+    cache, workspace, out, events = (parsed.text(name) for name in ("cache", "workspace", "out", "events"))
     return BuildOptions(
         cwd=cwd,
         cache=cwd / cache if cache else default_cache(environment),
@@ -78,6 +79,7 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         offline=parsed.switch("offline"),
         check=parsed.switch("check"),
         dry_run=parsed.switch("dry-run"),
+        events=cwd / events if events else None,
         verbose=parsed.switch("verbose"),
         environment=dict(environment),
     )

@@ -23,8 +23,21 @@ if TYPE_CHECKING:
 def watched(invocation: Invocation, use_case: Callable[[BuildOptions, EventSink], BuildReport]) -> BuildReport:
     """Run a use case with progress on stderr and with Ctrl-C in order."""
     options = invocation.options()
-    with orderly(options.cancel), progress(invocation.console, verbose=options.verbose) as sink:
+    with orderly(options.cancel), _told(invocation, options) as sink:
         return use_case(options, sink)
+
+
+@contextlib.contextmanager
+def _told(invocation: Invocation, options: BuildOptions) -> Iterator[EventSink]:
+    """Progress, and the file of events where one is wanted."""
+    with contextlib.ExitStack() as stack:
+        sink: EventSink = stack.enter_context(progress(invocation.console, verbose=options.verbose))
+        if options.events is not None:
+            from lkbuild.app.event_file import event_file  # noqa: PLC0415 - seldom wanted
+            from lkbuild.app.event_sinks import Tee  # noqa: PLC0415 - the same
+
+            sink = Tee(sink, stack.enter_context(event_file(options.events, options.invocation)))
+        yield sink
 
 
 @contextlib.contextmanager
@@ -32,7 +45,7 @@ def build_phase(invocation: Invocation, options: BuildOptions) -> Iterator[Event
     """Progress and an orderly Ctrl-C up to the event that ends the build: what runs then has the terminal and its signals."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(orderly(options.cancel))
-        yield _Until(stack.enter_context(progress(invocation.console, verbose=options.verbose)), stack.close)
+        yield _Until(stack.enter_context(_told(invocation, options)), stack.close)
 
 
 class _Until:

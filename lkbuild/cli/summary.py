@@ -19,6 +19,9 @@ COUNTED: Final = (
     (Source.SKIPPED, "skipped", "yellow"),
 )
 
+#: So many actions of a critical path are named.
+_SHOWN: Final = 3
+
 
 def summary(report: BuildReport, style: Style | None = None) -> str:
     """`built 12 · local hits 230 · up to date 9717 · 38.2 s · downloaded 212 MiB · saved ~14 min`."""
@@ -32,11 +35,16 @@ def around_duration(report: BuildReport, style: Style | None = None) -> tuple[st
     parts = [paint(f"{name} {report.counts[source]}", color) for source, name, color in COUNTED if report.counts.get(source)]
     if not parts:
         parts = ["nothing to do"] if report.ok else [paint("failed", "red")]
-    path = " → ".join(name for name, _ in report.critical_path)
     length = sum(seconds for _, seconds in report.critical_path)
+    path = " → ".join(_ends([name for name, _ in report.critical_path])) if length >= 1 else ""
     tail = [f" (critical path {duration(length)}: {path})" if path else ""]
     if report.fetched_bytes:
         tail.append(f"downloaded {size(report.fetched_bytes)}")
     if report.saved_seconds >= 1:
         tail.append(f"saved {about(report.saved_seconds)}")
     return " · ".join([*parts, ""]), " · ".join(tail)
+
+
+def _ends(names: list[str]) -> list[str]:
+    """A long path by its ends: `--json` and the trace have all of it."""
+    return names if len(names) <= _SHOWN else [names[0], f"{len(names) - 2} more", names[-1]]

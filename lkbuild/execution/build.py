@@ -6,7 +6,7 @@ The one loop of a build. Does not know targets: it gets actions, and tells of ev
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,6 +68,7 @@ class Wish:
         recent: recipe keys of the last build in this workspace: hits among them are up to date rather than found.
         forced: actions that run whatever the cache says.
         slots, cpus, keep_going: for the scheduler.
+        reason: tells why an action runs, for events; None: nobody wants to know.
     """
 
     wanted: tuple[ActionId, ...]
@@ -77,6 +78,7 @@ class Wish:
     slots: int = 2
     cpus: int = 2
     keep_going: bool = False
+    reason: Callable[[ActionGraph, ActionId], str] | None = None
 
 
 class BuildLoop:
@@ -148,10 +150,20 @@ class BuildLoop:
             )
             for action in plan.needed
         ]
-        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, forced), slots=wish.slots, cpus=wish.cpus)
+        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), slots=wish.slots, cpus=wish.cpus)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
 
-    def _one(self, action: ActionId, execution: Execution, forced: frozenset[Digest]) -> None:
+    @staticmethod
+    def _reason(action: ActionId, execution: Execution, wish: Wish, forced: frozenset[Digest]) -> str | None:
+        if wish.reason is None:
+            return None
+        if action in wish.forced:
+            return "forced"
+        if execution.graph.recipes[action] in forced:
+            return "its outputs were lost"
+        return wish.reason(execution.graph, action)
+
+    def _one(self, action: ActionId, execution: Execution, wish: Wish, forced: frozenset[Digest]) -> None:
         planned = execution.graph.actions[action]
         recipe = execution.graph.recipes[action]
 
@@ -165,7 +177,8 @@ class BuildLoop:
             answer = self._runner.run(planned, made, forced=recipe in forced)
         except LkbuildError as error:
             if not isinstance(error, BlobMissing):
-                self._parts.sink.emit(ActionFinished(info=planned.info, source=Source.FAILED))
+                reason = self._reason(action, execution, wish, forced)
+                self._parts.sink.emit(ActionFinished(info=planned.info, source=Source.FAILED, reason=reason))
             raise
         if planned.spec.cacheable:
             self._parts.actions.put_recipe(recipe, answer.key)
@@ -177,7 +190,8 @@ class BuildLoop:
                 execution.executed.append(action)
             else:
                 execution.saved_seconds += answer.result.seconds
-        self._parts.sink.emit(ActionFinished(info=planned.info, source=answer.source, seconds=answer.result.seconds))
+        reason = self._reason(action, execution, wish, forced) if answer.source is Source.EXECUTED else None
+        self._parts.sink.emit(ActionFinished(info=planned.info, source=answer.source, seconds=answer.result.seconds, reason=reason))
 
     def _producers_of_lost(self, outcome: Outcome[ActionId], execution: Execution) -> frozenset[Digest]:
         """Recipes of the actions that made what the store has lost: they run again."""

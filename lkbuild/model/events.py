@@ -38,12 +38,27 @@ class ActionProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFinished:
-    """An action has an answer, wherever it came from; `count` of them where hits are reported together (UP_TO_DATE)."""
+    """An action has an answer, wherever it came from; `count` of them where hits are reported together (UP_TO_DATE).
+
+    `reason`: why it ran, in a few words, where somebody wants to know.
+    """
 
     info: ActionInfo | None
     source: Source
     seconds: float = 0.0
     count: int = 1
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFinished:
+    """The verdict on a test target: `passed`, `failed` or `skipped`; `log`: the path of its report."""
+
+    __test__ = False  # pytest collects classes of this name
+    label: str
+    configuration: str
+    state: str
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +76,7 @@ class BuildFinished:
     seconds: float
 
 
-Event: TypeAlias = BuildStarted | ActionStarted | ActionProgress | ActionFinished | Notice | BuildFinished
+Event: TypeAlias = BuildStarted | ActionStarted | ActionProgress | ActionFinished | TestFinished | Notice | BuildFinished
 
 
 class EventSink(Protocol):

@@ -46,6 +46,7 @@ class BuildReport:
         executed: labels with mnemonics of the actions that ran, in order of completion.
         fetched_bytes: bytes downloaded.
         saved_seconds: recorded times of the actions that did not have to run.
+        critical_path: of what ran, the chain that took longest: `//label mnemonic` and seconds each.
     """
 
     elapsed_s: float
@@ -78,6 +79,7 @@ class BuildReport:
             "counts": {source.value: self.counts.get(source, 0) for source in Source},
             "executed": list(self.executed),
             "fetched_bytes": self.fetched_bytes,
+            "critical_path": [{"action": name, "seconds": round(seconds, 3)} for name, seconds in self.critical_path],
             "remote": {"round_trips": 0, "bytes_up": 0, "bytes_down": 0},
             "errors": [error_json(error) for error in self.errors],
         }

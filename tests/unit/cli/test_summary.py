@@ -33,6 +33,12 @@ def test_the_critical_path_is_named():
     assert "critical path 4.5 s: //a → //b" in summary(report)
 
 
+def test_a_long_critical_path_is_named_by_its_ends_and_a_short_time_is_not_worth_a_word():
+    chain = tuple((f"//{number}", 1.0) for number in range(9))
+    assert "critical path 9.0 s: //0 → 7 more → //8)" in summary(BuildReport(elapsed_s=9, critical_path=chain))
+    assert "critical" not in summary(BuildReport(elapsed_s=9, critical_path=(("//a", 0.9),)))
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
