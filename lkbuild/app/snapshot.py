@@ -8,6 +8,7 @@ taken at its end are those of what it saw. Reading them is `lkbuild.cli.fast`'s 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import marshal
 import os
 import time
@@ -49,14 +50,13 @@ class Snapshot:
             self.usable = False
             return
         self._root = str(session.root)
-        self.usable = self._take(_outputs(report)) and self._take(dict.fromkeys(_inputs(session)))
+        self.usable = self._take(itertools.chain(_outputs(report), _inputs(session)))
 
     def _take(self, paths: Iterable[str]) -> bool:
         """Note the stats; whether none of them is of something that changed lately."""
         prefix = self._root + "/"
         now = time.time_ns()
-        for path in paths:
-            inside = path[len(prefix) :] if path.startswith(prefix) else path if path.startswith("/") else path or "."
+        for inside in dict.fromkeys(path.removeprefix(prefix) or "." for path in paths):
             place = os.path.join(self._root, inside)  # noqa: PTH118 - hot: every file of the workspace
             try:
                 status = os.stat(place)  # noqa: PTH116 - the same

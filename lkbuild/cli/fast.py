@@ -6,6 +6,7 @@ It does not know what a build is: `lkbuild.base.snapshot_format` says what a sna
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 def answer(arguments: Sequence[str], environment: Mapping[str, str]) -> int | None:
     """0 where a snapshot answered the command, else None: then nothing was written."""
     started = time.monotonic()
+    gc.disable()  # tens of thousands of tuples and not one cycle
+    try:
+        return _answer(arguments, environment, started)
+    finally:
+        gc.enable()
+
+
+def _answer(arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int | None:
     try:
         here = os.getcwd()  # noqa: PTH109 - pathlib costs 5 ms
         found = _find(key_of(arguments, environment, here), cache_folder(arguments, environment, here))

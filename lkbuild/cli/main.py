@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 def console_script() -> int:
     """What the `lkbuild` command runs."""
-    return main(sys.argv[1:], os.environ)
+    answered = fast_path(sys.argv[1:], os.environ)
+    if answered is not None:
+        os._exit(answered)  # all is written: to take tens of thousands of objects apart costs as much as to look at the files
+    return _long_way(sys.argv[1:], os.environ)
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Obey a command line; returns the exit code (`lkbuild help exit-codes`)."""
     answered = fast_path(arguments, environment)
-    if answered is not None:
-        return answered
+    return _long_way(arguments, environment) if answered is None else answered
+
+
+def _long_way(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     from lkbuild.cli.guard import guarded  # noqa: PLC0415 - after the fast path
 
     return guarded(lambda: _dispatch(arguments, environment), arguments, environment)
