@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.workspace import REPOSITORY
 
+_NOT_OURS = {"lkbuild-out", "__pycache__", "node_modules"}
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)\s*?$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^()\s]+)\)")
 _HEADING = re.compile(r"^#+ +(?P<title>.+?) *$", re.MULTILINE)
@@ -38,14 +39,12 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every Markdown file of the repository, those that are not committed yet among them."""
-    listed = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted(path for name in listed.stdout.split("\0") if name and (path := REPOSITORY / name).exists())
+    """Every Markdown file of the repository; without git, for a machine may lack it."""
+    found = []
+    for folder, folders, names in os.walk(REPOSITORY):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_OURS]
+        found += [Path(folder, name) for name in names if name.endswith(".md")]
+    return sorted(found)
 
 
 def blocks(page: Path) -> Iterator[Block]:
