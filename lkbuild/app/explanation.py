@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from lkbuild.app.history import Entry, History
 from lkbuild.base.digest import Digest
-from lkbuild.keys.differences import Difference, Manifest, leaves
+from lkbuild.keys.differences import Difference, Manifest, differences, leaves
 from lkbuild.model.action import Source
 
 _DIFF_LINES: Final = 40
@@ -154,6 +154,15 @@ class Explainer:
             )
         for found in leaves(was.recipe, now.recipe, old=old.manifest, new=self._side.manifest):
             yield self._change(old, found)
+
+    def own_changes(self, old: Side, was: Entry, now: Entry) -> Iterator[Change]:
+        """What changed of this action itself, apart from what it takes from others."""
+        one, two = old.manifest(was.recipe), self._side.manifest(now.recipe)
+        if one is None or two is None:
+            return
+        for found in differences(one, two):
+            if found.kind != "recipe":
+                yield self._change(old, replace(found, recipe_was=was.recipe, recipe_now=now.recipe))
 
     def _change(self, old: Side, found: Difference) -> Change:
         before, after = old.entry(found.recipe_was), self._side.entry(found.recipe_now)

@@ -105,7 +105,7 @@ def last(options: BuildOptions, patterns: Sequence[str]) -> LastBuild:
         owners = {str(item.node) for item in select(session, patterns)} if patterns else None
         if owners is not None and not owners & {entry.owner for entry in record.actions}:
             raise UsageError("the last build had none of these targets", hint=f"it was of {', '.join(record.targets[:5])}")
-        explainer = Explainer(history, record, _stored(session), before=record.id)
+        explainer = Explainer(history, record, stored(session), before=record.id)
         ran = [entry for entry in record.actions if entry.source in (Source.EXECUTED.value, Source.FAILED.value)]
         chosen = [entry for entry in ran if owners is None or entry.owner in owners]
         return LastBuild(
@@ -118,7 +118,7 @@ def last(options: BuildOptions, patterns: Sequence[str]) -> LastBuild:
 
 
 def _explainer(session: Session, live: LiveKeys) -> Explainer:
-    stored = _stored(session)
+    kept = stored(session)
     written = {
         str(Digest.of(item.artifact.data)): item.artifact.data
         for planned in live.graph.actions.values()
@@ -126,10 +126,12 @@ def _explainer(session: Session, live: LiveKeys) -> Explainer:
         for item in planned.spec.inputs
         if isinstance(item.artifact, Inline)
     }
-    return Explainer(History(session.state), live, lambda digest: written.get(digest) or stored(digest))
+    return Explainer(History(session.state), live, lambda digest: written.get(digest) or kept(digest))
 
 
-def _stored(session: Session) -> Callable[[str], bytes | None]:
+def stored(session: Session) -> Callable[[str], bytes | None]:
+    """Gives what the store has of a digest as text, or None."""
+
     def content(digest: str) -> bytes | None:
         try:
             return session.store.blobs.get_bytes(Digest.parse(digest))

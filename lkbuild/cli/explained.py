@@ -11,6 +11,7 @@ from lkbuild.cli.render import printable
 
 if TYPE_CHECKING:
     from lkbuild.app.explanation import AttributeChange, Change, Explanation
+    from lkbuild.app.keydiff import KeyDiff
     from lkbuild.app.why import LastBuild, TargetWhy
 
 _DIGEST: Final = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}(?:/(\d+))?")
@@ -56,6 +57,19 @@ def last_lines(found: LastBuild, style: Style) -> Iterator[str]:
     yield f"{style(found.id, 'bold')}: {targets}: {counts}"
     for item in found.explanations:
         yield from explanation_lines(item, style)
+
+
+def diff_lines(found: KeyDiff, style: Style) -> Iterator[str]:
+    """Two keys or two builds: what differs, the first first."""
+    yield f"{style(found.was, 'bold')} and {style(found.now, 'bold')}{': no difference' if found.equal else ''}"
+    for change in found.changes:
+        yield from change_lines(change, style, "  ")
+    for item in found.results:
+        yield f"  {style('result', 'yellow')} {item.path} of {item.action}: the key is the same, the bytes are not"
+        yield from _values(item.was, item.now, (), style, "    ")
+    for title, names in (("only in the first", found.gone), ("only in the second", found.added)):
+        for name in names:
+            yield f"  {style(title, 'yellow')}: {name}"
 
 
 def explanation_lines(found: Explanation, style: Style) -> Iterator[str]:

@@ -10,6 +10,7 @@ VERBS = {
     "test": "run tests, cached",
     "query": "ask the graph: deps, rdeps, kind and more",
     "why": "tell why a target would run, or ran: what changed, down to the leaf",
+    "diff": "tell in what two keys or two builds differ",
     "fetch": "fetch all that targets need, so that --offline works",
     "lock": "update, check or compare lock files",
     "info": "show what lkbuild knows: store, workspace, schema, rules",
