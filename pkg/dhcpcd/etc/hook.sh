@@ -23,4 +23,7 @@ fi
 for file in "$dir"/part.*; do
   [ -f "$file" ] && cat "$file" >>"$dir/new"
 done
-mv "$dir/new" "$dir/resolv.conf"
+# That the file exists says that names can be looked up (`ready:`), so it does not come before the first server.
+if [ -s "$dir/new" ] || [ -e "$dir/resolv.conf" ]; then
+  mv "$dir/new" "$dir/resolv.conf"
+fi
