@@ -41,6 +41,12 @@ def test_yaml_is_what_the_loader_reads(page):
             parse(block.text.encode(), f"{page.name}:{block.line}")
 
 
+def test_the_index_names_every_page():
+    folder = REPOSITORY / "docs"
+    linked = {(folder / target.partition("#")[0]).resolve() for target in links(folder / "README.md")}
+    assert [str(page) for page in pages() if page.is_relative_to(folder) and page not in linked and page != folder / "README.md"] == []
+
+
 def test_a_broken_link_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# Title\n[a](#title) [b](#no) [c](page.md) [d](none.md)\n`[e](code.md)`\n```sh\n[f](code.md)\n```\n")
