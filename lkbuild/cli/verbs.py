@@ -11,6 +11,7 @@ VERBS = {
     "query": "ask the graph: deps, rdeps, kind and more",
     "why": "tell why a target would run, or ran: what changed, down to the leaf",
     "diff": "tell in what two keys or two builds differ",
+    "shell": "open a shell where an action runs, inputs in place",
     "fetch": "fetch all that targets need, so that --offline works",
     "lock": "update, check or compare lock files",
     "info": "show what lkbuild knows: store, workspace, schema, rules",
