@@ -95,6 +95,9 @@ def temporary_beside(work: Path) -> Iterator[Path]:
 
 def remove_tree(folder: Path) -> None:
     """Remove a directory, those without permissions in it included. What can't be removed stays."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # hot: most commands leave nothing in /tmp
+        return
     try:
         shutil.rmtree(folder)
     except OSError:

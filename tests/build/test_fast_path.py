@@ -243,7 +243,7 @@ def test_a_failed_build_leaves_no_snapshot(here):
     assert here.answered("//...") is None
 
 
-@pytest.mark.parametrize("flag", ["--check", "--dry-run", "--verbose"])
+@pytest.mark.parametrize("flag", ["--check", "--dry-run", "--verbose", "--events=events.jsonl"])
 def test_what_must_look_again_leaves_no_snapshot(here, flag):
     here.settle("//...")
     here.settle(flag, "//...")
