@@ -23,7 +23,6 @@ fi
 for file in "$dir"/part.*; do
   [ -f "$file" ] && cat "$file" >>"$dir/new"
 done
-# That the file exists says that names can be looked up (`ready:`), so it does not come before the first server.
-if [ -s "$dir/new" ] || [ -e "$dir/resolv.conf" ]; then
-  mv "$dir/new" "$dir/resolv.conf"
-fi
+# That the file exists says that the network is configured (`ready:`): by a lease, or by an advertisement that brings a name server.
+case "$reason" in ROUTERADVERT) [ -s "$dir/new" ] || [ -e "$dir/resolv.conf" ] || exit 0 ;; esac
+mv "$dir/new" "$dir/resolv.conf"
