@@ -14,22 +14,22 @@ from lkbuild.model.artifact import SourceFile, TargetRef
 from lkbuild.model.attrs import Select, Text
 
 
-def plain(value: Any) -> Any:
-    """An attribute's value as YAML would hold it; selects are written as selects."""
+def plain(value: Any, *, package: str = "") -> Any:
+    """An attribute's value as YAML would hold it; selects are written as selects, files of `package` by their path in it."""
     match value:
         case Label():
             return value.short
         case TargetRef():
             return value.label.short
         case SourceFile() | Text():
-            return value.path
+            return value.path.removeprefix(f"{package}/")
         case Select():
-            branches = {name: plain(branch) for name, branch in value.branches}
-            return {"select": {**branches, **({"default": plain(value.default)} if value.has_default else {})}}
+            branches = {name: plain(branch, package=package) for name, branch in value.branches}
+            return {"select": {**branches, **({"default": plain(value.default, package=package)} if value.has_default else {})}}
         case Mapping():
-            return {name: plain(item) for name, item in value.items()}
+            return {name: plain(item, package=package) for name, item in value.items()}
         case tuple():
-            return [plain(item) for item in value]
+            return [plain(item, package=package) for item in value]
         case _:
             return value
 

@@ -16,7 +16,7 @@ from lkbuild.model.configuration import NodeKey
 
 
 def query(options: BuildOptions, expression: str, output: str) -> Iterator[str]:
-    """The targets that an expression selects, one line each (dot: the lines of a graph).
+    """The targets that an expression selects, one line each (dot: the lines of a graph; build: YAML; actions: those of the targets).
 
     Raises:
         UsageError: at the place where the expression is wrong.
@@ -25,7 +25,12 @@ def query(options: BuildOptions, expression: str, output: str) -> Iterator[str]:
     with open_session(options) as session:
         world = _World(session)
         found = evaluate(parsed, world)
-        yield from _render(found, world, output)
+        if output in ("build", "actions"):
+            from lkbuild.app.query_output import actions, declarations  # noqa: PLC0415 - forms that are seldom asked for
+
+            yield from (declarations if output == "build" else actions)(session, sorted(found))
+        else:
+            yield from _render(found, world, output)
 
 
 class _World:

@@ -6,7 +6,7 @@ from lkbuild.cli.flags import Flag
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import CONFIGURATION_FLAGS, DISPLAY_FLAGS, PLACE_FLAGS
 
-OUTPUTS = ("label", "label_kind", "json", "dot")
+OUTPUTS = ("label", "label_kind", "json", "dot", "build")
 
 
 def command() -> Command:
@@ -14,12 +14,16 @@ def command() -> Command:
     return Command(
         name="query",
         usage="[FLAGS] EXPRESSION",
-        doc="""Prints the targets that an expression selects: a pattern, deps(X), rdeps(UNIVERSE, X), kind(RULE, X), and these combined
-            by + (union), ^ (intersection) and - (except). Builds nothing.""",
+        doc="""Prints the targets that an expression selects: a pattern, deps(X), rdeps(UNIVERSE, X), somepath(A, B), allpaths(A, B),
+            kind(RULE, X), attr(NAME, REGEX, X), filter(REGEX, X), and these combined by + (union), ^ (intersection) and - (except).
+            deps and rdeps take a depth as last argument. Builds nothing.
+
+            With --actions, the actions of these targets: command, environment, inputs and outputs, one JSON object a line.""",
         examples=(
             ("lkbuild query 'deps(//images:minimal)'", "all that an image is made of"),
             ("lkbuild query 'rdeps(//..., //pkg/runc)'", "all that a change of runc rebuilds"),
             ("lkbuild query 'kind(boot_test, //...)'", "every boot test"),
+            ("lkbuild query --actions //pkg/init", "what runs for a target"),
             ("lkbuild query 'deps(//images:minimal)' --output dot | dot -Tsvg > graph.svg", "a picture"),
         ),
         flags=(
@@ -30,6 +34,7 @@ def command() -> Command:
                 choices=OUTPUTS,
                 doc=f"One of {', '.join(OUTPUTS)}; json is one object a line, --json one in all.",
             ),
+            Flag(name="actions", doc="Print the actions of the targets, one JSON object a line."),
             *CONFIGURATION_FLAGS,
             *PLACE_FLAGS,
             *DISPLAY_FLAGS,
@@ -44,12 +49,13 @@ def run(invocation: Invocation) -> int:
     from lkbuild.app import query  # noqa: PLC0415 - not for --help
 
     expression, options = invocation.parsed.words[0], invocation.options()
+    actions = invocation.parsed.switch("actions")
     if invocation.console.json:
         from json import loads  # noqa: PLC0415 - the same
 
-        targets = [loads(line) for line in query.query(options, expression, "json")]
-        invocation.console.json_result({"version": 1, "ok": True, "targets": targets})
+        found = [loads(line) for line in query.query(options, expression, "actions" if actions else "json")]
+        invocation.console.json_result({"version": 1, "ok": True, "actions" if actions else "targets": found})
         return 0
-    for line in query.query(options, expression, invocation.parsed.text("output") or "label"):
+    for line in query.query(options, expression, "actions" if actions else invocation.parsed.text("output") or "label"):
         invocation.console.result(line)
     return 0
