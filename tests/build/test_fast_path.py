@@ -256,6 +256,9 @@ def test_outputs_stay_up_to_date_without_their_store(here):
         if path.name != "snapshots":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert here.answered("//...") == said
+    touch_source(here.ws)
+    (here.ws.root / "p/BUILD.yaml").write_text("targets:\n" + _FILES)
+    assert here.build("//...").splitlines() == said.splitlines()[:-1]  # the store is made anew beside the snapshots
 
 
 def test_files_that_changed_since_the_build_began_leave_no_snapshot(here, monkeypatch):
