@@ -16,6 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from lkbuild.app.options import new_invocation
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import UsageError
 from lkbuild.keys.differences import Manifest
@@ -183,6 +184,10 @@ class History:
             if other is None and place in record.by_place:
                 other = record, record.by_place[place]
         return other
+
+    def unused(self, identity: str) -> str:
+        """This name, or a later one where a build has it: a resident process builds many times under one command line."""
+        return new_invocation() if (self.folder / f"{identity}{SUFFIX}").exists() else identity
 
     def add(self, record: BuildRecord) -> None:
         """Keep a record, and no more than the newest few. A disk that refuses costs the explanation, not the build."""

@@ -93,7 +93,7 @@ def record(session: Session, analyses: Analyses, execution: Execution, targets: 
     owners = {entry.owner for entry in entries}
     history.add(
         BuildRecord(
-            id=session.options.invocation,
+            id=history.unused(session.options.invocation),
             time=time.time(),
             targets=tuple(targets),
             actions=entries,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lkbuild.app.options import new_invocation
 from lkbuild.base.atomic import write_atomic
 from lkbuild.model.action import ActionInfo, Source
 from lkbuild.model.artifact import ActionId
@@ -75,6 +76,8 @@ class TraceSink:
         if not self._events:
             return
         folder = state / FOLDER
+        if (folder / f"{invocation}.json").exists():
+            invocation = new_invocation()  # a resident process builds many times under one command line
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             data = json.dumps(self.to_json(invocation), separators=(",", ":")).encode("utf-8", "backslashreplace")
