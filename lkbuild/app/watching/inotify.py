@@ -157,37 +157,45 @@ def _events(data: bytes) -> Iterator[tuple[int, int, str]]:
         at += length
 
 
-def limit(name: str) -> int:
-    """A limit of inotify(7), 0 where it can't be read."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the kernel: the sysctl that sets it, and its value."""
+
+    sysctl: str
+    value: int
+
+
+def limit(host: str, namespace: str) -> Limit:
+    """The lower of two limits: the host's, of inotify(7), and the user namespace's, of user_namespaces(7)."""
+    found = [Limit(name, value) for name in (f"fs.inotify.{host}", f"user.{namespace}") if (value := _sysctl(name)) is not None]
+    return min(found, key=lambda item: item.value, default=Limit(f"fs.inotify.{host}", 0))
+
+
+def _sysctl(name: str) -> int | None:
     try:
-        return int(Path(f"/proc/sys/fs/inotify/{name}").read_text(encoding="ascii"))
+        return int(Path("/proc/sys", *name.split(".")).read_text(encoding="ascii"))
     except (OSError, ValueError):
-        return 0
+        return None
 
 
 def no_instance(error: int) -> HostError:
     """Why inotify_init(2) failed, and how to mend it."""
-    current = limit("max_user_instances")
     if error != errno.EMFILE or _no_descriptor_left():
         return HostError(f"files can't be watched: {os.strerror(error)}", hint="`ulimit -n` shows how many files a process may have open")
+    current = limit("max_user_instances", "max_inotify_instances")
     return HostError(
-        f"files can't be watched: all {current} inotify instances of this user are in use, 1 more is needed",
-        hint=f"end other programs that watch files, or: sudo sysctl fs.inotify.max_user_instances={max(256, current * 2)}",
+        f"files can't be watched: this user may have {current.value} inotify instances, all are in use, and 1 more is needed",
+        hint=f"end other programs that watch files, or: sudo sysctl {current.sysctl}={max(256, current.value * 2)}",
     )
 
 
 def _refused(error: int, path: str, needed: int) -> HostError:
     if error != errno.ENOSPC:
         return HostError(f"can't watch {path}: {os.strerror(error)}", hint="a directory must be readable to be watched")
-    return no_watch(limit("max_user_watches"), needed)
-
-
-def no_watch(current: int, needed: int) -> HostError:
-    """The kernel's limit of watches is reached: what it is, and what would do."""
-    enough = max(8192, 1 << (current + needed - 1).bit_length())
+    current = limit("max_user_watches", "max_inotify_watches")
     return HostError(
-        f"files can't be watched: this user may have {current} inotify watches in all programs, this build alone needs {needed}",
-        hint=f"sudo sysctl fs.inotify.max_user_watches={enough}",
+        f"files can't be watched: this user may watch {current.value} directories in all programs together, this build needs {needed}",
+        hint=f"sudo sysctl {current.sysctl}={max(8192, 1 << (current.value + needed).bit_length())}",
     )
 
 

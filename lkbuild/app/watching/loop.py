@@ -21,7 +21,7 @@ from lkbuild.app.watching.followers import Follower, GoodBuild
 from lkbuild.app.watching.inotify import Inotify
 from lkbuild.app.watching.observer import Observer, Touched
 from lkbuild.app.watching.resident import Resident
-from lkbuild.base.errors import LkbuildError
+from lkbuild.base.errors import Interrupted, LkbuildError, UsageError
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport
 
@@ -37,16 +37,19 @@ def watch(options: BuildOptions, patterns: Sequence[str], display: Display, foll
         HostError: the kernel's limits of watches.
         Interrupted: while a build was running.
     """
-    with Inotify() as inotify, contextlib.closing(follower) if follower else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        inotify = stack.enter_context(Inotify())
+        if follower is not None:
+            stack.callback(follower.close)
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt))  # innermost: what is above ends in order
         observer = Observer(inotify)
         rounds = _Rounds(Resident(options, patterns), display, follower)
         rounds.run((), None)
         while observer.observe(rounds.resident.interests):
             rounds.again()
         display.watching(observer.directories)
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                _next(observer, rounds)
+        while True:
+            _next(observer, rounds)
 
 
 def _next(observer: Observer, rounds: _Rounds) -> None:
@@ -101,8 +104,19 @@ class _Rounds:
             self.display.unchanged(changed)
         self._first, self._errors = False, errors
         if self._follower is not None and report.ok and (outputs or not self._followed):
+            self._follow(self._follower, report)
+
+    def _follow(self, follower: Follower, report: BuildReport) -> None:
+        """Start what follows. What hinders it is told, and tried again after the next build; a wrong command line is the end."""
+        self._followed = False
+        try:
+            follower.follow(GoodBuild(self.resident, report, self.display))
             self._followed = True
-            self._follower.follow(GoodBuild(self.resident, report, self.display))
+        except (UsageError, Interrupted):
+            raise
+        except LkbuildError as error:
+            failed = replace(report, errors=(error,))
+            self.display.built(Round(report=failed, first=False, changed=(), outputs=(), latency_s=None))
 
     def _changed_outputs(self, report: BuildReport) -> tuple[str, ...]:
         """Paths whose bytes are not those of the last time that they were built."""
