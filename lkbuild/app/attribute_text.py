@@ -27,7 +27,7 @@ def plain(value: Any, *, package: str = "") -> Any:
             branches = {name: plain(branch, package=package) for name, branch in value.branches}
             return {"select": {**branches, **({"default": plain(value.default, package=package)} if value.has_default else {})}}
         case Mapping():
-            return {name: plain(item, package=package) for name, item in value.items()}
+            return {name: plain(item, package=package) for name, item in value.items() if item is not None}
         case tuple():
             return [plain(item, package=package) for item in value]
         case _:
