@@ -121,13 +121,16 @@ class BuildLoop:
     def _take_hits(self, plan: Demand, execution: Execution, wish: Wish) -> None:
         execution.results.update(plan.results)
         count = {Source.UP_TO_DATE: 0, Source.LOCAL_HIT: 0}
+        counted: set[Digest] = set()
         for action in execution.graph.order:
             recipe = execution.graph.recipes[action]
             if recipe not in plan.results or action in execution.sources:
                 continue
             source = Source.UP_TO_DATE if recipe.hash in wish.recent else Source.LOCAL_HIT
             execution.sources[action] = source
-            execution.saved_seconds += plan.results[recipe].seconds
+            if recipe not in counted:  # one run would have served all actions of this recipe
+                counted.add(recipe)
+                execution.saved_seconds += plan.results[recipe].seconds
             count[source] += 1
         for source, number in count.items():
             if number:
