@@ -27,7 +27,8 @@ def command() -> Command:
             QEMU, which comes from the lock and runs in the sandbox; power the guest off to end it.""",
         examples=(
             ("lkbuild run //images:minimal", "a console in a virtual machine"),
-            ("lkbuild run --publish 2375:2375 --disk /tmp/docker.img,size=4G --mem 1G //images:docker-desktop", "a Docker engine"),
+            ("lkbuild run --disk /tmp/docker.img,size=4G --mem 1G //images:docker-desktop", "a Docker engine, with a disk that is kept"),
+            ("lkbuild run --publish 2222:22 //images:sshd", "to log in to, with the keys of images/authorized_keys"),
         ),
         flags=(*RUN_FLAGS, *BUILD_FLAGS),
         words=(1, 1),
