@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness.workspace import Workspace
+from harness.workspace import Workspace, copy_of_repository
 
 HERE = Path(__file__).parent
 #: `make golden`: golden files are written anew instead of compared.
@@ -83,3 +83,24 @@ def ws(tmp_path, new_store):
     workspace = Workspace(root, new_store("cache"), {"HOME": str(tmp_path)})
     workspace.write("BUILD.yaml", "workspace: {name: test}\n")
     return workspace
+
+
+@pytest.fixture(scope="session")
+def fetched(tmp_path_factory):
+    """A store that holds what the quick minimal image is made from, and nothing that was made of it."""
+    folder = tmp_path_factory.mktemp("fetched")
+    repository = copy_of_repository(folder / "root", folder / "cache")
+    done = repository.lkbuild("fetch", "--config", "quick", "//images:minimal", "//images:minimal-test")
+    assert done.returncode == 0, done.stderr
+    return repository.cache
+
+
+@pytest.fixture
+def new_checkout(fetched, tmp_path):
+    """Makes checkouts of the repository, each with a store of its own in which only the fetched inputs are."""
+
+    def make(name, **environment):
+        store = Path(shutil.copytree(fetched, tmp_path / f"{name}-cache", symlinks=True))
+        return copy_of_repository(tmp_path / name, store).with_(HOME=str(tmp_path), **environment)
+
+    return make

