@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Final, Self
 
 from watchdog.observers.inotify_c import InotifyConstants as Flag
-from watchdog.observers.inotify_c import Mask as _Mask
 from watchdog.observers.inotify_c import inotify_add_watch, inotify_init, inotify_rm_watch
 
 from lkbuild.base.errors import HostError
@@ -30,7 +29,7 @@ _LISTING: Final = Flag.IN_CREATE | Flag.IN_DELETE | Flag.IN_MOVED_FROM | Flag.IN
 _CONTENT: Final = Flag.IN_MODIFY | Flag.IN_CLOSE_WRITE | Flag.IN_ATTRIB
 #: The watched directory itself is no longer what its path names.
 _SELF: Final = Flag.IN_DELETE_SELF | Flag.IN_MOVE_SELF | Flag.IN_UNMOUNT
-_MASK: Final = _Mask(_LISTING | _CONTENT | Flag.IN_DELETE_SELF | Flag.IN_MOVE_SELF | Flag.IN_ONLYDIR | Flag.IN_EXCL_UNLINK)
+_MASK: Final = _LISTING | _CONTENT | Flag.IN_DELETE_SELF | Flag.IN_MOVE_SELF | Flag.IN_ONLYDIR | Flag.IN_EXCL_UNLINK
 _HEADER: Final = struct.Struct("=iIII")
 _READ: Final = 256 * 1024
 
