@@ -20,6 +20,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.model.rule import Rule
 
+_RACY_NS: Final = 2_000_000_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -93,14 +94,16 @@ class RuleRegistry:
     def forget(self) -> None:
         """Drop what was imported: the next registry of these folders reads the files again.
 
-        Their compiled form goes too: Python takes it for current by the source's size and its mtime in whole seconds, which two
-        edits within one second have in common (PEP 552).
+        A compiled form that is not clearly younger than its source goes too: Python takes it for current by the source's size and
+        its mtime in whole seconds, which two edits within one second have in common (PEP 552).
         """
         for name in [name for name in sys.modules if name == self._package or name.startswith(self._package + ".")]:
-            compiled = getattr(sys.modules.pop(name), "__cached__", None)
-            if compiled:
+            module = sys.modules.pop(name)
+            compiled, source = getattr(module, "__cached__", None), getattr(module, "__file__", None)
+            if compiled and source:
                 with contextlib.suppress(OSError):  # read-only rules don't change
-                    Path(compiled).unlink(missing_ok=True)
+                    if Path(compiled).stat().st_mtime_ns < Path(source).stat().st_ctime_ns + _RACY_NS:
+                        Path(compiled).unlink()
         importlib.invalidate_caches()
 
     def _load(self, name: str) -> Rule | None:
