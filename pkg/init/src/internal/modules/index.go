@@ -103,7 +103,8 @@ func Match(r io.Reader, names []string) []string {
 }
 
 // bus is the part of an alias before its first colon, which no pattern of
-// depmod's leaves open: it sorts out most lines at little cost.
+// depmod's leaves open but for a star at its end (acpi): it sorts out most
+// lines at little cost.
 func bus(alias []byte) []byte {
 	b, _, _ := bytes.Cut(alias, []byte{':'})
 	if i := bytes.IndexByte(b, ' '); i >= 0 {
@@ -112,7 +113,7 @@ func bus(alias []byte) []byte {
 	if len(b) == len(alias) {
 		return nil
 	}
-	return b
+	return bytes.TrimRight(b, "*") // alias acpi*:LNXPWRBN:* (scripts/mod/file2alias.c, do_acpi_entry)
 }
 
 func scan(r io.Reader, each func(line []byte)) {

@@ -73,3 +73,12 @@ func TestGlobMatchesAsFnmatchDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestAPowerButtonMatchesThoughThePatternsBusEndsInAStar(t *testing.T) {
+	// scripts/mod/file2alias.c, do_acpi_entry: the bus of its patterns is "acpi*".
+	aliases := "alias acpi*:LNXPWRBN:* button\nalias acpi*:PNP0C0C:* button\nalias acpi*:PNP0C0D:* lid\n"
+	got := Match(strings.NewReader(aliases), []string{"acpi:LNXPWRBN:"})
+	if want := []string{"button"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
