@@ -12,25 +12,35 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from lkbuild.base.errors import BuildFailed
+from lkbuild.base.errors import BuildFailed, HostError, LkbuildError
 from lkbuild.model.action import PlannedAction
 from lkbuild.model.ports import SandboxRun
 
 _LAST_LINES: Final = 30
 _LAST_BYTES: Final = 64 * 1024
+_FULL: Final = 64 << 20
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, command: str, folder: Path) -> BuildFailed:
+def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, command: str, folder: Path) -> LkbuildError:
     """Keep working directory and log of a failed action under `folder`, and make the error.
 
-    The last failure of each action is kept; an earlier one gives way.
+    The last failure of each action is kept; an earlier one gives way. On a disk that is full nothing is kept: what an action that
+    filled it has left would keep it full, and the next build could not even begin.
     """
     kept = folder / _UNSAFE.sub("_", f"{planned.info.label}-{planned.info.mnemonic}").strip("_")
     shutil.rmtree(kept, ignore_errors=True)
+    tail = _tail(request.log)
+    if _is_full(request.work):
+        return HostError(
+            f"no space left for {planned.info.mnemonic}: {reason}",
+            label=planned.info.label,
+            position=planned.info.position,
+            detail=_shown(request, tail),
+            hint="free some space, run: lkbuild cache gc, or pass --cache DIR",
+        )
     kept.mkdir(parents=True)
     log = kept / "log"
-    tail = _tail(request.log)
     if request.log.exists():
         shutil.move(request.log, log)
     work = kept / "build"
@@ -44,9 +54,19 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
         f"{planned.info.mnemonic} failed: {reason}",
         label=planned.info.label,
         position=planned.info.position,
-        detail="\n".join([f"$ {shlex.join(request.arguments)[:2000]}", *tail]),
+        detail=_shown(request, tail),
         hint=f"log: {log}\nshell in its sandbox: sh {script} sh",
     )
+
+
+def _shown(request: SandboxRun, tail: list[str]) -> str:
+    return "\n".join([f"$ {shlex.join(request.arguments)[:2000]}", *tail])
+
+
+def _is_full(path: Path) -> bool:
+    """Whether less is free than a hundredth of the file system, or than 64 MiB where that is less."""
+    usage = shutil.disk_usage(path)
+    return usage.free < min(usage.total // 100, _FULL)
 
 
 def _with_override(command: str, request: SandboxRun) -> str:
