@@ -1,6 +1,7 @@
 """A comment in a kernel fragment is configured again and nothing is compiled; an option is one compile. A cold store compiles first."""
 
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,10 @@ def test_a_comment_in_a_fragment_compiles_nothing(checkout, tmp_path):
     assert "kernel" not in checkout.build("//images:minimal").mnemonics
 
 
-def test_an_option_in_a_fragment_is_one_compile_and_one_image(checkout, tmp_path):
+def test_an_option_in_a_fragment_is_one_compile_and_one_image(checkout):
     checkout.build("//images:minimal")
-    append(checkout, f'CONFIG_DEFAULT_HOSTNAME="{tmp_path.name}"\n')
+    # A value that the shared store can't know from an earlier run.
+    append(checkout, f'CONFIG_DEFAULT_HOSTNAME="{uuid.uuid4().hex}"\n')
     # Configured, but not compiled: what the plan says suffices, and minutes are saved.
     assert checkout.build("//kernel:config").mnemonics == ["kernel_config"]
     planned = checkout.lkbuild("build", "--dry-run", "//images:minimal")
