@@ -17,7 +17,6 @@ from lkbuild.base.atomic import replacing
 from lkbuild.base.errors import HostError
 from lkbuild.execution.build import Execution
 from lkbuild.execution.sources import SourceDigests
-from lkbuild.model.action import OutputFile, OutputTree
 from lkbuild.model.artifact import Inline, NamedArtifact, Output, SourceFile
 from lkbuild.model.ports import BlobStore
 from lkbuild.model.report import BuiltOutput
@@ -58,15 +57,11 @@ class Materialiser:
     def _leaf(self, artifact: Inline | Output) -> File | Subtree:
         if isinstance(artifact, Inline):
             return File(self.blobs.put_bytes(artifact.data), artifact.executable)
-        result = self.execution.result_of(artifact)
-        match result.output(artifact.path) if result else None:
-            case OutputFile() as file:
-                return File(file.digest, file.executable)
-            case OutputTree() as tree:
-                return Subtree(tree.root)
-            case _:
-                msg = f"{artifact} was not built"
-                raise AssertionError(msg)  # callers write outputs of results only
+        leaf = self.execution.leaf_of(artifact)
+        if leaf is None:
+            msg = f"{artifact} was not built"
+            raise AssertionError(msg)  # callers write outputs of results only
+        return leaf
 
     def _file(self, leaf: File, target: Path) -> None:
         if self.state.is_current(target, leaf.digest, executable=leaf.executable):

@@ -17,8 +17,7 @@ from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.errors import UsageError, nearest
 from lkbuild.execution.build import Execution
 from lkbuild.execution.staging import stage
-from lkbuild.model.action import OutputFile, OutputTree
-from lkbuild.model.artifact import Artifact, Inline, NamedArtifact, Output, SourceFile
+from lkbuild.model.artifact import Artifact, Inline, NamedArtifact, SourceFile
 from lkbuild.model.events import BuildFinished, EventSink
 from lkbuild.model.ports import SandboxRun
 from lkbuild.model.providers import Runnable
@@ -120,12 +119,8 @@ def _leaf(artifact: Artifact, session: Session, execution: Execution) -> File | 
         leaf = session.sources.file(artifact)
         session.store.blobs.put_file(session.sources.path(artifact))
         return leaf
-    found = execution.result_of(artifact) if isinstance(artifact, Output) else None
-    match found.output(artifact.path) if found else None:
-        case OutputFile() as file:
-            return File(file.digest, file.executable)
-        case OutputTree() as tree:
-            return Subtree(tree.root)
-        case _:
-            msg = f"{artifact} was not built"
-            raise AssertionError(msg)  # errors were raised before
+    leaf = execution.leaf_of(artifact)
+    if leaf is None:
+        msg = f"{artifact} was not built"
+        raise AssertionError(msg)  # errors were raised before
+    return leaf

@@ -13,12 +13,13 @@ from typing import Final
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
-from lkbuild.execution.runner import ActionRunner, RunnerParts, timing_name
+from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
 from lkbuild.execution.scheduler import Job, Outcome, Scheduler, State
 from lkbuild.model.action import ActionResult, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
 from lkbuild.model.ports import BlobMissing
+from lkbuild.model.tree import File, Subtree
 
 #: How often a build plans again because the store lost blobs, before it says so. Each round runs what made them.
 _REWINDS: Final = 5
@@ -50,6 +51,11 @@ class Execution:
     def result_of(self, output: Output) -> ActionResult | None:
         """The result that holds an output, or None where it failed."""
         return self.results.get(self.graph.recipe_of(output))
+
+    def leaf_of(self, output: Output) -> File | Subtree | None:
+        """An output as a leaf of a layout, or None where it was not made."""
+        result = self.result_of(output)
+        return None if result is None else leaf_of(result, output.path)
 
     def fetched_bytes(self) -> int:
         """How many bytes came from outside."""

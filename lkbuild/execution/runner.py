@@ -191,15 +191,22 @@ def timing_name(info: ActionInfo) -> str:
     return f"{info.mnemonic} {info.id}"
 
 
-def _output(artifact: Output, result: ActionResult) -> File | Subtree:
-    found = result.output(artifact.path)
-    match found:
-        case OutputFile():
-            return File(found.digest, found.executable)
-        case OutputTree():
-            return Subtree(found.root)
+def leaf_of(result: ActionResult, path: str) -> File | Subtree | None:
+    """What a result holds at a path, as a leaf of a layout; None where it holds nothing there."""
+    match result.output(path):
+        case OutputFile() as file:
+            return File(file.digest, file.executable)
+        case OutputTree() as tree:
+            return Subtree(tree.root)
         case None:
-            raise BuildFailed(f"{artifact.action} has no output {artifact.path}")
+            return None
+
+
+def _output(artifact: Output, result: ActionResult) -> File | Subtree:
+    leaf = leaf_of(result, artifact.path)
+    if leaf is None:
+        raise BuildFailed(f"{artifact.action} has no output {artifact.path}")
+    return leaf
 
 
 def _result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None) -> ActionResult:
