@@ -33,7 +33,7 @@ cd "$2"
 """
 
 
-def go_action(  # noqa: PLR0913 - an action's parts; keywords all
+def go_action(
     ctx: RuleContext, mnemonic: str, script: str, *, out: str, arch: str, arguments: Sequence[str] = (), message: str
 ) -> Output:
     """One action: a script in the module's folder, with `$out` to write and `arguments` from `$3` on."""
