@@ -57,6 +57,6 @@ def go_action(
             "GO_VERSION": ctx.attrs["version"],
         },
         message=message,
-        resources=Resources(cpus=0),
+        resources=Resources(cpus=0, seconds=20),
     )
     return made
