@@ -34,7 +34,7 @@ def fetcher(tmp_path):
 
 
 def whole(fetcher, arches):
-    """Those architectures whose package index the mirror has in the version that its signed index names: one that is being updated lacks some."""
+    """Those architectures whose package index the mirror has that its signed index names: one in an update lacks some."""
     release = fetcher.read(("deb:dists/trixie/InRelease",), sha256=None, size=None, limit=4 << 20).decode("utf-8", "replace")
     found = []
     for arch in arches:
