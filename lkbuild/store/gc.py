@@ -10,23 +10,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
-from lkbuild.store import leases, reserve
+from lkbuild.store import leases
 from lkbuild.store.actions import outputs_of
-from lkbuild.store.blobs import forget
 from lkbuild.store.disk import DiskStore
-from lkbuild.store.failures import StoreReadOnly, translated
+from lkbuild.store.failures import StoreReadOnly
 from lkbuild.store.inventory import ROW_BYTES, Blob, FileOnDisk, Inventory, Tree, file_name, has_file, take_inventory
+from lkbuild.store.removal import Changed, Plan, remove
 from lkbuild.store.uses import COARSE_S
 
-_BATCH: Final = 500
 _ROUNDS: Final = 10
 _NEVER: Final = 1 << 62
 
@@ -71,23 +69,6 @@ class GcReport:
     satisfied: bool
 
 
-@dataclass(slots=True)
-class Plan:
-    """What to take, of one inventory."""
-
-    blobs: list[Blob]
-    trees: list[Tree]
-    expanded: list[FileOnDisk]
-    orphans: list[FileOnDisk]
-    actions: list[tuple[bytes, int]]
-    freed: int
-    satisfied: bool
-
-
-class _Changed(Exception):
-    """A process marked a use since the inventory was taken."""
-
-
 def collect(store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, clock: Callable[[], float] = time.time) -> GcReport:
     """Take what the policy says. This process must not be building with the store meanwhile.
 
@@ -118,8 +99,8 @@ def _collect(store: DiskStore, policy: GcPolicy, *, now: float, bound: float, in
         first = inventory.bytes_on_disk() if first is None else first
         try:
             if not dry_run:
-                _execute(store, plan, inventory.marks)
-        except _Changed:
+                remove(store, plan, inventory.marks)
+        except Changed:
             continue
         counts = [len(plan.blobs), len(plan.trees), len(plan.expanded), len(plan.actions)]
         freed = plan.freed if dry_run else max(0, first - take_inventory(store).bytes_on_disk())
@@ -221,92 +202,3 @@ def _doomed_actions(store: DiskStore, inventory: Inventory, plan: Plan, before: 
     return [
         (key, used) for key, used, result in inventory.actions if result is None or used < before or (used <= latest and broken(result))
     ]
-
-
-def _execute(store: DiskStore, plan: Plan, marks: int) -> None:
-    # Copies first: removing them needs no room in the database, which a full disk does not have.
-    with translated(store.layout.root), reserve.given_up(store.layout.reserve):
-        for start in range(0, len(plan.expanded), _BATCH):
-            with _removing(store, marks):
-                for file in plan.expanded[start : start + _BATCH]:
-                    file.path.unlink(missing_ok=True)
-        _retrying(lambda: _remove_actions(store, plan.actions, marks))
-        for tree in plan.trees:
-            _retrying(lambda tree=tree: _remove_tree(store, tree, marks))  # type: ignore[misc]  # mypy infers no default
-        for start in range(0, len(plan.blobs), _BATCH):
-            _retrying(lambda start=start: _remove_blobs(store, plan.blobs[start : start + _BATCH], marks))  # type: ignore[misc]  # as above
-        _remove_orphans(store, plan.orphans)
-        _retrying(lambda: _tidy(store))
-
-
-def _retrying(step: Callable[[], None]) -> None:
-    """Once more: on a full disk the first try removed files before its transaction failed."""
-    try:
-        step()
-    except StoreReadOnly:
-        raise
-    except StoreError:
-        step()
-
-
-@contextlib.contextmanager
-def _removing(store: DiskStore, marks: int) -> Iterator[None]:
-    """No file is being published, and nobody has marked a use since the inventory."""
-    with leases.locked(store.layout.files_lock, exclusive=True):
-        if store.database.rows("SELECT value FROM meta WHERE name = 'marks'")[0][0] != marks:
-            raise _Changed
-        yield
-
-
-def _remove_actions(store: DiskStore, actions: Sequence[tuple[bytes, int]], marks: int) -> None:
-    with _removing(store, marks), store.database.transaction() as connection:
-        connection.executemany("DELETE FROM actions WHERE key = ? AND used = ?", actions)
-
-
-def _remove_tree(store: DiskStore, tree: Tree, marks: int) -> None:
-    doomed = store.bytes.temporary()
-    with _removing(store, marks), store.database.transaction() as connection:
-        raw = bytes.fromhex(tree.path.name)
-        row = connection.execute("SELECT used FROM trees WHERE hash = ?", (raw,)).fetchone()
-        if (None if row is None else row[0]) != tree.used:
-            return
-        with contextlib.suppress(FileNotFoundError):
-            tree.path.chmod(0o755)
-            tree.path.rename(doomed)
-        connection.execute("DELETE FROM trees WHERE hash = ?", (raw,))
-    leases.remove_directory(doomed)
-
-
-def _remove_blobs(store: DiskStore, blobs: Sequence[Blob], marks: int) -> None:
-    with _removing(store, marks), store.database.transaction() as connection:
-        doomed = []
-        for blob in blobs:
-            raw = bytes.fromhex(blob.digest.hash)
-            row = connection.execute("SELECT used FROM blobs WHERE hash = ?", (raw,)).fetchone()
-            if row is None or row[0] != blob.used:
-                continue  # put or marked since
-            doomed.append(raw)
-            for path in (
-                *(store.layout.blob(blob.digest, compressed=flag) for flag in (False, True)),
-                *(store.layout.expanded(blob.digest, executable=flag) for flag in (False, True)),
-            ):
-                path.unlink(missing_ok=True)
-        forget(connection, doomed)
-
-
-def _remove_orphans(store: DiskStore, orphans: Sequence[FileOnDisk]) -> None:
-    """Files without a row: of a process that was killed between a rename and its commit."""
-    with leases.locked(store.layout.files_lock, exclusive=True):
-        for file in orphans:
-            raw = bytes.fromhex(file.path.name.removesuffix(".zst"))
-            row = store.database.row("SELECT kind FROM blobs WHERE hash = ?", (raw,))
-            if row is None or row[0] != (3 if file.path.name.endswith(".zst") else 2):
-                file.path.unlink(missing_ok=True)
-
-
-def _tidy(store: DiskStore) -> None:
-    with store.database.transaction() as connection:
-        connection.execute("DELETE FROM recipes WHERE key NOT IN (SELECT key FROM actions)")
-        connection.execute("DELETE FROM sha256 WHERE hash NOT IN (SELECT hash FROM blobs)")
-        connection.execute("DELETE FROM complete WHERE hash NOT IN (SELECT hash FROM blobs)")
-    store.database.shrink()
