@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lkbuild import __version__
+from lkbuild.analysis.load_rules import RuleRegistry, bundled_rules
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.session import open_session
 from lkbuild.app.trace import kept
 from lkbuild.base.errors import UsageError
+from lkbuild.loading.root import workspace_above
 from lkbuild.loading.schema import json_schema
+from lkbuild.model.rule import Rule
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.info import info as store_info
 
@@ -58,18 +61,21 @@ def store(options: BuildOptions) -> dict[str, Any]:
 
 def rules(options: BuildOptions) -> dict[str, Any]:
     """Every rule with the first line of its documentation and its attributes."""
-    with open_session(options) as session:
-        found = {}
-        for name in session.rules.names():
-            rule = session.rules.get(name)
-            if rule is not None:
-                attrs = {key: f"{attr.doc}{' (required)' if attr.required else ''}" for key, attr in rule.attrs.items()}
-                found[name] = {"doc": rule.doc.partition("\n")[0], "attributes": attrs}
-        return found
+    found = {}
+    for rule in _rules(options):
+        attrs = {key: f"{attr.doc}{' (required)' if attr.required else ''}" for key, attr in rule.attrs.items()}
+        found[rule.name] = {"doc": rule.doc.partition("\n")[0], "attributes": attrs}
+    return found
 
 
 def schema(options: BuildOptions) -> dict[str, Any]:
     """A JSON Schema of BUILD.yaml, for editors."""
-    with open_session(options) as session:
-        loaded = (session.rules.get(name) for name in session.rules.names())
-        return json_schema([rule for rule in loaded if rule is not None])
+    return json_schema(_rules(options))
+
+
+def _rules(options: BuildOptions) -> list[Rule]:
+    """Those that a BUILD.yaml here may name: outside a workspace, those that lkbuild brings."""
+    root = options.workspace or workspace_above(options.cwd)
+    registry = RuleRegistry((bundled_rules(),)) if root is None else RuleRegistry.of_workspace(root)
+    loaded = (registry.get(name) for name in registry.names())
+    return [rule for rule in loaded if rule is not None]
