@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.cache import collect_if_due
 from lkbuild.app.check import check
 from lkbuild.app.engine import make_loop
 from lkbuild.app.event_sinks import Tee
@@ -64,6 +65,8 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, ob
                 report = plan(session, analyses, requested, sink, started)
             else:
                 report = build_requested(session, analyses, requested, sink, started)
+                if report.executed:
+                    collect_if_due(session, sink)
             observe(session, report)
             return report
     finally:

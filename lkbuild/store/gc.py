@@ -26,6 +26,7 @@ from lkbuild.store.removal import Changed, Plan, remove
 from lkbuild.store.uses import COARSE_S
 
 _ROUNDS: Final = 10
+_LOOK_S: Final = 3600
 _NEVER: Final = 1 << 62
 
 
@@ -69,8 +70,36 @@ class GcReport:
     satisfied: bool
 
 
-def collect(store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, clock: Callable[[], float] = time.time) -> GcReport:
+def is_due(store: DiskStore, policy: GcPolicy, *, clock: Callable[[], float] = time.time) -> bool:
+    """Whether a store may be beyond its policy, by a look that costs milliseconds; asked anew an hour after it was last answered."""
+    if not store.writable or policy == GcPolicy():
+        return False
+    now, looked = clock(), store.database.row("SELECT value FROM meta WHERE name = 'looked'")
+    if looked is not None and 0 <= now - looked[0] < _LOOK_S:
+        return False
+    with store.database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('looked', ?)", (int(now),))
+    if policy.min_free_bytes is not None and _free_bytes(store) < policy.min_free_bytes:
+        return True
+    # Copies beside the blobs are not in it: it is a lower bound.
+    stored = store.database.rows("SELECT ifnull(sum(stored), 0) FROM blobs")[0][0]
+    oldest = store.database.rows("SELECT min(used) FROM actions")[0][0]
+    large = policy.max_bytes is not None and stored > policy.max_bytes
+    old = policy.max_age_s is not None and oldest is not None and oldest < now - policy.max_age_s
+    return large or old
+
+
+def collect(
+    store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, spare_s: int | None = None, clock: Callable[[], float] = time.time
+) -> GcReport:
     """Take what the policy says. This process must not be building with the store meanwhile.
+
+    Args:
+        store: to be collected.
+        policy: what it may take.
+        dry_run: only say what would go.
+        spare_s: what was used in the last so many seconds stays, whatever the policy says.
+        clock: tells the time.
 
     Raises:
         StoreError: the store is read-only.
@@ -83,7 +112,9 @@ def collect(store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, clock:
         others = leases.live(store.layout, apart_from=lease.name)
         now = clock()
         bound = min([now, *others]) - COARSE_S if others else float("inf")
-        if others:
+        if spare_s is not None:
+            bound = min(bound, now - spare_s)
+        if bound < float("inf"):
             stack.pop_all().close()  # others may come and go; what is before the bound stays unused by them, or is marked
         stack.enter_context(store.bytes.uses.unnoted())
         return _collect(store, policy, now=now, bound=bound, in_use=len(others), dry_run=dry_run)
@@ -138,9 +169,13 @@ def _excess(store: DiskStore, inventory: Inventory, policy: GcPolicy) -> int:
     if policy.max_bytes is not None:
         excess = inventory.bytes_on_disk() - policy.max_bytes
     if policy.min_free_bytes is not None:
-        usage = os.statvfs(store.layout.root)
-        excess = max(excess, policy.min_free_bytes - usage.f_bavail * usage.f_frsize)
+        excess = max(excess, policy.min_free_bytes - _free_bytes(store))
     return max(excess, 0)
+
+
+def _free_bytes(store: DiskStore) -> int:
+    usage = os.statvfs(store.layout.root)
+    return usage.f_bavail * usage.f_frsize
 
 
 _Item = Blob | Tree | FileOnDisk
