@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from lkbuild import __version__
 from lkbuild.analysis.load_rules import RuleRegistry, bundled_rules
+from lkbuild.app.history import History
 from lkbuild.app.options import BuildOptions
-from lkbuild.app.session import open_session
+from lkbuild.app.session import open_session, state_folder
 from lkbuild.app.trace import kept
 from lkbuild.base.errors import UsageError
 from lkbuild.loading.root import workspace_above
@@ -15,6 +16,10 @@ from lkbuild.loading.schema import json_schema
 from lkbuild.model.rule import Rule
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.info import info as store_info
+from lkbuild.store.info import stored_bytes
+
+#: So many of the largest targets are told.
+_TARGETS: Final = 20
 
 
 def workspace(options: BuildOptions) -> dict[str, Any]:
@@ -56,7 +61,22 @@ def store(options: BuildOptions) -> dict[str, Any]:
             "actions": found.actions,
             "recipes": found.recipes,
             "database_bytes": found.database_bytes,
+            "targets": _by_target(options, opened),
         }
+
+
+def _by_target(options: BuildOptions, opened: DiskStore) -> dict[str, dict[str, int]]:
+    """What the recorded builds of this workspace made, the largest targets first; a blob that several made counts for each."""
+    root = options.workspace or workspace_above(options.cwd)
+    if root is None:
+        return {}
+    recipes: dict[str, set[str]] = {}
+    for record in History(state_folder(options.cache, root)).records():
+        for entry in record.actions:
+            recipes.setdefault(entry.label, set()).add(entry.recipe)
+    sizes = {label: stored_bytes(opened, several) for label, several in recipes.items()}
+    largest = sorted(sizes, key=lambda label: (-sizes[label], label))[:_TARGETS]
+    return {label: {"bytes": sizes[label]} for label in largest if sizes[label]}
 
 
 def rules(options: BuildOptions) -> dict[str, Any]:
