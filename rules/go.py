@@ -33,9 +33,7 @@ cd "$2"
 """
 
 
-def go_action(
-    ctx: RuleContext, mnemonic: str, script: str, *, out: str, arch: str, arguments: Sequence[str] = (), message: str
-) -> Output:
+def go_action(ctx: RuleContext, mnemonic: str, script: str, *, out: str, arch: str, arguments: Sequence[str] = (), message: str) -> Output:
     """One action: a script in the module's folder, with `$out` to write and `arguments` from `$3` on."""
     root = ctx.require(ctx.attrs["toolchain"], ToolchainInfo, attr=("toolchain",), execution=True).tree
     module = "/".join(part for part in (ctx.label.package, ctx.attrs["module"]) if part and part != ".")
