@@ -17,7 +17,7 @@ from typing import Final
 from lkbuild.base.errors import HostError, Terminated
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import find_bwrap
-from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
+from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
 from lkbuild.sandbox.plan import Access, plan
 from lkbuild.sandbox.process import Child, Stream, start
 
@@ -80,7 +80,7 @@ def started(
     """
     access = replace(access, devices=present(access.devices))
     root = read_root(request.root)
-    with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
+    with temporary_for(request) as temporary, mount_points(request.work, request.mounts):
         options = plan(request, root, temporary, access=access, nested=nested)
         try:
             child = start(bwrap or find_bwrap(), options, stdin=stdin, stdout=stdout, stderr=stderr)

@@ -132,8 +132,11 @@ class Blobs:
         """Store a file's content; with `move` the file may be renamed into the store."""
         handle = _open_source(path)
         try:
-            if os.fstat(handle).st_size <= PACKED_LIMIT:
-                data = b"".join(codec.chunks_of(handle))
+            size = os.fstat(handle).st_size
+            if size <= PACKED_LIMIT:
+                data = os.pread(handle, size + 1, 0)
+                if len(data) != size:  # it grew or shrank meanwhile
+                    data = b"".join(codec.chunks_of(handle))
                 if len(data) <= PACKED_LIMIT:
                     return self.put_bytes(data)
             digest = Digest.of_chunks(codec.chunks_of(handle))
