@@ -1,0 +1,54 @@
+"""From what a policy says of a remote to the remote itself: address, protocol, credentials, guard. Opens no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lkbuild.model.ports import BlobStore
+from lkbuild.remote import messages
+from lkbuild.remote.address import Address
+from lkbuild.remote.bazel_http import HttpClient
+from lkbuild.remote.channel import Channel, ChannelSettings
+from lkbuild.remote.client import Client
+from lkbuild.remote.guard import Guard
+from lkbuild.remote.names import BLAKE3, SHA256
+from lkbuild.remote.peer import Peer, Rights
+from lkbuild.remote.reapi import ReapiClient
+from lkbuild.remote.tally import Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one remote is to be used.
+
+    Attributes:
+        address: where it is.
+        rights: what for.
+        quiet_s: a call that makes no progress for so long is given up.
+        http_blake3: over HTTP, which has no negotiation: name blobs by BLAKE3, for servers that do not look.
+        tool, version, invocation: what the server is told about who asks.
+    """
+
+    address: Address
+    rights: Rights = field(default_factory=Rights)
+    quiet_s: float = 30.0
+    http_blake3: bool = False
+    tool: str = "lkbuild"
+    version: str = ""
+    invocation: str = ""
+
+
+def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], cancelled: Callable[[], bool]) -> Peer:
+    """The remote of a plan. `tell` gets one line for each way in which it fails."""
+    shown = plan.address.shown
+    guard = Guard(lambda text: tell(f"remote {shown}: {text}"), cancelled)
+    return Peer(_client(plan, tally), guard, local, plan.rights)
+
+
+def _client(plan: Plan, tally: Tally) -> Client:
+    if plan.address.is_http:
+        return HttpClient(plan.address.target, BLAKE3 if plan.http_blake3 else SHA256, tally, quiet_s=plan.quiet_s)
+    metadata = messages.request_metadata(plan.tool, plan.version, plan.invocation)
+    settings = ChannelSettings(quiet_s=plan.quiet_s, headers=((messages.METADATA_HEADER, metadata),))
+    return ReapiClient(Channel(plan.address, settings, tally), plan.address.instance)
