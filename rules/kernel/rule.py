@@ -39,7 +39,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         outputs=[DeclaredOutput(f"_out/{name}") for name in names],
         message=f"compile {ctx.label.short} for {ctx.arch}",
         timeout_s=_TIMEOUT_S,
-        resources=Resources(cpus=0, memory_mib=1500),
+        resources=Resources(cpus=0, memory_mib=1500, seconds=600),
     )
     output = dict(zip(names, made, strict=True))
     named = {name: NamedArtifact(name, artifact) for name, artifact in output.items()}
