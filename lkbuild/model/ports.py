@@ -184,6 +184,10 @@ class RemoteCache(Protocol):
         """It has lost too much of what it promised: find nothing any more."""
         ...
 
+    def use(self) -> RemoteUse:
+        """What went over the wire so far."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxRun:

@@ -114,9 +114,9 @@ class HttpClient:
         found = self._all(lambda action: self._get(f"ac/{action.hash}", _RESULT_LIMIT), actions)
         return {action: data for action, data in found.items() if data is not None}
 
-    def put_result(self, action: Name, result: bytes) -> None:
+    def put_results(self, results: Mapping[Name, bytes]) -> None:
         """See Client."""
-        self._put(f"ac/{action.hash}", result)
+        self._all(lambda action: self._put(f"ac/{action.hash}", results[action]), tuple(results))
 
     # --- requests ---------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,11 @@ from lkbuild.base import wire
 from lkbuild.base.digest import EMPTY, Digest
 from lkbuild.base.errors import RemoteFailed
 from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction
-from lkbuild.model.ports import BlobMissing, BlobStore, CachedResult, Publication
+from lkbuild.model.ports import BlobMissing, BlobStore, CachedResult, Publication, RemoteUse
 from lkbuild.model.tree import Directory
 from lkbuild.remote.peer import Peer
 from lkbuild.remote.publisher import Publisher
+from lkbuild.remote.tally import Tally
 
 
 class Complaints:
@@ -38,8 +39,9 @@ class Complaints:
 class Remotes:
     """The remotes of one build: a RemoteCache. Safe to use from many threads."""
 
-    def __init__(self, peers: Sequence[Peer], local: BlobStore, required: Complaints | None = None) -> None:
-        """`required`: where the peers' complaints go, if they are to be errors."""
+    def __init__(self, peers: Sequence[Peer], local: BlobStore, tally: Tally, required: Complaints | None = None) -> None:
+        """`tally`: what the peers count in. `required`: where their complaints go, if they are to be errors."""
+        self._tally = tally
         self._peers, self._local = peers, local
         self._publishers = [Publisher(peer, local) for peer in peers if peer.rights.write_results or peer.rights.write_blobs]
         self._required = required or Complaints()
@@ -102,6 +104,10 @@ class Remotes:
         """See RemoteCache."""
         for peer in self._peers:
             peer.distrusted = True
+
+    def use(self) -> RemoteUse:
+        """See RemoteCache."""
+        return RemoteUse(self._tally.requests, self._tally.bytes_up, self._tally.bytes_down)
 
     def close(self) -> None:
         """Wait for the uploads, then end all connections. Raises RemoteFailed where remotes are required and something went wrong."""

@@ -54,8 +54,8 @@ class Client(Protocol):
         """The ActionResult messages of those actions that have one."""
         ...
 
-    def put_result(self, action: Name, result: bytes) -> None:
-        """Record an ActionResult."""
+    def put_results(self, results: Mapping[Name, bytes]) -> None:
+        """Record ActionResults by their actions."""
         ...
 
     def close(self) -> None:

@@ -108,10 +108,10 @@ class Publisher:
         self._present |= names - missing
         if missing and self._peer.rights.write_blobs:
             self._send(missing, parcels)
-        if self._peer.rights.write_results:
-            for parcel in parcels:
-                if self._present.issuperset(parcel.names()):
-                    self._record(parcel)
+        whole = [parcel for parcel in parcels if self._present.issuperset(parcel.names())]
+        results = {key: parcel.result for parcel in whole for key in parcel.keys}
+        if results and self._peer.rights.write_results:
+            self._peer.done(partial(self._peer.client.put_results, results))
 
     def _pack(self, publication: Publication, naming: Naming) -> _Parcel | None:
         """What a result takes, or None where its bytes are gone from the store."""
@@ -184,11 +184,6 @@ class Publisher:
 
         if self._peer.done(write):
             self._present.add(name)
-
-    def _record(self, parcel: _Parcel) -> None:
-        for key in parcel.keys:
-            if not self._peer.done(partial(self._peer.client.put_result, key, parcel.result)):
-                return
 
     def _opener(self, source: Digest | bytes) -> Callable[[], BinaryIO]:
         if isinstance(source, bytes):

@@ -153,10 +153,12 @@ class ReapiClient:
                 raise answer
         return found
 
-    def put_result(self, action: Name, result: bytes) -> None:
+    def put_results(self, results: Mapping[Name, bytes]) -> None:
         """See Client."""
-        request = messages.update_result_request(self._instance, action, result, self.function.number)
-        self._channel.unary(messages.UPDATE_RESULT, request)
+        number = self.function.number
+        requests = [messages.update_result_request(self._instance, action, result, number) for action, result in results.items()]
+        for _answer in self._many(messages.UPDATE_RESULT, requests):
+            pass
 
     def _many(self, method: str, requests: Sequence[bytes]) -> Iterator[bytes]:
         for answer in self._channel.many(method, requests):

@@ -72,7 +72,7 @@ def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
             tally, told = Tally(), []
             plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s)
             peer = open_peer(plan, store.blobs, tally, told.append, lambda: False)
-            remotes = Remotes([peer], store.blobs)
+            remotes = Remotes([peer], store.blobs, tally)
             stack.callback(remotes.close)
             return Machine(store, peer, remotes, tally, told)
 
