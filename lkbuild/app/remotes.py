@@ -30,7 +30,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
         return
     from lkbuild.remote.blobs import RemoteBlobs  # noqa: PLC0415 - most builds have no remote
     from lkbuild.remote.cache import Complaints, Remotes  # noqa: PLC0415 - the same
-    from lkbuild.remote.opening import open_peer  # noqa: PLC0415 - the same
+    from lkbuild.remote.opening import Guarding, open_peer  # noqa: PLC0415 - the same
     from lkbuild.remote.tally import Tally  # noqa: PLC0415 - the same
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr what we say in one line
@@ -42,7 +42,8 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
         else:
             sink.emit(Notice(text=f"{text}; the build goes on without it"))
 
-    peers = [open_peer(_plan(session, policy), local, tally, tell, session.options.cancel) for policy in policies]
+    guarding = Guarding(cancelled=session.options.cancel)
+    peers = [open_peer(_plan(session, policy), local, tally, tell, guarding) for policy in policies]
     remotes = Remotes(peers, local, tally, complaints)
     try:
         yield RemoteBlobs(local, remotes), remotes

@@ -41,9 +41,9 @@ class Open(Fault):
 class Guard:
     """Guards one remote. Safe to use from many threads."""
 
-    def __init__(self, tell: Callable[[str], None], cancelled: Callable[[], bool], clock: Time | None = None) -> None:
+    def __init__(self, tell: Callable[[str], None], cancelled: Callable[[], bool], clock: Time) -> None:
         """`tell` gets one line when the remote is given up. `cancelled`: nobody waits any more."""
-        self._tell, self._cancelled, self._time = tell, cancelled, clock or Time()
+        self._tell, self._cancelled, self._time = tell, cancelled, clock
         self._lock = threading.Lock()
         self._rest = _REST_S
         self._open_until: float | None = None

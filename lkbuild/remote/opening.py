@@ -11,7 +11,7 @@ from lkbuild.remote.address import Address
 from lkbuild.remote.bazel_http import HttpClient
 from lkbuild.remote.channel import Channel, ChannelSettings
 from lkbuild.remote.client import Client
-from lkbuild.remote.guard import Guard
+from lkbuild.remote.guard import Guard, Time
 from lkbuild.remote.names import BLAKE3, SHA256
 from lkbuild.remote.peer import Peer, Rights
 from lkbuild.remote.reapi import ReapiClient
@@ -39,10 +39,18 @@ class Plan:
     invocation: str = ""
 
 
-def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], cancelled: Callable[[], bool]) -> Peer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarding:
+    """What a guard goes by: whether the user has had enough, and the time."""
+
+    cancelled: Callable[[], bool] = lambda: False
+    time: Time = field(default_factory=Time)
+
+
+def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding) -> Peer:
     """The remote of a plan. `tell` gets one line for each way in which it fails."""
     shown = plan.address.shown
-    guard = Guard(lambda text: tell(f"remote {shown}: {text}"), cancelled)
+    guard = Guard(lambda text: tell(f"remote {shown}: {text}"), guarding.cancelled, guarding.time)
     return Peer(_client(plan, tally), guard, local, plan.rights)
 
 

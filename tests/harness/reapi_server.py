@@ -37,6 +37,8 @@ class Behaviour:
         hooks: by method: called before it; may abort the call, or wait.
         cut_reads_after: a ByteStream read is broken off by UNAVAILABLE after so many bytes on the wire, so many times.
         cut_writes_after: the same for writes.
+        hang_reads: a ByteStream read stops after its first message.
+        lies: it says that it has every blob that it is asked about.
         spoil: changes the bytes of a blob on their way out.
     """
 
@@ -48,6 +50,8 @@ class Behaviour:
     cut_reads_after: int = 0
     cut_writes_after: int = 0
     cuts: int = 1
+    lies: bool = False
+    hang_reads: bool = False
     spoil: Callable[[bytes], bytes] | None = None
 
 
@@ -81,6 +85,10 @@ class ReapiServer:
         self.released.set()
         self._server.stop(0).wait()
         self._pool.shutdown(wait=False)
+
+    def die(self) -> None:
+        """Down in the middle of a call, from within it."""
+        self._server.stop(0)
 
     # --- what the services share --------------------------------------------------------------------------------------------
 
@@ -159,7 +167,8 @@ class _Storage(services.ContentAddressableStorageServicer):
     def FindMissingBlobs(self, request, context):  # noqa: N802 - gRPC's name
         self.server.entered("FindMissingBlobs", request, context)
         self.server.check_function(request.digest_function, context)
-        return re.FindMissingBlobsResponse(missing_blob_digests=[d for d in request.blob_digests if not self.server.has(d)])
+        missing = [] if self.server.is_.lies else [digest for digest in request.blob_digests if not self.server.has(digest)]
+        return re.FindMissingBlobsResponse(missing_blob_digests=missing)
 
     def BatchUpdateBlobs(self, request, context):  # noqa: N802 - gRPC's name
         self.server.entered("BatchUpdateBlobs", request, context)
@@ -216,6 +225,8 @@ class _Streams(stream_services.ByteStreamServicer):
             if cut and start >= cut:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "the connection is gone")
             yield bs.ReadResponse(data=data[start : start + (1 << 16)])
+            if self.server.is_.hang_reads:
+                self.server.released.wait()
 
     def Write(self, requests, context) -> bs.WriteResponse:  # noqa: N802 - gRPC's name
         first = next(requests)

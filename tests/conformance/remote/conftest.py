@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from harness.casd import casd
 from harness.http_cache import HttpCache
+from harness.machines import new_machine
 from harness.reapi_server import Behaviour, ReapiServer
-
-from lkbuild.remote.address import parse_address
-from lkbuild.remote.cache import Remotes
-from lkbuild.remote.opening import Plan, open_peer
-from lkbuild.remote.peer import Peer, Rights
-from lkbuild.remote.tally import Tally
-from lkbuild.store.disk import DiskStore
 
 
 @contextlib.contextmanager
@@ -40,6 +33,8 @@ def _with_instance(path: Path) -> Iterator[str]:
         yield f"{url}?team/main"
 
 
+__all__ = ["new_machine"]
+
 KINDS: dict[str, Callable[[Path], contextlib.AbstractContextManager[str]]] = {
     "casd": lambda path: casd(path / "casd"),
     "casd-instance": _with_instance,
@@ -48,35 +43,6 @@ KINDS: dict[str, Callable[[Path], contextlib.AbstractContextManager[str]]] = {
     "sha256-zstd-small-batches": lambda path: in_process(Behaviour(blake3=False, batch_bytes=64 << 10)),
     "http": lambda path: http(),
 }
-
-
-@dataclass
-class Machine:
-    """A store of its own with one remote behind it."""
-
-    store: DiskStore
-    peer: Peer
-    remotes: Remotes
-    tally: Tally = field(default_factory=Tally)
-    told: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
-    """Makes machines: `new_machine(name, url)`."""
-    with contextlib.ExitStack() as stack:
-
-        def make(name: str, url: str, rights: Rights | None = None, quiet_s: float = 30.0) -> Machine:
-            store = DiskStore.open(tmp_path / name)
-            stack.callback(store.close)
-            tally, told = Tally(), []
-            plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s)
-            peer = open_peer(plan, store.blobs, tally, told.append, lambda: False)
-            remotes = Remotes([peer], store.blobs, tally)
-            stack.callback(remotes.close)
-            return Machine(store, peer, remotes, tally, told)
-
-        yield make
 
 
 @pytest.fixture(params=sorted(KINDS))
