@@ -53,6 +53,7 @@ class Publisher:
         self._queue: queue.SimpleQueue[Publication | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._present: set[Name] = set()
+        self._lost: set[Name] = set()
 
     def put(self, publication: Publication) -> None:
         """Take a result for upload; returns at once."""
@@ -64,12 +65,13 @@ class Publisher:
         self._queue.put(publication)
 
     def forget(self, digests: Iterable[Digest]) -> None:
-        """The server has lost these: they are to be looked at again."""
+        """The server has lost these, whatever it says: they go up again."""
         naming = self._peer.ready_to_write()
         for digest in digests:
             name = naming.known(digest) if naming is not None else None
             if name is not None:
                 self._present.discard(name)
+                self._lost.add(name)
 
     def close(self) -> None:
         """Return when everything that was taken is up, or has been given up."""
@@ -105,6 +107,7 @@ class Publisher:
         missing = self._peer.attempt(lambda: self._peer.client.missing(tuple(names))) if names else set()
         if missing is None:
             return
+        missing |= names & self._lost
         self._present |= names - missing
         if missing and self._peer.rights.write_blobs:
             self._send(missing, parcels)
@@ -170,6 +173,7 @@ class Publisher:
     def _batch(self, blobs: Mapping[Name, bytes]) -> None:
         if blobs and self._peer.done(partial(self._peer.client.write_batch, blobs)):
             self._present.update(blobs)
+            self._lost.difference_update(blobs)
 
     def _stream(self, name: Name, source: Callable[[], BinaryIO]) -> None:
         upload, tries = str(uuid.uuid4()), 0
@@ -184,6 +188,7 @@ class Publisher:
 
         if self._peer.done(write):
             self._present.add(name)
+            self._lost.discard(name)
 
     def _opener(self, source: Digest | bytes) -> Callable[[], BinaryIO]:
         if isinstance(source, bytes):

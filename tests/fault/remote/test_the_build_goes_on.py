@@ -13,8 +13,10 @@ DEPTH = 8
 def chain(ws):
     """A chain of DEPTH actions above a source; `fork` needs what stands in the middle."""
     lines = ["targets:", "  s0: {rule: genrule, srcs: [word.txt], outs: [s0], cmd: cat $SRCS > $OUT}"]
-    for index in range(1, DEPTH):
-        lines.append(f'  s{index}: {{rule: genrule, srcs: [":s{index - 1}"], outs: [s{index}], cmd: (cat $SRCS; echo {index}) > $OUT}}')
+    lines += [
+        f'  s{index}: {{rule: genrule, srcs: [":s{index - 1}"], outs: [s{index}], cmd: (cat $SRCS; echo {index}) > $OUT}}'
+        for index in range(1, DEPTH)
+    ]
     lines.append('  fork: {rule: genrule, srcs: [":s4", other.txt], outs: [fork], cmd: cat $SRCS > $OUT}')
     ws.write("p/BUILD.yaml", "\n".join(lines) + "\n")
     ws.write("p/word.txt", "word\n")
