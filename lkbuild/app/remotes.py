@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lkbuild import __version__
@@ -66,6 +67,7 @@ def chosen(session: Session) -> tuple[RemotePolicy, ...]:
 
 def _plan(session: Session, policy: RemotePolicy) -> Plan:
     from lkbuild.remote.address import parse_address  # noqa: PLC0415 - most builds have no remote
+    from lkbuild.remote.credentials import Credentials, TlsFiles  # noqa: PLC0415 - the same
     from lkbuild.remote.opening import Plan  # noqa: PLC0415 - the same
     from lkbuild.remote.peer import Rights  # noqa: PLC0415 - the same
 
@@ -76,8 +78,18 @@ def _plan(session: Session, policy: RemotePolicy) -> Plan:
         write_results=WRITE_RESULTS in policy.rights,
         write_blobs=WRITE_BLOBS in policy.rights,
     )
+    environment = session.options.environment
+    values = {name: environment[variable] for name, variable in policy.headers if environment.get(variable)}
+
+    def place(text: str | None) -> Path | None:
+        if text is None:
+            return None
+        return session.root / (environment.get("HOME", "") + text[1:] if text.startswith("~/") else text)
+
     return Plan(
         address=parse_address(policy.url),
+        credentials=Credentials(values, place(policy.token_file)),
+        tls=TlsFiles(ca=place(policy.ca), certificate=place(policy.certificate), key=place(policy.key)),
         rights=rights,
         quiet_s=policy.timeout_s,
         http_blake3=policy.http_digests == "blake3",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.syntax import Fields, parse
-from lkbuild.model.attrs import Attr, ListOf, String, Struct
+from lkbuild.model.attrs import Attr, ListOf, MapOf, String, Struct
 from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy
 
 POLICY_FILE: Final = "cache/cache.yaml"
@@ -40,6 +40,15 @@ _FIELDS: Final = {
                         default=(READ_BLOBS, READ_RESULTS),
                     ),
                     "timeout": Attr(type=_TIMEOUT, doc="A call that makes no progress for so long is given up.", default="30s"),
+                    "headers": Attr(
+                        type=MapOf(value=String(pattern=r"[A-Za-z_][A-Za-z0-9_]*"), key_pattern=r"[A-Za-z][A-Za-z0-9-]*"),
+                        doc="Headers to send along, and for each the environment variable that holds its value.",
+                        default={},
+                    ),
+                    "token_file": Attr(type=String(), doc="A file with a bearer token; read again when it changes."),
+                    "ca": Attr(type=String(), doc="PEM file with the authorities that the server's certificate may come from."),
+                    "certificate": Attr(type=String(), doc="PEM file with our certificate."),
+                    "key": Attr(type=String(), doc="PEM file with its private key."),
                     "digests": Attr(
                         type=String(choices=("sha256", "blake3")),
                         doc="How blobs are named over HTTP, which can't negotiate it.",
@@ -79,6 +88,11 @@ def load_cache_policy(root: Path) -> CachePolicy:
                 rights=frozenset(item["rights"]),
                 timeout_s=int(item["timeout"].rstrip("s")),
                 http_digests=item["digests"],
+                headers=tuple(item["headers"].items()),
+                token_file=item["token_file"],
+                ca=item["ca"],
+                certificate=item["certificate"],
+                key=item["key"],
             )
             for item in values["remotes"]
         ),

@@ -21,6 +21,9 @@ class RemotePolicy:
         url: where it is.
         rights: of RIGHTS, what we do there.
         timeout_s: a call that makes no progress for so long is given up.
+        headers: (name, environment variable that holds its value) of headers sent along.
+        token_file: a file with a bearer token, read again when it changes.
+        ca, certificate, key: PEM files for TLS. Paths are relative to the workspace, or begin with `/` or `~/`.
         http_digests: how blobs are named over HTTP, which has no negotiation: `sha256` or `blake3`.
     """
 
@@ -28,6 +31,11 @@ class RemotePolicy:
     rights: frozenset[str]
     timeout_s: int = 30
     http_digests: str = "sha256"
+    headers: tuple[tuple[str, str], ...] = ()
+    token_file: str | None = None
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

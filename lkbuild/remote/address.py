@@ -26,13 +26,20 @@ class Address:
         scheme: one of grpc, grpcs, unix, http, https.
         target: what is connected to: `host:port` or a socket's path; for HTTP the URL below which `ac/` and `cas/` are.
         instance: REAPI's instance name; "" for HTTP, whose prefix is in the URL.
-        shown: how it is called in messages: never with a password.
+        shown: how it is called in messages.
     """
 
     scheme: str
     target: str
     instance: str = ""
     shown: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent there can be read on the way: no TLS, and not this machine."""
+        host = self.target.partition("://")[2].partition("/")[0] or self.target
+        here = host.rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]") or host in ("localhost", "127.0.0.1", "[::1]")
+        return self.scheme in ("grpc", "http") and not here
 
     @property
     def is_http(self) -> bool:
@@ -58,10 +65,10 @@ def parse_address(url: str) -> Address:
         raise UsageError(f"'{_without_user(url)}' is no URL of a remote: {error}") from error
     if not parts.hostname:
         raise UsageError(f"'{_without_user(url)}' names no host", hint=f"write {scheme}://HOST:PORT")
+    if parts.username is not None:  # command lines and policies are seen by many
+        raise UsageError("a remote's URL holds no user and no password", hint="`headers:` and `token_file:` in cache/cache.yaml")
     if scheme in ("http", "https"):
-        return Address(scheme=scheme, target=url.rstrip("/"), shown=_without_user(url))
-    if parts.username is not None:
-        raise UsageError("a remote's URL holds no user name", hint="credentials have places of their own: docs/guide/remote-cache.md")
+        return Address(scheme=scheme, target=url.rstrip("/"), shown=url)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     target = f"{host}:{port or _DEFAULT_PORTS[scheme]}"
     return Address(scheme=scheme, target=target, instance=_checked(unquote(parts.path.strip("/")), url), shown=url)

@@ -7,7 +7,7 @@ nothing: `lkbuild.remote.peer` does. Source: bazel.build/remote/caching (referen
 from __future__ import annotations
 
 import contextlib
-import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Final, TypeVar, cast
@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, TypeVar, cast
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.faults import Denied, Fault, NotThere, Unavailable
 from lkbuild.remote.names import DigestFunction, Name
 from lkbuild.remote.tally import Tally
@@ -25,6 +26,7 @@ _FLYING: Final = 16
 _BATCH_BYTES: Final = 1 << 20
 #: An ActionResult that is larger names more than a million outputs.
 _RESULT_LIMIT: Final = 64 << 20
+_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "lkbuild"}
 _TRANSIENT: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 T = TypeVar("T")
@@ -43,21 +45,15 @@ class HttpClient:
         tally: Tally,
         *,
         quiet_s: float = 30.0,
-        headers: Mapping[str, str] | None = None,
-        context: ssl.SSLContext | None = None,
+        credentials: Credentials | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
-        """`base`: the URL that has `ac/` and `cas/` below it; a user and password in it are sent as HTTP's basic authentication."""
-        self._tally, self.function = tally, function
-        scheme, _, rest = base.partition("://")
-        user, at, place = rest.rpartition("@")
-        self._base = f"{scheme}://{place}"
-        self._headers = {"User-Agent": "lkbuild", **(urllib3.make_headers(basic_auth=user) if at else {}), **(headers or {})}
-        self._pool = urllib3.PoolManager(
-            maxsize=_FLYING,
-            timeout=urllib3.Timeout(connect=_CONNECT_S, read=quiet_s),
-            retries=urllib3.Retry(total=None, connect=0, read=0, status=0, other=0, redirect=5),
-            ssl_context=context,
-        )
+        """`base`: the URL that has `ac/` and `cas/` below it."""
+        self._base, self._tally, self.function = base, tally, function
+        self._quiet, self._tls = quiet_s, tls or TlsFiles()
+        self._credentials = credentials or Credentials()
+        self._opened: urllib3.PoolManager | None = None
+        self._opening = threading.Lock()
         self._threads = ThreadPoolExecutor(_FLYING, thread_name_prefix="remote-http")
         self.batch_bytes = _BATCH_BYTES
         self.may_update = True
@@ -69,7 +65,8 @@ class HttpClient:
     def close(self) -> None:
         """See Client."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._pool.clear()
+        if self._opened is not None:
+            self._opened.clear()
 
     def missing(self, names: Sequence[Name]) -> set[Name]:
         """See Client."""
@@ -157,16 +154,28 @@ class HttpClient:
         self._tally.add(up=len(data))
         self._send("PUT", path, body=data).close()
 
+    def _pool(self) -> urllib3.PoolManager:
+        with self._opening:
+            if self._opened is None:
+                self._opened = urllib3.PoolManager(
+                    maxsize=_FLYING,
+                    timeout=urllib3.Timeout(connect=_CONNECT_S, read=self._quiet),
+                    # No redirects: what knows who we are goes to nobody else.
+                    retries=False,
+                    ssl_context=self._tls.context() if self._base.startswith("https:") else None,
+                )
+            return self._opened
+
     def _send(
         self, method: str, path: str, *, body: bytes | BinaryIO | None = None, headers: Mapping[str, str] | None = None
     ) -> urllib3.HTTPResponse:
         self._tally.add(requests=1)
         try:
-            response = self._pool.request(
+            response = self._pool().request(
                 method,
                 f"{self._base}/{path}",
                 body=body,
-                headers={"Accept-Encoding": "identity", **self._headers, **(headers or {})},
+                headers={**_HEADERS, **dict(self._credentials.headers()), **(headers or {})},
                 preload_content=False,
             )
         except HTTPError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.base.errors import HostError
 from lkbuild.remote.address import Address
+from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.faults import Denied, Fault, NotThere, Unavailable
 from lkbuild.remote.messages import retry_delay
 from lkbuild.remote.tally import Tally
@@ -40,13 +41,12 @@ _ABSENT: Final = frozenset(("NOT_FOUND", "OUT_OF_RANGE"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSettings:
-    """How to call. `headers` are sent with each call; `quiet_s`: how long a call may make no progress; PEM texts for TLS."""
+    """How to call. `headers` are sent with each call, after the credentials; `quiet_s`: how long a call may make no progress."""
 
     quiet_s: float = 30.0
-    headers: tuple[tuple[str, str | bytes], ...] = field(default=(), repr=False)
-    roots: bytes | None = None
-    client_key: bytes | None = field(default=None, repr=False)
-    client_certificate: bytes | None = None
+    headers: tuple[tuple[str, str | bytes], ...] = ()
+    credentials: Credentials = field(default_factory=Credentials)
+    tls: TlsFiles = field(default_factory=TlsFiles)
 
 
 class Channel:
@@ -74,11 +74,12 @@ class Channel:
         flying: deque[Any] = deque()
         rest = iter(requests)
         timeout = timeout_s or self._settings.quiet_s
+        metadata = self._metadata()
 
         def launch() -> None:
             for request in rest:
                 self._tally.add(requests=1, up=len(request))
-                flying.append(stub.future(request, timeout=timeout, metadata=self._settings.headers))
+                flying.append(stub.future(request, timeout=timeout, metadata=metadata))
                 if len(flying) >= _WINDOW:
                     return
 
@@ -102,7 +103,7 @@ class Channel:
 
     def download(self, method: str, request: bytes) -> Iterator[bytes]:
         """One message for a stream of them."""
-        call = self._channel().unary_stream(method)(request, metadata=self._settings.headers)
+        call = self._channel().unary_stream(method)(request, metadata=self._metadata())
         self._tally.add(requests=1, up=len(request))
         with self._watchdog.over(call) as watched, self._translated(watched):
             try:
@@ -132,7 +133,7 @@ class Channel:
                 failed.append(error)
 
         self._tally.add(requests=1)
-        call = self._channel().stream_unary(method).future(counted(), metadata=self._settings.headers)
+        call = self._channel().stream_unary(method).future(counted(), metadata=self._metadata())
         with self._watchdog.over(call) as watched, self._translated(watched):
             touched.append(lambda: self._watchdog.touch(watched))
             try:
@@ -166,6 +167,9 @@ class Channel:
                 raise _fault(error) from error
             raise Unavailable("the call was cancelled") from error
 
+    def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        return (*self._settings.credentials.headers(), *self._settings.headers)
+
     def _channel(self) -> grpc.Channel:
         with self._lock:
             if self._opened is None:
@@ -179,12 +183,11 @@ class Channel:
             raise HostError(
                 f"{self._address.shown} is spoken to by gRPC, which is not installed", hint="python -m pip install grpcio"
             ) from error
-        settings = self._settings
         if self._address.scheme == "unix":
             return grpc.insecure_channel(f"unix://{self._address.target}", _OPTIONS)
         if self._address.scheme == "grpc":
             return grpc.insecure_channel(self._address.target, _OPTIONS)
-        credentials = grpc.ssl_channel_credentials(settings.roots, settings.client_key, settings.client_certificate)
+        credentials = grpc.ssl_channel_credentials(*self._settings.tls.pem())
         return grpc.secure_channel(self._address.target, credentials, _OPTIONS)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lkbuild.base.errors import UsageError
 from lkbuild.model.ports import BlobStore
 from lkbuild.remote import messages
 from lkbuild.remote.address import Address
 from lkbuild.remote.bazel_http import HttpClient
 from lkbuild.remote.channel import Channel, ChannelSettings
 from lkbuild.remote.client import Client
+from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.guard import Guard, Time
 from lkbuild.remote.names import BLAKE3, SHA256
 from lkbuild.remote.peer import Peer, Rights
@@ -27,6 +29,7 @@ class Plan:
         rights: what for.
         quiet_s: a call that makes no progress for so long is given up.
         http_blake3: over HTTP, which has no negotiation: name blobs by BLAKE3, for servers that do not look.
+        credentials, tls: who we are.
         tool, version, invocation: what the server is told about who asks.
     """
 
@@ -34,6 +37,8 @@ class Plan:
     rights: Rights = field(default_factory=Rights)
     quiet_s: float = 30.0
     http_blake3: bool = False
+    credentials: Credentials = field(default_factory=Credentials)
+    tls: TlsFiles = field(default_factory=TlsFiles)
     tool: str = "lkbuild"
     version: str = ""
     invocation: str = ""
@@ -48,15 +53,22 @@ class Guarding:
 
 
 def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding) -> Peer:
-    """The remote of a plan. `tell` gets one line for each way in which it fails."""
+    """The remote of a plan. `tell` gets one line for each way in which it fails. Raises UsageError."""
+    if plan.credentials.present and plan.address.is_open:
+        raise UsageError(
+            f"credentials for {plan.address.shown} could be read by anyone on the way", hint="use grpcs:// or https://, or leave them out"
+        )
     shown = plan.address.shown
-    guard = Guard(lambda text: tell(f"remote {shown}: {text}"), guarding.cancelled, guarding.time)
+    redact = plan.credentials.redact
+    guard = Guard(lambda text: tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
     return Peer(_client(plan, tally), guard, local, plan.rights)
 
 
 def _client(plan: Plan, tally: Tally) -> Client:
     if plan.address.is_http:
-        return HttpClient(plan.address.target, BLAKE3 if plan.http_blake3 else SHA256, tally, quiet_s=plan.quiet_s)
+        function = BLAKE3 if plan.http_blake3 else SHA256
+        return HttpClient(plan.address.target, function, tally, quiet_s=plan.quiet_s, credentials=plan.credentials, tls=plan.tls)
     metadata = messages.request_metadata(plan.tool, plan.version, plan.invocation)
-    settings = ChannelSettings(quiet_s=plan.quiet_s, headers=((messages.METADATA_HEADER, metadata),))
+    headers = ((messages.METADATA_HEADER, metadata),)
+    settings = ChannelSettings(quiet_s=plan.quiet_s, headers=headers, credentials=plan.credentials, tls=plan.tls)
     return ReapiClient(Channel(plan.address, settings, tally), plan.address.instance)

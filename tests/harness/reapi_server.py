@@ -58,8 +58,9 @@ class Behaviour:
 class ReapiServer:
     """The server, its content and what it was asked."""
 
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
+    def __init__(self, behaviour: Behaviour | None = None, tls: grpc.ServerCredentials | None = None) -> None:
         self.is_ = behaviour or Behaviour()
+        self._scheme = "grpc" if tls is None else "grpcs"
         self.blobs: dict[str, bytes] = {}
         self.results: dict[str, bytes] = {}
         self.calls: Counter[str] = Counter()
@@ -73,12 +74,13 @@ class ReapiServer:
         services.add_ActionCacheServicer_to_server(_ActionCache(self), self._server)
         services.add_ContentAddressableStorageServicer_to_server(_Storage(self), self._server)
         stream_services.add_ByteStreamServicer_to_server(_Streams(self), self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        here = "localhost:0"
+        self.port = self._server.add_insecure_port(here) if tls is None else self._server.add_secure_port(here, tls)
         self._server.start()
 
     @property
     def url(self) -> str:
-        return f"grpc://127.0.0.1:{self.port}"
+        return f"{self._scheme}://localhost:{self.port}"
 
     def stop(self) -> None:
         """Down, at once."""
