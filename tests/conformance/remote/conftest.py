@@ -10,6 +10,7 @@ import pytest
 from harness.casd import casd
 from harness.http_cache import HttpCache
 from harness.machines import new_machine
+from harness.nginx import nginx, unpack
 from harness.reapi_server import Behaviour, ReapiServer
 
 
@@ -45,7 +46,16 @@ KINDS: dict[str, Callable[[Path], contextlib.AbstractContextManager[str]]] = {
 }
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(scope="session")
+def nginx_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(tmp_path_factory.mktemp("nginx") / "workspace")
+
+
+@pytest.fixture(params=[*sorted(KINDS), pytest.param("nginx", marks=pytest.mark.network)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "nginx":
+        with nginx(request.getfixturevalue("nginx_tree"), tmp_path / "nginx") as address:
+            yield address
+        return
     with KINDS[request.param](tmp_path) as address:
         yield address
