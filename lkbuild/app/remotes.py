@@ -58,7 +58,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
 def chosen(session: Session) -> tuple[RemotePolicy, ...]:
     """The remotes to use, in order: those of the command line, then the policy's. A URL that stands in both keeps its policy."""
     options = session.options
-    if options.offline or _OFF in options.remotes:
+    if options.offline or _OFF in options.remotes or not session.store.writable:
         return ()
     declared = {policy.url: policy for policy in load_cache_policy(session.root).remotes}
     given = [declared.pop(url, RemotePolicy(url=url, rights=frozenset(RIGHTS))) for url in options.remotes]
@@ -71,10 +71,9 @@ def _plan(session: Session, policy: RemotePolicy) -> Plan:
     from lkbuild.remote.opening import Plan  # noqa: PLC0415 - the same
     from lkbuild.remote.peer import Rights  # noqa: PLC0415 - the same
 
-    writable = session.store.writable
     rights = Rights(
         read_results=READ_RESULTS in policy.rights,
-        read_blobs=READ_BLOBS in policy.rights and writable,
+        read_blobs=READ_BLOBS in policy.rights,
         write_results=WRITE_RESULTS in policy.rights,
         write_blobs=WRITE_BLOBS in policy.rights,
     )

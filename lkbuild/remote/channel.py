@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _WINDOW: Final = 64
 #: A batch may hold 4 MiB of blobs, and some servers send more.
 _MESSAGE_LIMIT: Final = 64 << 20
+#: How long one message may take to be answered: a cache that is slower than this is no gain.
+_ANSWER_S: Final = 20.0
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MESSAGE_LIMIT),
     ("grpc.max_send_message_length", _MESSAGE_LIMIT),
@@ -52,10 +54,10 @@ class ChannelSettings:
 class Channel:
     """One connection to a server. Safe to use from many threads."""
 
-    def __init__(self, address: Address, settings: ChannelSettings, tally: Tally) -> None:
-        """Nothing is opened before the first call."""
+    def __init__(self, address: Address, settings: ChannelSettings, tally: Tally, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Nothing is opened before the first call. `cancelled`: every call is ended as soon as it says so."""
         self._address, self._settings, self._tally = address, settings, tally
-        self._watchdog = Watchdog(settings.quiet_s)
+        self._watchdog = Watchdog(settings.quiet_s, cancelled)
         self._lock = threading.Lock()
         self._opened: grpc.Channel | None = None
 
@@ -73,7 +75,7 @@ class Channel:
         stub = self._channel().unary_unary(method)
         flying: deque[Any] = deque()
         rest = iter(requests)
-        timeout = timeout_s or self._settings.quiet_s
+        timeout = timeout_s or min(self._settings.quiet_s, _ANSWER_S)
         metadata = self._metadata()
 
         def launch() -> None:
@@ -88,7 +90,8 @@ class Channel:
             while flying:
                 call = flying.popleft()
                 try:
-                    answer: bytes | Fault = call.result()
+                    with self._watchdog.over(call):
+                        answer: bytes | Fault = call.result()
                 except grpc.FutureCancelledError:
                     answer = Unavailable("the call was cancelled")
                 except grpc.RpcError as error:

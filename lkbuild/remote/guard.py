@@ -62,7 +62,9 @@ class Guard:
                 answer = act()
             except Unavailable as fault:
                 failures = 0 if advanced() else failures + 1
-                if trial or failures >= tries or self._cancelled():
+                if self._cancelled():
+                    raise
+                if trial or failures >= tries:
                     self._fail(fault)
                     raise
                 self._time.sleep(self._pause(failures, fault.after_s))
@@ -76,7 +78,9 @@ class Guard:
                 return answer
 
     def tell_once(self, fault: Fault) -> None:
-        """Say what happened, the first time that something of its kind happens."""
+        """Say what happened, the first time that something of its kind happens; nothing once a stop was asked for: that is our doing."""
+        if self._cancelled():
+            return
         with self._lock:
             if type(fault) in self._told:
                 return
@@ -90,6 +94,8 @@ class Guard:
 
     def _admit(self) -> bool:
         """Whether this is the one request that finds out if the remote is back. Raises Open."""
+        if self._cancelled():
+            raise Open("nobody waits for it")
         with self._lock:
             if self._open_until is None:
                 return False

@@ -61,14 +61,14 @@ def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], 
     shown = plan.address.shown
     redact = plan.credentials.redact
     guard = Guard(lambda text: tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
-    return Peer(_client(plan, tally), guard, local, plan.rights)
+    return Peer(_client(plan, tally, guarding), guard, local, plan.rights)
 
 
-def _client(plan: Plan, tally: Tally) -> Client:
+def _client(plan: Plan, tally: Tally, guarding: Guarding) -> Client:
     if plan.address.is_http:
         function = BLAKE3 if plan.http_blake3 else SHA256
         return HttpClient(plan.address.target, function, tally, quiet_s=plan.quiet_s, credentials=plan.credentials, tls=plan.tls)
     metadata = messages.request_metadata(plan.tool, plan.version, plan.invocation)
     headers = ((messages.METADATA_HEADER, metadata),)
     settings = ChannelSettings(quiet_s=plan.quiet_s, headers=headers, credentials=plan.credentials, tls=plan.tls)
-    return ReapiClient(Channel(plan.address, settings, tally), plan.address.instance)
+    return ReapiClient(Channel(plan.address, settings, tally, guarding.cancelled), plan.address.instance)

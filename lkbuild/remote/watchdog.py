@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+_TICK_S: Final = 0.1
+_IDLE_TICKS: Final = 10
 
 
 class Cancellable(Protocol):
@@ -30,11 +33,11 @@ class Watched:
 
 
 class Watchdog:
-    """Watches any number of calls with one thread, which lives while there are calls."""
+    """Watches any number of calls with one thread, which lives while there are calls and a moment longer."""
 
-    def __init__(self, quiet_s: float) -> None:
-        """`quiet_s`: a call that is not touched for so long is cancelled."""
-        self._quiet = quiet_s
+    def __init__(self, quiet_s: float, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """`quiet_s`: a call that is not touched for so long is cancelled. `cancelled`: all are, as soon as it says so."""
+        self._quiet, self._cancelled = quiet_s, cancelled
         self._calls: dict[int, tuple[Watched, Cancellable]] = {}
         self._changed = threading.Condition()
         self._running = False
@@ -53,7 +56,6 @@ class Watchdog:
         finally:
             with self._changed:
                 del self._calls[id(watched)]
-                self._changed.notify()
 
     def touch(self, watched: Watched) -> None:
         """The call has made progress."""
@@ -61,13 +63,13 @@ class Watchdog:
 
     def _watch(self) -> None:
         with self._changed:
-            while self._calls:
-                now = time.monotonic()
+            idle = 0
+            while idle < _IDLE_TICKS:
+                idle = 0 if self._calls else idle + 1
+                now, stop = time.monotonic(), self._cancelled()
                 for watched, call in self._calls.values():
-                    if watched.due <= now and not watched.fired:
+                    if not watched.fired and (stop or watched.due <= now):
                         watched.fired = True
                         call.cancel()
-                due = [watched.due for watched, _ in self._calls.values() if not watched.fired]
-                # A call under watch may be touched without our being told: that only makes this a wake-up too early.
-                self._changed.wait(max(0.001, min(due) - now) if due else self._quiet)
+                self._changed.wait(_TICK_S)  # nobody notifies: who asks for a stop may be in a signal handler
             self._running = False

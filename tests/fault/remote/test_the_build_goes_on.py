@@ -1,5 +1,7 @@
 """Builds with remotes that fail them: the outcome is right, the exit code 0, and one line says what happened."""
 
+import signal
+
 import grpc
 import pytest
 from harness.reapi_server import failing
@@ -133,3 +135,34 @@ def test_a_remote_that_dies_in_the_middle_of_a_build_is_done_without(second, ser
     report = second.build("//p:fork", f"--remote={server.url}")
     assert report.text == "word\n1\n2\n3\n4\nother\n"
     assert len(lines_about(report, server.url)) == 1
+
+
+def test_an_interrupt_does_not_wait_for_a_remote_that_hangs(chain, server):
+    """The policy would let it hang for a day."""
+    chain.write("cache/cache.yaml", f"remotes:\n- url: {server.url}\n  timeout: 86400s\n  rights: [read-results, write-blobs]\n")
+    asked = []
+
+    def hang(request, context):
+        asked.append(request)
+        build.send_signal(signal.SIGINT)
+        server.released.wait()
+
+    server.is_.hooks["FindMissingBlobs"] = hang
+    build = chain.start("build", TOP)
+    stdout, stderr = build.communicate()
+    assert asked
+    assert stdout == "" or build.returncode == 0
+    assert server.url not in stderr
+    assert "Traceback" not in stderr
+
+
+def test_an_interrupt_ends_a_transfer(second, server):
+    second.write("cache/cache.yaml", f"remotes:\n- url: {server.url}\n  timeout: 86400s\n")
+    server.is_.batch_bytes = 1  # everything is a stream
+    server.is_.hang_reads = True
+    server.is_.zstd = False
+    server.is_.hooks["Read"] = lambda request, context: build.send_signal(signal.SIGINT)
+    build = second.start("build", TOP)
+    _, stderr = build.communicate()
+    assert build.returncode == 8, stderr
+    assert server.url not in stderr
