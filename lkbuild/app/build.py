@@ -29,6 +29,7 @@ from lkbuild.execution.critical import measured_path
 from lkbuild.model.action import PlannedAction, Source
 from lkbuild.model.artifact import ActionId, NamedArtifact, Output
 from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
+from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport, TargetReport
 
 
@@ -70,7 +71,8 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, ob
             observe(session, report)
             return report
     finally:
-        sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started))
+        use = report.remote if report is not None else RemoteUse()
+        sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started, remote=use))
 
 
 def build_requested(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
@@ -94,6 +96,7 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
         errors=tuple(execution.errors.values()),
         fetched_bytes=execution.fetched_bytes(),
         saved_seconds=execution.saved_seconds,
+        remote=execution.remote,
         critical_path=tuple(
             (_name(execution.graph.actions[action]), seconds)
             for action, seconds in measured_path(execution.graph, execution.results, execution.executed)
@@ -137,6 +140,7 @@ def execute(session: Session, analyses: Analyses, requested: Sequence[Requested]
             execution = loop.execute(wish)
         finally:
             trace.save(session.state, session.options.invocation)
+    execution.remote = loop.remote_use()
     record(session, analyses, execution, [item.selected.text for item in requested])
     return execution
 
@@ -161,7 +165,7 @@ def _target(session: Session, item: Requested, execution: Execution, analyses: A
         return TargetReport(label=text, configuration=str(node.configuration), key=key, state="failed" if failed else "skipped")
     folder = session.out / folder_of(node)
     state = "up_to_date" if all(source is Source.UP_TO_DATE for source in sources) else "built"
-    outputs = materialiser.write(item.files, folder)
+    outputs = materialiser.write(item.files, folder) if materialiser.can_write(item.files) else ()
     materialiser.forget_others(all_files(node, analyses), folder)
     return TargetReport(label=text, configuration=str(node.configuration), key=key, state=state, outputs=outputs)
 

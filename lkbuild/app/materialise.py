@@ -18,6 +18,7 @@ from lkbuild.base.atomic import replacing
 from lkbuild.base.errors import HostError
 from lkbuild.execution.build import Execution
 from lkbuild.execution.sources import SourceDigests
+from lkbuild.model.action import Source
 from lkbuild.model.artifact import Inline, NamedArtifact, Output, SourceFile
 from lkbuild.model.ports import BlobStore
 from lkbuild.model.report import BuiltOutput
@@ -42,6 +43,15 @@ class Materialiser:
             raise HostError(
                 f"can't write {error.filename or folder}: {error.strerror}", hint="free space, or give another --out"
             ) from error
+
+    def can_write(self, files: Sequence[NamedArtifact]) -> bool:
+        """Whether the bytes are here: with `--download=none`, what a remote had is not."""
+        leaves = [self._leaf(item.artifact) for item in files if isinstance(item.artifact, Output)]
+        known = (self.execution.sources.get(item.artifact.action) for item in files if isinstance(item.artifact, Output))
+        if Source.REMOTE_HIT not in known:
+            return True
+        digests = {leaf.root if isinstance(leaf, Subtree) else leaf.digest for leaf in leaves}
+        return not self.blobs.missing(digests)
 
     def _one(self, item: NamedArtifact, folder: Path) -> BuiltOutput:
         if isinstance(item.artifact, SourceFile):

@@ -13,6 +13,7 @@ The tree, with the exit code of each family (Bazel's numbers where Bazel has one
     ├── Interrupted           8
     ├── LockError            48   a lock file that is out of date, or an input that can't be fetched
     │   └── FetchError       48
+    ├── RemoteFailed         34   a remote cache that is required can't be used
     ├── StoreError           36   the store can't be used or is damaged
     └── HostError            36   this host lacks something; the hint says how to mend it
 
@@ -130,6 +131,12 @@ class LockError(LkbuildError):
 
 class FetchError(LockError):
     """An input that can't be fetched, or is not what the lock says."""
+
+
+class RemoteFailed(LkbuildError):
+    """A remote cache that is required can't be used."""
+
+    exit_code = 34
 
 
 class StoreError(LkbuildError):

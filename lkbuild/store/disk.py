@@ -176,6 +176,10 @@ class DiskBlobs:
         """Remember a pair of digests."""
         self._pairs.record(sha256, digest)
 
+    def sha256_of(self, digest: Digest) -> str | None:
+        """The recorded SHA-256 of a digest."""
+        return self._pairs.of(digest)
+
 
 def _ensure(layout: Layout) -> None:
     """Make what is not there. FORMAT is written last: a store that has it is whole."""
