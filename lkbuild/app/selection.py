@@ -57,7 +57,8 @@ def select(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
         requested[session.loader.resolve(label)] = True
     if any(not pattern.negative for pattern in wildcards):
         for label in session.loader.expand(parsed):
-            requested.setdefault((label, None), False)
+            if label not in named:  # one may name an output, and no target
+                requested.setdefault((label, None), False)
     elif wildcards:
         kept = set(session.loader.expand(parsed))
         requested = {key: explicit for key, explicit in requested.items() if key[0] in kept or key[1]}
