@@ -85,7 +85,7 @@ def artifacts(selected: Selected, analyses: Analyses) -> tuple[NamedArtifact, ..
         known = groups.groups if groups else ()
         raise LoadError(
             f"{selected.node.label.short} has no output '{selected.group}'",
-            hint=nearest(selected.group, known) or (f"it has: {', '.join(known)}" if known else None),
+            hint=nearest(selected.group, known) or (f"it has: {', '.join(known)}" if known else "it has its default outputs alone"),
         )
     return groups.groups[selected.group]
 

@@ -1,6 +1,6 @@
 """OCI images as documents: descriptors, configuration, manifest and index, in one canonical form. Equal images are equal bytes.
 
-Pure: does not know where blobs lie, nor what is in a layer.
+Pure: it is given a function that reads blobs, and does not know where they lie, nor what is in a layer.
 Source: OCI image specification 1.1 (descriptor.md, config.md, manifest.md, image-index.md, image-layout.md).
 """
 
@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
+
+from lkbuild.base.digest import Digest
+from lkbuild.model.tree import Directory
 
 CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
 ZSTD_LAYER: Final = "application/vnd.oci.image.layer.v1.tar+zstd"
+#: Readers prefer a manifest without it where they can't decompress zstd; skopeo and podman add it to an index that lacks it, whose digest
+#: would be another one then (containers/image, internal/manifest/oci_index.go).
+_ZSTD: Final = "io.github.containers.compression.zstd"
 #: The file `oci-layout`, by which a directory is known to be one.
 LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 #: The one time of all images: what was built when is no part of what was built.
@@ -55,9 +61,9 @@ class Descriptor:
         return cls(media_type=value["mediaType"], sha256=value["digest"].removeprefix("sha256:"), size=value["size"], arch=arch)
 
     def to_json(self) -> dict[str, Any]:
-        """As the specification has it."""
-        platform = {"platform": {"architecture": self.arch, "os": "linux"}} if self.arch else {}
-        return {"mediaType": self.media_type, "digest": f"sha256:{self.sha256}", "size": self.size, **platform}
+        """As the specification has it; what is for an architecture is a manifest, and says that its layers are zstd's."""
+        more = {"platform": {"architecture": self.arch, "os": "linux"}, "annotations": {_ZSTD: "true"}} if self.arch else {}
+        return {"mediaType": self.media_type, "digest": f"sha256:{self.sha256}", "size": self.size, **more}
 
 
 def configuration(config: Mapping[str, Any], arch: str, diff_ids: Sequence[str]) -> bytes:
@@ -83,6 +89,26 @@ def index(manifests: Sequence[Descriptor]) -> bytes:
     return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": [item.to_json() for item in manifests]})
 
 
-def manifests_of(data: bytes) -> tuple[Descriptor, ...]:
-    """What an index refers to. Raises ValueError and KeyError for what is none."""
-    return tuple(Descriptor.from_json(item) for item in json.loads(data)["manifests"])
+def descriptors_of(data: bytes) -> tuple[Descriptor, ...]:
+    """All that an index or a manifest refers to. Raises ValueError and KeyError for what is neither."""
+    told = json.loads(data)
+    parts = told["manifests"] if told["mediaType"] == INDEX else [told["config"], *told["layers"]]
+    return tuple(Descriptor.from_json(item) for item in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLayout:
+    """A layout as it is stored: what its index names, and each blob's digest in the store by its SHA-256."""
+
+    manifests: tuple[Descriptor, ...]
+    blobs: Mapping[str, Digest]
+
+    @classmethod
+    def read(cls, root: Digest, get: Callable[[Digest], bytes]) -> Self:
+        """The layout that is the tree `root`; `get` reads a blob. Raises ValueError and KeyError for a tree that is none."""
+        top = Directory.decode(get(root))
+        index = {node.name: node.digest for node in top.files}["index.json"]
+        inside = top
+        for name in ("blobs", "sha256"):
+            inside = Directory.decode(get({node.name: node.digest for node in inside.directories}[name]))
+        return cls(descriptors_of(get(index)), {node.name: node.digest for node in inside.files})

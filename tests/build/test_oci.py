@@ -1,14 +1,10 @@
 """A package as an OCI image layout: what skopeo, which is not ours, makes of it; of several architectures at once; and its bytes."""
 
 import json
-import os
 import tarfile
 from pathlib import Path
 
 import pytest
-from harness.images import Programs, unpacked
-
-from lkbuild.cli.options import default_cache
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -32,17 +28,6 @@ BUILD = """targets:
     runtime: {mkdir: [/run/app]}
     labels: {org.example.team: 7}
 """
-
-
-@pytest.fixture(scope="session")
-def tree(tmp_path_factory):
-    cache = os.environ.get("LKBUILD_CACHE")
-    return unpacked(tmp_path_factory.mktemp("programs") / "workspace", Path(cache) if cache else default_cache(os.environ))
-
-
-@pytest.fixture
-def programs(tree, ws):
-    return Programs(tree, ws.root)
 
 
 @pytest.fixture

@@ -6,10 +6,13 @@ is a server. Does not know what is in an image.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +47,39 @@ class Programs:
     def inspect(self, *arguments: str) -> Any:
         """`skopeo inspect`, read."""
         return json.loads(self.skopeo("inspect", *arguments))
+
+
+@contextlib.contextmanager
+def registry(programs: Programs, *, users: str = "") -> Iterator[str]:
+    """A registry on a free port of this machine, its blobs below the shared folder; its `host:port`. `users`: an htpasswd file's text."""
+    with socket.socket() as free:  # another process may take it in between: seldom, and then the registry says so and ends
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    folder = programs.shared / "registry"
+    folder.mkdir()
+    config: dict[str, Any] = {"version": 0.1, "http": {"addr": host}, "storage": {"filesystem": {"rootdirectory": str(folder)}}}
+    if users:
+        (folder / "users").write_text(users, encoding="utf-8")
+        config["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "users")}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    words = programs.command("/usr/bin/docker-registry", "serve", str(folder / "config.json"))
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as served:
+        assert served.stderr is not None
+        said = []
+        for line in served.stderr:
+            said.append(line)
+            if "listening on" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        reader = threading.Thread(target=served.stderr.read, daemon=True)  # a full pipe would stop it
+        reader.start()
+        try:
+            yield host
+        finally:
+            served.terminate()
+            served.wait()
+            reader.join()
 
 
 def unpacked(folder: Path, cache: Path) -> Path:

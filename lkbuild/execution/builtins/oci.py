@@ -9,14 +9,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 
-from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.image import oci
 from lkbuild.image.compression import zstd_frame
 from lkbuild.image.oci import Descriptor
 from lkbuild.model.action import OutputFile, OutputTree
-from lkbuild.model.tree import Directory, File, Layout, Subtree
+from lkbuild.model.tree import File, Layout, Subtree
 
 _CHUNK = 1 << 20
 
@@ -69,10 +68,9 @@ def index(call: BuiltinCall) -> tuple[OutputTree]:
     for path, leaf in call.inputs.items():
         if not isinstance(leaf, Subtree):
             raise BuildFailed(f"input {path} is a file, where a layout is needed")
-        root = _directory(call, leaf.root)
-        files = {node.name: node.digest for node in root.files}
-        manifests += oci.manifests_of(call.blobs.get_bytes(files["index.json"]))
-        blobs.update(_blobs(call, root))
+        one = oci.ImageLayout.read(leaf.root, call.blobs.get_bytes)
+        manifests += one.manifests
+        blobs.update((sha256, File(digest)) for sha256, digest in one.blobs.items())
     return _layout(call, blobs, _put(call, blobs, oci.INDEX, oci.index(manifests)))
 
 
@@ -91,15 +89,3 @@ def _put(call: BuiltinCall, blobs: dict[str, File], media_type: str, data: bytes
     descriptor = Descriptor.of(media_type, data, arch=arch)
     blobs[descriptor.sha256] = File(call.blobs.put_bytes(data))
     return descriptor
-
-
-def _blobs(call: BuiltinCall, root: Directory) -> dict[str, File]:
-    """The files of blobs/sha256."""
-    for name in ("blobs", "sha256"):
-        (inside,) = (node.digest for node in root.directories if node.name == name)
-        root = _directory(call, inside)
-    return {node.name: File(node.digest) for node in root.files}
-
-
-def _directory(call: BuiltinCall, digest: Digest) -> Directory:
-    return Directory.decode(call.blobs.get_bytes(digest))
