@@ -25,7 +25,7 @@ from lkbuild.model.events import BuildFinished, EventSink
 from lkbuild.model.tree import Subtree
 
 if TYPE_CHECKING:
-    from lkbuild.fetch.registry import Registry
+    from lkbuild.fetch.registry import Reference, Registry
 
 #: The output group that is a layout.
 _GROUP: Final = "oci"
@@ -73,6 +73,7 @@ def push(options: BuildOptions, label: str, reference: str, sink: EventSink, not
     from lkbuild.fetch.registry import Reference  # noqa: PLC0415 - HTTP takes longer to import than a build that has nothing to do
 
     where = Reference.parse(reference)
+    registry = _registry(options, where)
     started = time.monotonic()
     ok = False
     with open_session(options) as session:
@@ -83,7 +84,7 @@ def push(options: BuildOptions, label: str, reference: str, sink: EventSink, not
             sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         layout = ImageLayout.read(root, session.store.blobs.get_bytes)
         (top,) = layout.manifests
-        push = _Push(session, layout, _registry(session, where), Pushed(str(where), top.sha256), note)
+        push = _Push(session, layout, registry, Pushed(str(where), top.sha256), note)
         push.everything(top, where.tag)
         return push.done
 
@@ -104,13 +105,14 @@ def _layout(session: Session, label: str, sink: EventSink) -> Digest:
     return leaf.root
 
 
-def _registry(session: Session, where: Any) -> Registry:
+def _registry(options: BuildOptions, where: Reference) -> Registry:
+    """The client; nothing is sent yet, but what is wrong with the credentials is known before anything is built."""
     from lkbuild.fetch.configuration import load_docker, load_transport  # noqa: PLC0415 - as above
     from lkbuild.fetch.registry import Registry  # noqa: PLC0415 - the same
     from lkbuild.fetch.transport import Transport  # noqa: PLC0415 - the same
 
-    environment = session.options.environment
-    if session.options.offline:
+    environment = options.environment
+    if options.offline:
         raise UsageError("--offline: a push needs the network", hint="`lkbuild build` writes the layout alone")
     credentials = load_docker(environment, Path(environment.get("HOME") or "/"), where.host)
     return Registry(Transport(load_transport(environment)), where, credentials)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.selection import Selected, analyze, artifacts
 from lkbuild.app.session import Session
+from lkbuild.base.label import Label
 from lkbuild.graph.closure import Closure, Edge
 from lkbuild.model.action import BUILTIN, ActionInfo, ActionSpec, DeclaredOutput, Input, PlannedAction
 from lkbuild.model.artifact import ActionId, NamedArtifact, Output
@@ -34,28 +35,25 @@ class Requested:
 def request(session: Session, selected: Sequence[Selected]) -> tuple[Analyses, tuple[Requested, ...]]:
     """Analyse what was selected. Where a `Joint` output is wanted for several architectures, one thing is requested in their place."""
     analyses = analyze(session, selected)
-    alike: dict[object, list[Selected]] = {}
+    together: dict[tuple[Label, str | None], list[Selected]] = {}
     for item in selected:
-        joint = analyses.by_node[item.node].get(Joint) if item.group else None
-        together = joint is not None and item.group in joint.groups
-        alike.setdefault((item.node.label, item.group) if together else item, []).append(item)
-    requested = []
-    for items in alike.values():
-        if len(items) == 1:
-            requested.append(Requested(items[0], artifacts(items[0], analyses)))
-        else:
-            analyses, joined = _joined(analyses, items)
-            requested.append(Requested(joined, analyses.by_node[joined.node].files()))
-    return analyses, tuple(requested)
+        together.setdefault((item.node.label, item.group), []).append(item)
+    requested: dict[Selected, Requested] = {}
+    for item in selected:
+        alike = together[item.node.label, item.group]
+        joint = analyses.by_node[item.node].get(Joint)
+        builtin = joint.groups.get(item.group) if joint and item.group else None
+        if builtin is None or len(alike) == 1:
+            requested[item] = Requested(item, artifacts(item, analyses))
+        elif item == alike[0]:
+            analyses, joined = _joined(analyses, alike, builtin)
+            requested[joined] = Requested(joined, analyses.by_node[joined.node].files())
+    return analyses, tuple(requested.values())
 
 
-def _joined(analyses: Analyses, items: Sequence[Selected]) -> tuple[Analyses, Selected]:
+def _joined(analyses: Analyses, items: Sequence[Selected], builtin: tuple[str, int]) -> tuple[Analyses, Selected]:
     """The analyses with one more node, which joins an output of some others: its architecture is theirs, `amd64+arm64`, or `all`."""
     first = items[0]
-    joint = analyses.by_node[first.node].get(Joint)
-    assert joint is not None  # noqa: S101 - the caller has looked
-    assert first.group is not None  # noqa: S101 - the same
-    builtin, version = joint.groups[first.group]
     arches = tuple(item.node.configuration.arch for item in items)
     name = "all" if set(arches) == set(ARCHES) else "+".join(arches)
     node = NodeKey(first.node.label, replace(first.node.configuration, arch=name))
@@ -63,12 +61,12 @@ def _joined(analyses: Analyses, items: Sequence[Selected]) -> tuple[Analyses, Se
     made = parts[0][1]
     tree = isinstance(made.artifact, Output) and made.artifact.tree
     spec = ActionSpec(
-        arguments=(f"{BUILTIN}{builtin}", str(version)),
+        arguments=(f"{BUILTIN}{builtin[0]}", str(builtin[1])),
         inputs=tuple(Input(arch, part.artifact) for arch, part in parts),
         outputs=(DeclaredOutput(made.name, tree=tree),),
     )
     action = ActionId(f"{node}.{first.group}", 0)
-    info = ActionInfo(id=action, mnemonic=builtin, label=node.label.short, message=f"join {first.text} of {', '.join(arches)}")
+    info = ActionInfo(id=action, mnemonic=builtin[0], label=node.label.short, message=f"join {first.text} of {', '.join(arches)}")
     files = Files((NamedArtifact(made.name, Output(action, made.name, tree)),))
     analysis = Analysis(node, (PlannedAction(spec, info),), {Files.__name__: files})
     edges = tuple(Edge(item.node) for item in items)

@@ -22,6 +22,8 @@ _NAME: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
 _LOCAL: Final = re.compile(r"(?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?\Z")
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
+#: Many registries keep blobs with a storage service and say where: then it is there.
+_ELSEWHERE: Final = (HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)
 #: Docker's own registry answers under another name than its images have, and its credentials stand under a third.
 _HUB: Final = "docker.io"
 _HUB_API: Final = "registry-1.docker.io"
@@ -103,9 +105,11 @@ class Registry:
 
     def _has(self, path: str, accept: str) -> bool:
         answer = self._send("HEAD", f"{self._reference.base}/{path}", {"Accept": accept})
-        if answer.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-            raise self._refused("does not say what it has", answer)
-        return answer.status == HTTPStatus.OK
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return False
+        if answer.status == HTTPStatus.OK or answer.status in _ELSEWHERE:
+            return True
+        raise self._refused("does not say what it has", answer)
 
     def put_blob(self, sha256: str, size: int, content: Callable[[], Iterable[bytes]]) -> None:
         """Upload a blob in one piece. `content` is called for each try."""
@@ -136,7 +140,7 @@ class Registry:
                 answer = self._transport.send(method, url, {**headers, **own}, body() if body else None)
             except Interrupted as error:
                 raise RegistryError(f"{self._reference.host} can't be reached: {error}", hint="is it up, and is its name right?") from error
-            if answer.status != HTTPStatus.UNAUTHORIZED or last:
+            if answer.status != HTTPStatus.UNAUTHORIZED or last or not ours:
                 return answer
             self._authorization = self._authorize(answer)
         raise AssertionError  # the second round returns

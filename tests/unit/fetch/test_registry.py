@@ -134,6 +134,20 @@ def test_a_token_is_got_once_and_is_not_told_to_the_machine_that_stores_the_byte
         ]
 
 
+def test_a_machine_that_stores_the_bytes_gets_no_credentials_by_asking_for_them():
+    asking = {"WWW-Authenticate": 'Basic realm="more"'}
+    with serving(lambda request: (401, asking, b"")) as storage, serving(wanting_tokens(storage.host)) as server:
+        with pytest.raises(RegistryError):
+            registry(server.host).put_blob("00", 1, lambda: iter([b"a"]))
+        assert [authorization for _, _, authorization, _ in storage.seen] == [None]
+
+
+@pytest.mark.parametrize(("status", "there"), [(200, True), (307, True), (404, False)])
+def test_what_a_registry_sends_elsewhere_for_it_has(status, there):
+    with serving(lambda request: (status, {"Location": "https://storage.example/x"} if status == 307 else {}, b"")) as server:
+        assert registry(server.host).has_blob("00") is there
+
+
 @pytest.mark.parametrize("credentials", [None, "user:wrong"])
 def test_a_registry_that_gives_no_token_refuses(credentials):
     with serving(wanting_tokens("nowhere")) as server, pytest.raises(RegistryError) as caught:
