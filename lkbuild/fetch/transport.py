@@ -129,7 +129,8 @@ class Transport:
                 method, url, headers={"User-Agent": "lkbuild", **headers}, body=body, redirect=False, preload_content=False
             )
             data = raw.read(_ANSWER_MAX)
-            raw.release_conn()
+            # With a rest unread the connection can't be used again.
+            raw.close() if len(data) == _ANSWER_MAX else raw.release_conn()
         except HTTPError as error:
             raise Interrupted(_reason(error.reason or error if isinstance(error, MaxRetryError) else error)) from error
         return Answer(status=raw.status, headers={name.lower(): value for name, value in raw.headers.items()}, data=data)
