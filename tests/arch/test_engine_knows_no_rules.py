@@ -9,7 +9,7 @@ import ast
 #: (file, name): why the string is not the rule.
 ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/app/init.py", "genrule"): "the first BUILD.yaml that init writes is a workspace's, and names a rule as any workspace does",
-    ("lkbuild/loading/syntax_errors.py", "alias"): "YAML's alias (`*x`), in the words of its own specification",
+    ("lkbuild/syntax/complaints.py", "alias"): "YAML's alias (`*x`), in the words of its own specification",
 }
 
 

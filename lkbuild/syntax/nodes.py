@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from lkbuild.loading.source import Source, Spot
-from lkbuild.loading.syntax_errors import translate
+from lkbuild.syntax.complaints import translate
+from lkbuild.syntax.source import Source, Spot
 
 MAX_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 100

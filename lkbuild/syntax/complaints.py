@@ -10,7 +10,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from lkbuild.base.errors import LoadError
-from lkbuild.loading.source import Source, Spot
+from lkbuild.syntax.source import Source, Spot
 
 _QUOTE: Final = "put the text in quotes"
 _INDENT: Final = "check the indentation: keys of one mapping start in one column"
