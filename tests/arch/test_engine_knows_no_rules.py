@@ -6,10 +6,17 @@ owns (the REAPI's, a folder's) is listed below with its reason.
 
 import ast
 
+_LINUXKITS = "a key of LinuxKit's YAML"
 #: (file, name): why the string is not the rule.
 ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/app/init.py", "genrule"): "the first BUILD.yaml that init writes is a workspace's, and names a rule as any workspace does",
     ("lkbuild/syntax/complaints.py", "alias"): "YAML's alias (`*x`), in the words of its own specification",
+    ("lkbuild/linuxkit/schema.py", "kernel"): _LINUXKITS,
+    ("lkbuild/linuxkit/schema.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/config.py", "kernel"): _LINUXKITS,
+    ("lkbuild/linuxkit/config.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/specs.py", "image"): _LINUXKITS,
+    ("lkbuild/app/linuxkit/templates.py", "image"): "a key of a LinuxKit package's build.yml",
 }
 
 
