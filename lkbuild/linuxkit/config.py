@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from lkbuild.base.errors import LoadError, Position
 from lkbuild.linuxkit.decode import Decoder, Places, Templates, no_templates
-from lkbuild.linuxkit.references import expand
 from lkbuild.linuxkit.scalars import resolve
 from lkbuild.linuxkit.schema import CONFIGURATION, LABEL
 from lkbuild.model.attrs import FrozenMap
+from lkbuild.model.references import expand
 from lkbuild.syntax.general import parse
 from lkbuild.syntax.nodes import Scalar
 from lkbuild.syntax.source import Source

@@ -45,6 +45,7 @@ class Bundle:
         container: what it is made of.
         config, runtime: contents of config.json and runtime.json.
         readonly: its root can't be written.
+        root: the folder with its files: its own, or that of an earlier container of the same image.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Bundle:
     config: Mapping[str, Any]
     runtime: Mapping[str, Any]
     readonly: bool
+    root: str
 
 
 def bundles(config: Config, images: Images) -> Iterator[Bundle]:
@@ -69,7 +71,7 @@ def bundles(config: Config, images: Images) -> Iterator[Bundle]:
             root = roots.setdefault(container.reference, f"{path}/{'rootfs' if readonly else 'lower'}")
             spec = config_json(settings, image, ids, config.volumes)
             runtime = runtime_json(settings, root_mounts(path, root, readonly=readonly))
-            yield Bundle(path=path, container=container, config=spec, runtime=runtime, readonly=readonly)
+            yield Bundle(path=path, container=container, config=spec, runtime=runtime, readonly=readonly, root=root)
 
 
 def specs(config: Config, images: Images) -> dict[str, Mapping[str, Any]]:

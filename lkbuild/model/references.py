@@ -1,4 +1,4 @@
-"""References of images, as LinuxKit expands and compares them. Pure.
+"""References of OCI images, as LinuxKit and Docker expand and compare them. Pure.
 
 `redis` is docker.io/library/redis, `a/b` is docker.io/a/b, and `host/a/b` stays where the first part looks like a host.
 """
@@ -41,3 +41,11 @@ def digest_of(expanded: str) -> str | None:
     """The digest that a reference names, or None."""
     found = _REFERENCE.match(expanded)
     return found["digest"] if found else None
+
+
+def normal(name: str) -> str:
+    """A name as references are compared: expanded, with its tag; one that is no reference stays as it is."""
+    try:
+        return with_tag(expand(name))
+    except ValueError:
+        return name

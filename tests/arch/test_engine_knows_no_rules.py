@@ -16,6 +16,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/linuxkit/config.py", "kernel"): _LINUXKITS,
     ("lkbuild/linuxkit/config.py", "image"): _LINUXKITS,
     ("lkbuild/linuxkit/specs.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/metadata.py", "kernel"): _LINUXKITS,
+    ("lkbuild/linuxkit/metadata.py", "image"): _LINUXKITS,
     ("lkbuild/app/linuxkit/templates.py", "image"): "a key of a LinuxKit package's build.yml",
 }
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lkbuild.app.linuxkit.templates import Packages
 from lkbuild.base.errors import FetchError, LoadError, Position, UsageError, nearest
-from lkbuild.image.layout import Layout, OciImage
 from lkbuild.linuxkit.config import Config, Part, merge, read
 from lkbuild.linuxkit.decode import Templates, no_templates
+from lkbuild.linuxkit.images import image_settings
 from lkbuild.linuxkit.process import ImageSettings
-from lkbuild.linuxkit.references import digest_of, expand, with_tag
+from lkbuild.locks.oci.layout import Layout, OciImage, from_folder
+from lkbuild.model.references import digest_of, normal, with_tag
 
 STDIN: Final = "-"
-LABEL: Final = "org.mobyproject.config"
 
 
 def read_config(files: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Config:
@@ -69,16 +69,16 @@ class LayoutImages:
 
     def __init__(self, folder: Path, arch: str) -> None:
         """Read the layout's index. Raises LoadError, FetchError."""
-        self.layout = Layout(folder)
+        self.layout = Layout(from_folder(folder), str(folder))
         self._folder = folder
         self._arch = arch
-        self._digests = {_normal(name): digest for name, digest in self.layout.names.items()}
+        self._digests = {normal(name): digest for name, digest in self.layout.names.items()}
         self._known: dict[str, OciImage] = {}
 
     def __call__(self, reference: str, position: Position) -> ImageSettings:
         """What an image says of its container. Raises LoadError at the position where it is named."""
         try:
-            return image_settings(self.find(reference, position).config)
+            return image_settings(self.find(reference, position).config.get("config") or {})
         except FetchError as error:
             error.position = error.position or position
             raise
@@ -98,32 +98,3 @@ class LayoutImages:
             hint = nearest(with_tag(reference), self._digests) or f"it has {len(self._digests)} others"
             raise LoadError(f"no image '{with_tag(reference)}' in {self._folder}", position=position, hint=hint)
         return found
-
-
-def _normal(name: str) -> str:
-    """A name of a layout as references are compared; one that is no reference stays as it is."""
-    try:
-        return with_tag(expand(name))
-    except ValueError:
-        return name
-
-
-def image_settings(config: Mapping[str, Any]) -> ImageSettings:
-    """What the configuration of an OCI image says of the container that runs it. Raises FetchError for one that is none."""
-    found = config.get("config") or {}
-    try:
-        return ImageSettings(
-            entrypoint=_texts(found.get("Entrypoint")),
-            cmd=_texts(found.get("Cmd")),
-            env=_texts(found.get("Env")),
-            working_dir=str(found.get("WorkingDir") or ""),
-            label=str((found.get("Labels") or {}).get(LABEL) or ""),
-        )
-    except (TypeError, AttributeError):
-        raise FetchError("the configuration of an image is none") from None
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        raise TypeError(value)
-    return tuple(value or ())

@@ -1,6 +1,7 @@
-"""An OCI image layout on disk: images by reference name, their configuration, their layers. Every blob is checked by its digest.
+"""An OCI image layout: images by reference name, their configuration, their layers. Every blob that is read is checked by its digest.
 
-Source: OCI image specification 1.1, image-layout.md, image-index.md, manifest.md. Knows no references but as texts.
+Source: OCI image specification 1.1, image-layout.md, image-index.md, manifest.md. Knows no references but as texts, and
+files by what reads them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,38 +41,58 @@ class OciImage:
     layers: tuple[OciBlob, ...]
 
 
-class Layout:
-    """A folder with `index.json` and `blobs/`. Read when asked for."""
+#: Reads a file of a layout by its path in it, no more than so many bytes; raises OSError.
+ReadFile = Callable[[str, int], bytes]
 
-    def __init__(self, folder: Path) -> None:
-        """Read the index. Raises LoadError where there is no layout, FetchError where it is damaged."""
-        self._folder = folder
-        path = folder / "index.json"
+
+def from_folder(folder: Path) -> ReadFile:
+    """Reads the files of a layout on disk."""
+
+    def read(path: str, limit: int) -> bytes:
+        with (folder / path).open("rb") as file:
+            return file.read(limit)
+
+    return read
+
+
+class Layout:
+    """`index.json` and `blobs/`, read when asked for."""
+
+    def __init__(self, read: ReadFile, name: str) -> None:
+        """Read the index; `name` is what the layout is called in errors. Raises LoadError where there is none, FetchError for damage."""
+        self._read = read
+        self._name = name
         try:
-            data = path.read_bytes()
+            data = read("index.json", _JSON_MAX)
         except OSError as error:
             hint = "an OCI layout is a folder with index.json and blobs/: `skopeo copy docker://... oci:...` writes one"
-            raise LoadError(f"no OCI layout in {folder}: {error.strerror}", hint=hint) from None
-        self._index = _object(data, str(path))
+            raise LoadError(f"no OCI layout in {name}: {error.strerror}", hint=hint) from None
+        self._index = _object(data, f"{name}/index.json")
         self.names: Mapping[str, str] = dict(self._names())
 
     def image(self, digest: str, arch: str) -> OciImage:
         """The image of a digest (an index's or a manifest's) for Linux on an architecture. Raises FetchError."""
         found = self._json(digest)
-        if found.get("mediaType") in _INDICES or "manifests" in found:
-            digest = self._platform(found, digest, arch)
-            found = self._json(digest)
-        config = found.get("config")
-        if not isinstance(config, dict):
-            raise FetchError(f"{digest} in {self._folder} is no image manifest")
-        layers = tuple(_blob(item) for item in found.get("layers", ()))
-        return OciImage(manifest=digest, config=self._json(str(config.get("digest"))), layers=layers)
+        if not _is_index(found):
+            return self._image(digest, found)
+        platforms = dict(self._platforms(found))
+        if arch not in platforms:
+            raise FetchError(f"{digest} has no image for linux/{arch}", hint=f"it has: {', '.join(platforms) or 'nothing'}")
+        return self._image(platforms[arch], self._json(platforms[arch]))
 
-    def path(self, digest: str) -> Path:
-        """Where the blob of a digest lies. Raises FetchError for what is no SHA-256."""
-        if not _DIGEST.match(digest):
-            raise FetchError(f"'{digest}' is no SHA-256 digest")
-        return self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    def arches(self, digest: str) -> tuple[str, ...]:
+        """The architectures, in OCI's names, that an image has for Linux. Raises FetchError."""
+        found = self._json(digest)
+        if _is_index(found):
+            return tuple(arch for arch, _ in self._platforms(found))
+        return (str(self._image(digest, found).config.get("architecture")),)
+
+    def _image(self, digest: str, manifest: Mapping[str, Any]) -> OciImage:
+        config = manifest.get("config")
+        if not isinstance(config, dict):
+            raise FetchError(f"{digest} in {self._name} is no image manifest")
+        layers = tuple(_blob(item) for item in manifest.get("layers", ()))
+        return OciImage(manifest=digest, config=self._json(str(config.get("digest"))), layers=layers)
 
     def _names(self) -> list[tuple[str, str]]:
         found = []
@@ -80,25 +101,33 @@ class Layout:
             found += [(str(notes[key]), str(item.get("digest"))) for key in _NAMES if key in notes]
         return found
 
-    def _platform(self, index: Mapping[str, Any], digest: str, arch: str) -> str:
-        known = []
+    @staticmethod
+    def _platforms(index: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for item in index.get("manifests", ()):
             platform = item.get("platform") or {}
-            if (platform.get("os"), platform.get("architecture")) == ("linux", arch):
-                return str(item.get("digest"))
-            known.append(str(platform.get("architecture")))
-        raise FetchError(f"{digest} has no image for linux/{arch}", hint=f"it has: {', '.join(known) or 'nothing'}")
+            if platform.get("os") == "linux":
+                yield str(platform.get("architecture")), str(item.get("digest"))
 
     def _json(self, digest: str) -> Mapping[str, Any]:
-        path = self.path(digest)
+        if not _DIGEST.match(digest):
+            raise FetchError(f"'{digest}' is no SHA-256 digest")
+        path = blob_path(digest)
         try:
-            with path.open("rb") as file:
-                data = file.read(_JSON_MAX)
+            data = self._read(path, _JSON_MAX)
         except OSError as error:
-            raise FetchError(f"the blob {digest} can't be read: {error.strerror}", hint=f"it should be {path}") from None
+            raise FetchError(f"the blob {digest} can't be read: {error.strerror}", hint=f"it should be {self._name}/{path}") from None
         if hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
-            raise FetchError(f"the blob {digest} is not what its name says", hint=f"{path} is damaged: copy the image anew")
-        return _object(data, str(path))
+            raise FetchError(f"the blob {digest} is not what its name says", hint=f"{self._name}/{path} is damaged: copy the image anew")
+        return _object(data, path)
+
+
+def blob_path(digest: str) -> str:
+    """Where a blob lies in a layout."""
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def _is_index(found: Mapping[str, Any]) -> bool:
+    return found.get("mediaType") in _INDICES or "manifests" in found
 
 
 def _object(data: bytes, name: str) -> Mapping[str, Any]:

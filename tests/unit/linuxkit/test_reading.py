@@ -7,8 +7,8 @@ import pytest
 from lkbuild.base.errors import LoadError
 from lkbuild.linuxkit.config import read
 from lkbuild.linuxkit.files import entries
-from lkbuild.linuxkit.references import digest_of, expand, with_tag
 from lkbuild.linuxkit.scalars import resolve
+from lkbuild.model.references import digest_of, expand, with_tag
 from lkbuild.syntax.general import MAX_NODES
 
 DIGEST = "sha256:" + "a" * 64

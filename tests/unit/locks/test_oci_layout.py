@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lkbuild.base.errors import FetchError, LoadError
-from lkbuild.image.layout import Layout
+from lkbuild.locks.oci.layout import Layout, blob_path, from_folder
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -27,7 +27,7 @@ def manifest(tmp_path):
 
 def index(folder, *manifests):
     (folder / "index.json").write_text(json.dumps({"manifests": list(manifests)}))
-    return Layout(folder)
+    return Layout(from_folder(folder), "images")
 
 
 def test_an_image_is_found_by_its_platform(tmp_path, manifest):
@@ -49,10 +49,10 @@ def test_a_manifest_needs_no_index(tmp_path, manifest):
 
 def test_damage_is_an_error(tmp_path, manifest):
     layout = index(tmp_path, manifest)
-    layout.path(manifest["digest"]).write_bytes(b"{}")
+    (tmp_path / blob_path(manifest["digest"])).write_bytes(b"{}")
     with pytest.raises(FetchError):
         layout.image(manifest["digest"], "amd64")
-    layout.path(manifest["digest"]).unlink()
+    (tmp_path / blob_path(manifest["digest"])).unlink()
     with pytest.raises(FetchError):
         layout.image(manifest["digest"], "amd64")
 
@@ -71,4 +71,4 @@ def test_what_is_no_manifest_is_an_error(value, tmp_path):
 
 def test_a_folder_without_a_layout_is_an_error(tmp_path):
     with pytest.raises(LoadError):
-        Layout(tmp_path)
+        Layout(from_folder(tmp_path), "images")
