@@ -116,9 +116,9 @@ def _leaf(artifact: Artifact, session: Session, execution: Execution) -> File | 
     if isinstance(artifact, Inline):
         return File(session.store.blobs.put_bytes(artifact.data), artifact.executable)
     if isinstance(artifact, SourceFile):
-        leaf = session.sources.file(artifact)
+        source = session.sources.file(artifact)
         session.store.blobs.put_file(session.sources.path(artifact))
-        return leaf
+        return source
     leaf = execution.leaf_of(artifact)
     if leaf is None:
         msg = f"{artifact} was not built"

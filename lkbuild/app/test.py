@@ -58,7 +58,7 @@ def _is_test(session: Session, item: Selected) -> bool:
 
 
 def _report_of(provider: Test | None) -> tuple[NamedArtifact, ...]:
-    return (NamedArtifact("report.jsonl", provider.log),) if provider else ()
+    return (NamedArtifact(provider.log.path.rpartition("/")[2], provider.log),) if provider else ()
 
 
 def _verdict(target: TargetReport) -> TargetReport:

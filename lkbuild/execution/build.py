@@ -15,7 +15,7 @@ from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
 from lkbuild.execution.scheduler import Job, Outcome, Scheduler, State
-from lkbuild.model.action import ActionResult, OutputTree, PlannedAction, Source
+from lkbuild.model.action import ActionInfo, ActionResult, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
 from lkbuild.model.ports import BlobMissing
@@ -23,7 +23,6 @@ from lkbuild.model.tree import File, Subtree
 
 #: How often a build plans again because the store lost blobs, before it says so. Each round runs what made them.
 _REWINDS: Final = 5
-_UNKNOWN_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -154,13 +153,17 @@ class BuildLoop:
             Job(
                 id=action,
                 needs=needs(action),
-                seconds=self._parts.actions.seconds(timing_name(graph.actions[action].info)) or _UNKNOWN_SECONDS,
+                seconds=self._expected(graph.actions[action].info),
                 resources=graph.actions[action].info.resources,
             )
             for action in plan.needed
         ]
         scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), slots=wish.slots, cpus=wish.cpus)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
+
+    def _expected(self, info: ActionInfo) -> float:
+        """What it took the last time, else what its rule thinks."""
+        return self._parts.actions.seconds(timing_name(info)) or info.resources.seconds
 
     @staticmethod
     def _reason(action: ActionId, execution: Execution, wish: Wish, forced: frozenset[Digest]) -> str | None:

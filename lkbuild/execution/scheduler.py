@@ -174,7 +174,9 @@ class Scheduler(Generic[J]):
         return job
 
     def _share(self, resources: Resources) -> int:
-        return 0 if resources.light else min(self._cpus, resources.cpus or self._cpus)
+        if resources.light:
+            return 0
+        return min(self._cpus, resources.cpus) if resources.cpus else max(1, self._cpus - 1)
 
     def _fits(self, resources: Resources) -> bool:
         if resources.lock in self._locks:

@@ -73,16 +73,19 @@ class Resources:
     """What an action needs while it runs; the scheduler honours it.
 
     Attributes:
-        cpus: how many it keeps busy; 0 means all of them.
+        cpus: how many it keeps busy; 0: as many as there are. One other may run beside such an action, for the time that it links or
+            packs in a single thread; two of them share what there is.
         memory_mib: for display and for remote platforms; 0 where it is not worth saying.
         lock: no two actions with the same lock run at once.
         light: it waits (for a server) rather than computes.
+        seconds: what it may take, for the order of a first build; later ones know what it took.
     """
 
     cpus: int = 1
     memory_mib: int = 0
     lock: str | None = None
     light: bool = False
+    seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,9 @@ from lkbuild.base.errors import LoadError
 from lkbuild.syntax.source import Source, Spot
 
 _QUOTE: Final = "put the text in quotes"
+#: How deep a BUILD.yaml may be nested. libyaml has a limit of its own, and meets it first where it scans ahead.
+MAX_DEPTH: Final = 100
+TOO_DEEP: Final = (f"nested deeper than {MAX_DEPTH} levels", "is a bracket not closed?")
 _INDENT: Final = "check the indentation: keys of one mapping start in one column"
 
 
@@ -27,6 +30,7 @@ class _Complaint(NamedTuple):
 
 
 _KNOWN: Final = (
+    _Complaint("exceeded maximum nesting depth", "", *TOO_DEEP),
     _Complaint("mapping values are not allowed", "", "a ':' is not expected here", f"{_QUOTE} if it holds ': '; else {_INDENT}"),
     _Complaint("unexpected end of stream", "quoted", "the quote that opens here is never closed", "close it", at_start=True),
     _Complaint(

@@ -13,11 +13,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from lkbuild.syntax.complaints import translate
+from lkbuild.syntax.complaints import MAX_DEPTH, TOO_DEEP, translate
 from lkbuild.syntax.source import Source, Spot
 
 MAX_BYTES: Final = 4 << 20
-MAX_DEPTH: Final = 100
 
 #: What YAML 1.2 calls printable (5.1), less the line breaks that only YAML 1.1 knows (U+0085, U+2028, U+2029).
 _NOT_TEXT: Final = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -180,7 +179,7 @@ class Builder:
         if self._expects_key():
             raise self.source.error(spot, f"a {'mapping' if mapping else 'list'} can't be a key", "keys are plain words")
         if len(self._open) >= MAX_DEPTH:
-            raise self.source.error(spot, f"nested deeper than {MAX_DEPTH} levels", "is a bracket not closed?")
+            raise self.source.error(spot, *TOO_DEEP)
         self._open.append(Frame(spot, event.flow_style, {} if mapping else None))
 
     def _expects_key(self) -> bool:

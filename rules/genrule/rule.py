@@ -9,12 +9,11 @@ from typing import Any
 
 from lkbuild.model.action import DeclaredOutput
 from lkbuild.model.artifact import NamedArtifact
-from lkbuild.model.attrs import Attr, File, LabelOf, ListOf, MapOf, String
+from lkbuild.model.attrs import Attr, ListOf, String
 from lkbuild.model.providers import Files
 from lkbuild.model.rule import Rule, RuleContext
 
-from ..providers import ToolchainInfo
-from ..toolchains.bundled import bundled_toolchain
+from ..shell import SHELL_ATTRS, shell_of
 
 _OUT_DIR = "out"
 
@@ -24,26 +23,16 @@ def analyze(ctx: RuleContext) -> list[Any]:
     outs: tuple[str, ...] = ctx.attrs["outs"]
     if len(set(outs)) != len(outs):
         ctx.fail("an output stands twice", attr=("outs",))
-    sources = ctx.inputs(ctx.attrs["srcs"])
-    tools = ctx.inputs(ctx.attrs["tools"], execution=True)
+    shell = shell_of(ctx)
     paths = [f"{_OUT_DIR}/{name}" for name in outs]
-    environment = {
-        **ctx.attrs["env"],
-        "SRCS": " ".join(item.path for item in sources),
-        "TOOLS": " ".join(item.path for item in tools),
-        "OUTS": " ".join(paths),
-        "OUT_DIR": _OUT_DIR,
-        "ARCH": ctx.arch,
-    }
+    environment = {**shell.environment, "OUTS": " ".join(paths), "OUT_DIR": _OUT_DIR}
     if len(paths) == 1:
         environment["OUT"] = paths[0]
-    toolchain = ctx.attrs["toolchain"]
-    root = ctx.require(toolchain, ToolchainInfo, attr=("toolchain",), execution=True).tree if toolchain else bundled_toolchain(ctx)
     outputs = ctx.run(
         "genrule",
         ["/bin/sh", "-c", f"set -eu -o pipefail\n{ctx.attrs['cmd']}"],
-        root=root,
-        inputs=(*sources, *(tool for tool in tools if tool not in sources)),
+        root=shell.root,
+        inputs=shell.inputs,
         outputs=[DeclaredOutput(path) for path in paths],
         environment=environment,
     )
@@ -60,21 +49,12 @@ The command runs in the sandbox under `set -eu -o pipefail`, with these variable
 - `OUTS`: the paths of the outputs, `OUT`: the path of the output where there is one,
 - `OUT_DIR`: the folder of the outputs, `ARCH`: the target architecture.""",
     attrs={
-        "srcs": Attr(type=ListOf(item=File()), default=(), doc="Files that the command reads."),
-        "tools": Attr(
-            type=ListOf(item=File(execution=True)), default=(), doc="Programs that it runs: built for the execution architecture."
-        ),
+        **SHELL_ATTRS,
         "outs": Attr(
             type=ListOf(item=String(pattern=r"[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*")),
             required=True,
             configurable=False,
             doc="Names of the files that it makes.",
-        ),
-        "cmd": Attr(type=String(), required=True, doc="The command, for `/bin/sh`."),
-        "env": Attr(type=MapOf(value=String(lenient=True)), default={}, doc="More environment variables."),
-        "toolchain": Attr(
-            type=LabelOf(provides=("ToolchainInfo",), execution=True),
-            doc="The root file system that it runs in. Default: busybox.",
         ),
     },
     analyze=analyze,

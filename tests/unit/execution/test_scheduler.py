@@ -87,19 +87,25 @@ def test_two_jobs_with_one_lock_never_run_together():
     assert max(most) == 1
 
 
-def test_a_job_that_wants_every_cpu_runs_alone():
-    running, seen = set(), []
+def test_beside_a_job_that_wants_every_cpu_one_other_runs():
+    others, most = set(), []
     guard = threading.Lock()
+    ended = threading.Event()
 
     def function(name):
+        if name == "all":
+            assert ended.wait(20)
+            return
         with guard:
-            running.add(name)
-            seen.append(frozenset(running))
+            others.add(name)
+            most.append(len(others))
         with guard:
-            running.discard(name)
+            others.discard(name)
+            if len(most) == 3:
+                ended.set()
 
-    run([job("all", cpus=0), *(job(name) for name in "abc")], function, slots=4, cpus=4)
-    assert all(group == {"all"} for group in seen if "all" in group)
+    run([job("all", seconds=9, cpus=0), *(job(name) for name in "abc")], function, slots=4, cpus=4)
+    assert most == [1, 1, 1]
 
 
 def test_light_jobs_run_beside_the_slots():

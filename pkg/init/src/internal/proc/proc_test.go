@@ -22,7 +22,7 @@ func TestEveryProcessGetsItsOwnStatus(t *testing.T) {
 }
 
 func TestWhatTakesTooLongIsKilled(t *testing.T) {
-	_, err := table.Run(Command{Argv: []string{"/bin/sleep", "60"}}, 10*time.Millisecond)
+	_, err := table.Run(Command{Argv: []string{"/bin/sh", "-c", "exec sleep 60"}}, 10*time.Millisecond)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
@@ -37,7 +37,7 @@ func TestWhatIsNotThereIsAnErrorThatNamesIt(t *testing.T) {
 }
 
 func TestAProcessThatIsGoneCannotBeAdopted(t *testing.T) {
-	p, err := table.Start(Command{Argv: []string{"/bin/true"}})
+	p, err := table.Start(Command{Argv: []string{"/bin/sh", "-c", ":"}})
 	if err != nil {
 		t.Fatal(err)
 	}
