@@ -77,6 +77,7 @@ class Config:
 
     Attributes:
         kernel: image (expanded), cmdline, binary, tar, ucode: those that are written.
+        kernel_place: where the kernel's image is named, if it is.
         init: expanded references, with where they stand.
         containers: by section.
         files: as written.
@@ -85,6 +86,7 @@ class Config:
     """
 
     kernel: Mapping[str, str] = field(default_factory=FrozenMap)
+    kernel_place: Position | None = None
     init: tuple[tuple[str, Position], ...] = ()
     containers: Mapping[str, tuple[Container, ...]] = field(default_factory=lambda: dict.fromkeys(SECTIONS, ()))
     files: tuple[Part, ...] = ()
@@ -120,6 +122,7 @@ def read(data: bytes, file: str, templates: Templates = no_templates) -> Config:
         [
             Config(
                 kernel=FrozenMap(kernel),
+                kernel_place=places.position("kernel", "image") if kernel.get("image") else None,
                 init=tuple(
                     (_reference(text, places, "init", index), places.position("init", index))
                     for index, text in enumerate(values.get("init", ()))
@@ -151,7 +154,9 @@ def merge(configs: Iterable[Config]) -> Config:
     files: list[Part] = []
     volumes: dict[str, Volume] = {}
     warnings: list[Warned] = []
+    place: Position | None = None
     for config in configs:
+        place = config.kernel_place or place
         # An empty image, cmdline or binary overrides nothing; an empty tar or ucode says that there is none.
         kernel.update({name: value for name, value in config.kernel.items() if value or name in ("tar", "ucode")})
         init += config.init
@@ -164,6 +169,7 @@ def merge(configs: Iterable[Config]) -> Config:
     _unique_services(containers["services"])
     return Config(
         kernel=FrozenMap(kernel),
+        kernel_place=place,
         init=tuple(init),
         containers={section: tuple(found) for section, found in containers.items()},
         files=tuple(files),

@@ -13,7 +13,11 @@ from lkbuild.linuxkit.config import SECTIONS, Config, Container, Volume
 
 def metadata(config: Config, form: str) -> str:
     """The text, as `yaml` or `json`; images by their expanded references."""
-    found = plain(config)
+    return written(plain(config), form)
+
+
+def written(found: Mapping[str, Any], form: str) -> str:
+    """Plain values as `yaml` or `json`."""
     if form == "json":
         return json.dumps(found, indent=4, ensure_ascii=False) + "\n"
     return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=1 << 16)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lkbuild.base.errors import Position
+from lkbuild.base.errors import LoadError, Position
 from lkbuild.linuxkit.config import Config, merge, read
 from lkbuild.linuxkit.images import image_settings
 from lkbuild.linuxkit.process import ImageSettings
@@ -42,7 +42,12 @@ def _configs(ctx: RuleContext) -> Iterator[Config]:
     for index, text in enumerate(ctx.attrs["srcs"]):
         if text.missing:
             ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
-        yield read(text.content.encode(), text.path)
+        yield read(text.content.encode(), text.path, _no_packages)
+
+
+def _no_packages(text: str, position: Position) -> str:
+    hint = "`lkbuild linuxkit build` resolves it; in a target, write the image that it stands for"
+    raise LoadError(f"'{text}' is not resolved in a target: its tag depends on git", position=position, hint=hint)
 
 
 class _Builder:
@@ -59,7 +64,7 @@ class _Builder:
         kernel, ctx = self._config.kernel, self._ctx
         if not kernel.get("image"):
             ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
-        source = self._images.layer(self._images.entry(kernel["image"], ctx.target.at("srcs")))
+        source = self._images.layer(self._images.entry(kernel["image"], self._config.kernel_place or ctx.target.at("srcs")))
         before: list[Artifact] = []
         if kernel.get("ucode"):
             before.append(self._file(source, kernel["ucode"]))

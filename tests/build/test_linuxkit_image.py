@@ -138,3 +138,20 @@ def _again(ws):
 def test_an_image_of_the_lock_is_a_package_of_its_own(linuxkit):
     report = linuxkit.build("--arch", "amd64", "//:alone")
     assert report.mnemonics == ["oci_layer"]
+
+
+def test_the_command_builds_the_same_without_a_workspace(linuxkit):
+    target = linuxkit.build("--arch", "amd64", "//:image")
+    (linuxkit.root / "BUILD.yaml").unlink()
+    command = linuxkit.build("build", "--images", "oci", "--arch", "amd64", "--name", "x", "a.yml", "b.yml", verb="linuxkit")
+    ours, theirs = initrd(command), initrd(target)
+    metadata = "etc/linuxkit.yml"
+    assert {**ours, metadata: None} == {**theirs, metadata: None}
+    assert linuxkit.root / "lkbuild-out" / "amd64" / "x" / "kernel" in command.paths
+    assert linuxkit.build("build", "--images", "oci", "--arch", "amd64", "--name", "x", "a.yml", "b.yml", verb="linuxkit").executed == []
+
+
+def test_the_command_tells_mistakes_at_their_places(linuxkit):
+    linuxkit.edit("a.yml", "org/kernel:1", "org/kernle:1")
+    (error,) = linuxkit.build("build", "--images", "oci", "--arch", "amd64", "a.yml", "b.yml", verb="linuxkit", code=7).errors
+    assert (error["file"], error["line"], error["column"]) == ("a.yml", 1, 17)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lkbuild.app.linuxkit.inputs import LayoutImages, read_config, source_of
-from lkbuild.linuxkit.config import Part, Warned
+from lkbuild.linuxkit.config import Config, Part, Warned
 from lkbuild.linuxkit.files import entries
-from lkbuild.linuxkit.specs import specs, warnings
+from lkbuild.linuxkit.specs import Images, specs, warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,16 @@ class Specs:
 def spec(files: Sequence[str], *, images: Path, arch: str, cwd: Path, environment: Mapping[str, str]) -> Specs:
     """The specifications of all containers. Raises LkbuildError where LinuxKit would not build the configuration."""
     config = read_config(files, cwd, environment)
-    found = specs(config, LayoutImages(images, arch))
+    return Specs(specs=check(config, LayoutImages(images, arch), cwd), warnings=tuple(warnings(config)))
+
+
+def check(config: Config, images: Images, cwd: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The specifications of a configuration, of which everything else was checked, too. Raises LkbuildError."""
+    found = specs(config, images)
 
     def has_source(part: Part) -> bool:
         # What is in the home of whoever builds says nothing of the configuration.
         return part.get("source").startswith("~/") or source_of(part, cwd) is not None
 
     list(entries(config, has_source))  # for its checks
-    return Specs(specs=found, warnings=tuple(warnings(config)))
+    return found

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 from lkbuild.base.errors import Position, UsageError, nearest
 from lkbuild.cli.flags import Flag
 from lkbuild.cli.invocation import Command, Invocation
-from lkbuild.cli.options import CONFIGURATION_FLAGS, DISPLAY_FLAGS, PLACE_FLAGS
+from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.render import printable
 
-ACTIONS = ("spec",)
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+ACTIONS = ("spec", "build")
 
 
 def command() -> Command:
     """The declaration of the verb."""
     return Command(
         name="linuxkit",
-        usage="spec [FLAGS] FILE...",
+        usage="spec|build [FLAGS] FILE...",
         doc="""spec: print, as one JSON object, the config.json and runtime.json of each container, by their paths in the image. Several
             files are merged as LinuxKit merges them; `-` is standard input. Images are looked up by name in the OCI layout of
-            --images.""",
-        examples=(("lkbuild linuxkit spec --images oci linuxkit.yml common.yml", "what two files come to"),),
+            --images.
+            build: build the image that the files describe, as LinuxKit lays it out: kernel, initrd.img and cmdline under lkbuild-out/. It
+            needs no workspace; a `linuxkit_image` target does the same in one.""",
+        examples=(
+            ("lkbuild linuxkit spec --images oci linuxkit.yml common.yml", "what two files come to"),
+            ("lkbuild linuxkit build --images oci --arch amd64 linuxkit.yml", "kernel, initrd and command line"),
+        ),
         flags=(
             Flag(name="images", metavar="LAYOUT", doc="An OCI image layout (a folder with index.json) with the images that are named."),
-            *CONFIGURATION_FLAGS,
-            *PLACE_FLAGS,
-            *DISPLAY_FLAGS,
+            Flag(name="name", metavar="NAME", doc="build: the folder for the outputs. Default: the first file's name."),
+            *BUILD_FLAGS,
         ),
         words=(2, None),
         run=run,
@@ -38,7 +45,7 @@ def run(invocation: Invocation) -> int:
     what, *files = invocation.patterns
     if what not in ACTIONS:
         raise UsageError(f"no `lkbuild linuxkit {what}`", hint=nearest(what, ACTIONS) or f"there are: {', '.join(ACTIONS)}")
-    return _spec(invocation, files)
+    return {"spec": _spec, "build": _build}[what](invocation, files)
 
 
 def _spec(invocation: Invocation, files: list[str]) -> int:
@@ -54,6 +61,27 @@ def _spec(invocation: Invocation, files: list[str]) -> int:
         _warn(invocation, warning.position, warning.message)
     invocation.console.json_result(found.specs)
     return 0
+
+
+def _build(invocation: Invocation, files: list[str]) -> int:
+    from lkbuild.app.linuxkit.build import build, prepare  # noqa: PLC0415 - not for --help
+    from lkbuild.cli.outcome import show, watched  # noqa: PLC0415 - the same
+
+    arch = next(iter(invocation.options().arches), None)
+    prepared = prepare(files, images=_images(invocation), arch=arch, cwd=invocation.cwd, environment=invocation.environment)
+    for warning in prepared.warnings:
+        _warn(invocation, warning.position, warning.message)
+    name = _name(invocation, files)
+    return show(invocation, watched(invocation, lambda options, sink: build(options, prepared, name, sink)))
+
+
+def _name(invocation: Invocation, files: list[str]) -> str:
+    """The name of the image: what was asked for, or the first file's without its ending. Raises UsageError."""
+    chosen = invocation.parsed.text("name")
+    if chosen is not None and not _NAME.fullmatch(chosen):
+        raise UsageError(f"'{chosen}' can't be the name of an image", hint="names hold letters, digits and _ . - only")
+    stem = Path(files[0]).name.partition(".")[0]
+    return chosen or (stem if _NAME.fullmatch(stem) else "linuxkit")
 
 
 def _images(invocation: Invocation) -> Path:
