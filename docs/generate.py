@@ -95,8 +95,8 @@ def _attributes(attrs: Mapping[str, Attr], shared: Mapping[str, Attr], prefix: s
 
 def _rows(attrs: Mapping[str, Attr], shared: Mapping[str, Attr], prefix: str) -> Iterable[tuple[str, ...]]:
     for name, attr in attrs.items():
-        if prefix and shared.get(name) is attr:
-            continue
+        if prefix and (shared.get(name) is attr or not attr.doc):
+            continue  # told once, or by whoever owns the format
         default = "required" if attr.required else _default(attr.default)
         fixed = "" if attr.configurable else " No `select:`."
         yield f"`{prefix}{name}`", _takes(attr.type), default, attr.doc + fixed

@@ -111,7 +111,12 @@ def read(data: bytes, file: str, templates: Templates = no_templates) -> Config:
         return Config(warnings=tuple(warnings))
     decoder = Decoder(source, templates)
     values = decoder.value(root, CONFIGURATION)
-    places = decoder.places
+    return of_values(values, decoder.places, tuple(warnings))
+
+
+def of_values(values: FrozenMap, places: Places, warned: tuple[Warned, ...] = ()) -> Config:
+    """The configuration of values that the schema allows. Raises LoadError."""
+    warnings = list(warned)
     if "trust" in values:
         message = "'trust' has no effect: LinuxKit removed Notary in 2021. Digests in a lock do what it was for"
         warnings.append(Warned(position=places.position("trust"), message=message))

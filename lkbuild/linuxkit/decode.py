@@ -21,23 +21,27 @@ Templates = Callable[[str, Position], str]
 TEMPLATE: Final = "@pkg:"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where the parts of a value stand; `at` is the path of that value in its file."""
+    """Where the parts of a value stand.
 
-    source: Source
-    spots: dict[AttrPath, Spot] = field(repr=False)
+    Attributes:
+        file: the file that they are written in.
+        locate: gives the position of a path in it, or of the nearest thing around it that is written.
+        at: the path of the value itself.
+    """
+
+    file: str
+    locate: Callable[[AttrPath], Position] = field(repr=False)
     at: AttrPath = ()
 
     def below(self, *path: str | int) -> Places:
         """The places of a part."""
-        return Places(self.source, self.spots, (*self.at, *path))
+        return Places(file=self.file, locate=self.locate, at=(*self.at, *path))
 
     def position(self, *path: str | int) -> Position:
         """Of a part, or of the nearest thing around it that is written."""
-        whole = (*self.at, *path)
-        spot = next((self.spots[whole[:end]] for end in range(len(whole), -1, -1) if whole[:end] in self.spots), (0, 0))
-        return self.source.position(spot)
+        return self.locate((*self.at, *path))
 
     def error(self, path: AttrPath, message: str, hint: str | None = None, related: tuple[tuple[Position, str], ...] = ()) -> LoadError:
         """An error at a part, to be raised by the caller."""
@@ -61,7 +65,11 @@ class Decoder:
     @property
     def places(self) -> Places:
         """Where all that was read so far stands."""
-        return Places(self._source, self._spots)
+        return Places(file=self._source.file, locate=self._locate)
+
+    def _locate(self, path: AttrPath) -> Position:
+        spot = next((self._spots[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self._spots), (0, 0))
+        return self._source.position(spot)
 
     def value(self, node: Node, kind: Kind, path: AttrPath = ()) -> Any:
         """The value of a node. Raises LoadError at the first place that does not fit."""

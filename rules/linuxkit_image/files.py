@@ -45,7 +45,7 @@ def files_layer(ctx: RuleContext, config: Config) -> tuple[Output, list[str]] | 
 def _source(part: Part) -> str:
     """The workspace path that a source means: from the file that names it. Those of somebody's home are nobody's here."""
     name: str = part.get("source")
-    return name if name.startswith(_HOME) else posixpath.normpath(posixpath.join(posixpath.dirname(part.places.source.file), name))
+    return name if name.startswith(_HOME) else posixpath.normpath(posixpath.join(posixpath.dirname(part.places.file), name))
 
 
 def _parents(entry: FileEntry) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,7 @@ from ..oci import LockedImages, merged
 from ..providers import ImageInfo
 from .files import files_layer
 from .filters import ABOVE, ABOVE_ROOT, BELOW, EXCLUDED
+from .sections import SECTIONS, own_config
 
 
 def analyze(ctx: RuleContext) -> list[Any]:
@@ -43,6 +44,7 @@ def _configs(ctx: RuleContext) -> Iterator[Config]:
         if text.missing:
             ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
         yield read(text.content.encode(), text.path, _no_packages)
+    yield own_config(ctx)
 
 
 def _no_packages(text: str, position: Position) -> str:
@@ -153,12 +155,14 @@ RULE = Rule(
     name="linuxkit_image",
     doc="""A bootable image from LinuxKit's YAML, unchanged: kernel, initrd and command line.
 
-`srcs` are merged as LinuxKit merges them, and laid out as LinuxKit lays them out, for the init that they name. Each image is packed once
+`srcs` are merged as LinuxKit merges them, and laid out as LinuxKit lays them out, for the init that they name. The target may hold
+LinuxKit's sections itself, beside or instead of `srcs`: `lkbuild linuxkit convert` writes such a target. Each image is packed once
 and cached. How the files are read, and where that differs from LinuxKit: [LinuxKit's YAML](linuxkit.md).""",
     attrs={
-        "srcs": Attr(type=ListOf(item=TextFile()), required=True, doc="The files, in the order in which they are merged."),
+        "srcs": Attr(type=ListOf(item=TextFile()), default=(), doc="Files, merged in this order; the own sections come last."),
         "lock": Attr(type=LabelOf(provides=("OciLockInfo",)), required=True, doc="The `oci_lock` that holds the images that they name."),
         "data": Attr(type=ListOf(item=File()), default=(), doc="The files that they name as `source:`. An optional one may be missing."),
+        **SECTIONS,
         "compression": Attr(type=String(choices=("fast", "small")), default="fast", doc="How layers are packed: as in `image`."),
         "qemu": Attr(
             type=LabelOf(provides=("ToolchainInfo",), execution=True),

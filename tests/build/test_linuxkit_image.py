@@ -155,3 +155,18 @@ def test_the_command_tells_mistakes_at_their_places(linuxkit):
     linuxkit.edit("a.yml", "org/kernel:1", "org/kernle:1")
     (error,) = linuxkit.build("build", "--images", "oci", "--arch", "amd64", "a.yml", "b.yml", verb="linuxkit", code=7).errors
     assert (error["file"], error["line"], error["column"]) == ("a.yml", 1, 17)
+
+
+def test_a_converted_configuration_is_the_same_image(linuxkit):
+    target = linuxkit.build("--arch", "amd64", "//:image")
+    (linuxkit.root / "BUILD.yaml").unlink()
+    done = linuxkit.lkbuild("linuxkit", "convert", "--name", "x", "a.yml", "b.yml")
+    assert (done.returncode, done.stdout) == (0, f"{linuxkit.root / 'BUILD.yaml'}\n")
+    assert linuxkit.lkbuild("lock", "update", "//:x-images").returncode == 0
+    assert initrd(linuxkit.build("--arch", "amd64", "//:x")) == initrd(target)
+
+
+def test_a_mistake_in_a_section_of_a_target_is_told_at_its_place(linuxkit):
+    linuxkit.write("BUILD.yaml", TARGETS + '  own: {rule: linuxkit_image, lock: ":lock", kernel: {image: "org/kernle:1"}}\n')
+    (error,) = linuxkit.build("--arch", "amd64", "//:own", code=7).errors
+    assert (error["file"], error["line"], error["column"]) == ("BUILD.yaml", 6, 62)

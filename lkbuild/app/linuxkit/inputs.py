@@ -60,7 +60,7 @@ def source_of(part: Part, cwd: Path) -> Path | None:
     if name.startswith("~/"):
         found = Path.home() / name[2:]
         return found if found.is_file() else None
-    folder = (cwd / part.places.source.file).parent
+    folder = (cwd / part.places.file).parent
     return next((path for path in (folder / name, cwd / name) if path.is_file()), None)
 
 

@@ -13,26 +13,29 @@ from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.render import printable
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-ACTIONS = ("spec", "build")
+ACTIONS = ("spec", "build", "convert")
 
 
 def command() -> Command:
     """The declaration of the verb."""
     return Command(
         name="linuxkit",
-        usage="spec|build [FLAGS] FILE...",
+        usage="spec|build|convert [FLAGS] FILE...",
         doc="""spec: print, as one JSON object, the config.json and runtime.json of each container, by their paths in the image. Several
             files are merged as LinuxKit merges them; `-` is standard input. Images are looked up by name in the OCI layout of
             --images.
             build: build the image that the files describe, as LinuxKit lays it out: kernel, initrd.img and cmdline under lkbuild-out/. It
-            needs no workspace; a `linuxkit_image` target does the same in one.""",
+            needs no workspace.
+            convert: write a BUILD.yaml that means the same, with comments where a section can keep its text; --images names the layout
+            that it locks images of, `oci` where it is not given.""",
         examples=(
             ("lkbuild linuxkit spec --images oci linuxkit.yml common.yml", "what two files come to"),
             ("lkbuild linuxkit build --images oci --arch amd64 linuxkit.yml", "kernel, initrd and command line"),
+            ("lkbuild linuxkit convert linuxkit.yml", "a BUILD.yaml beside it"),
         ),
         flags=(
             Flag(name="images", metavar="LAYOUT", doc="An OCI image layout (a folder with index.json) with the images that are named."),
-            Flag(name="name", metavar="NAME", doc="build: the folder for the outputs. Default: the first file's name."),
+            Flag(name="name", metavar="NAME", doc="build, convert: the target and folder for the outputs. Default: the first file's name."),
             *BUILD_FLAGS,
         ),
         words=(2, None),
@@ -45,7 +48,7 @@ def run(invocation: Invocation) -> int:
     what, *files = invocation.patterns
     if what not in ACTIONS:
         raise UsageError(f"no `lkbuild linuxkit {what}`", hint=nearest(what, ACTIONS) or f"there are: {', '.join(ACTIONS)}")
-    return {"spec": _spec, "build": _build}[what](invocation, files)
+    return {"spec": _spec, "build": _build, "convert": _convert}[what](invocation, files)
 
 
 def _spec(invocation: Invocation, files: list[str]) -> int:
@@ -73,6 +76,29 @@ def _build(invocation: Invocation, files: list[str]) -> int:
         _warn(invocation, warning.position, warning.message)
     name = _name(invocation, files)
     return show(invocation, watched(invocation, lambda options, sink: build(options, prepared, name, sink)))
+
+
+def _convert(invocation: Invocation, files: list[str]) -> int:
+    from lkbuild.app.linuxkit.convert import convert  # noqa: PLC0415 - not for --help
+
+    dry_run = invocation.parsed.switch("dry-run")
+    done = convert(
+        files,
+        name=_name(invocation, files),
+        layout=invocation.parsed.text("images") or "oci",
+        cwd=invocation.cwd,
+        environment=invocation.environment,
+        dry_run=dry_run,
+    )
+    for warning in done.warnings:
+        _warn(invocation, warning.position, warning.message)
+    if done.anew:
+        invocation.console.note(f"written anew, without comments: {', '.join(done.anew)}")
+    if invocation.console.json:
+        invocation.console.json_result({"version": 1, "ok": True, "path": str(done.path), "text": done.text, "anew": list(done.anew)})
+    else:
+        invocation.console.result(done.text if dry_run else str(done.path))
+    return 0
 
 
 def _name(invocation: Invocation, files: list[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lkbuild.app.linuxkit.convert import convert
 from lkbuild.app.linuxkit.spec import spec
 from lkbuild.base.errors import LoadError
 from lkbuild.linuxkit.deviations import DEVIATIONS
@@ -64,6 +65,15 @@ def test_the_specifications_are_linuxkits(case, corpus):
     name = case["files"][-1]
     expected = {path[1:] for path in DEVIATING if path[0] == name}
     assert set(differences(made(corpus, case), case["specs"])) == expected
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_a_configuration_becomes_a_build_file_that_says_the_same(case, corpus):
+    tree = corpus / "tree"
+    done = convert(case["files"], name="x", layout="oci", cwd=tree, environment={}, dry_run=True)  # refuses what would say another thing
+    comments = {line.strip() for file in case["files"] for line in (tree / file).read_text().splitlines() if line.lstrip().startswith("#")}
+    assert [line for line in comments if line not in done.text] == []
+    assert set(done.anew) <= {"files"}, "sources of another folder are written anew, nothing else"
 
 
 @pytest.mark.parametrize("case", OTHERS)
