@@ -6,7 +6,7 @@ What LinuxKit checks before it looks at any image is checked here. Does not know
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -92,6 +92,17 @@ class Config:
     files: tuple[Part, ...] = ()
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     warnings: tuple[Warned, ...] = ()
+
+    def references(self) -> Iterator[tuple[str, Position]]:
+        """The images that are named, each with where it is; one may be there several times."""
+        if self.kernel.get("image") and self.kernel_place is not None:
+            yield self.kernel["image"], self.kernel_place
+        yield from self.init
+        for section in SECTIONS:
+            yield from ((container.reference, container.places.position("image")) for container in self.containers[section])
+        for volume in self.volumes.values():
+            if volume.reference is not None:
+                yield volume.reference, volume.places.position("image")
 
     def ids(self) -> dict[str, int]:
         """The number that each container's name stands for: from 100 upward, the last of a name counts."""

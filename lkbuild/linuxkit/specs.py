@@ -5,6 +5,7 @@ Where LinuxKit is wrong, the right thing is done: docs/reference/linuxkit.md lis
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -63,7 +64,7 @@ def bundles(config: Config, images: Images) -> Iterator[Bundle]:
     for section in SECTIONS:
         for index, container in enumerate(config.containers[section]):
             name = container.name if section == "services" else f"{index:03d}-{container.name}"
-            path = f"containers/{section}/{name}"
+            path = posixpath.normpath(f"containers/{section}/{name}")  # a name may hold anything, as far as LinuxKit minds
             image = images(container.reference, container.places.position("image"))
             settings = settings_of(container, image)
             readonly = bool(settings.get("readonly", default=False))

@@ -18,8 +18,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/linuxkit/config.py", "kernel"): _LINUXKITS,
     ("lkbuild/linuxkit/config.py", "image"): _LINUXKITS,
     ("lkbuild/linuxkit/specs.py", "image"): _LINUXKITS,
-    ("lkbuild/app/linuxkit/build.py", "kernel"): _LINUXKITS,
-    ("lkbuild/app/linuxkit/build.py", "image"): _LINUXKITS,
     ("lkbuild/app/linuxkit/build.py", "linuxkit_image"): _IN_MEMORY,
     ("lkbuild/app/linuxkit/build.py", "oci_lock"): _IN_MEMORY,
     ("lkbuild/app/linuxkit/convert.py", "image"): _LINUXKITS,

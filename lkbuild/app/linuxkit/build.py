@@ -24,7 +24,7 @@ from lkbuild.app.selection import Selected, analyze, artifacts
 from lkbuild.app.session import Loaded, host_arch, open_session
 from lkbuild.base.errors import LoadError, Position
 from lkbuild.base.label import Label
-from lkbuild.linuxkit.config import SECTIONS, Config, Warned
+from lkbuild.linuxkit.config import Warned
 from lkbuild.linuxkit.metadata import plain, written
 from lkbuild.linuxkit.specs import warnings
 from lkbuild.loading.defaults import default_of
@@ -68,9 +68,6 @@ def prepare(files: Sequence[str], *, images: Path, arch: str | None, cwd: Path, 
     config = read_config(files, cwd, environment)
     known = LayoutImages(images, arch or host_arch())
     check(config, known, cwd)
-    named = dict(_images(config))
-    for reference, position in named.items():
-        known.find(reference, position)
     sources = {index: path for index, part in enumerate(config.files) if part.get("source") and (path := source_of(part, cwd)) is not None}
     layout = images.resolve()
     root = Path(os.path.commonpath([cwd.resolve(), layout, *(path.resolve().parent for path in sources.values())]))
@@ -83,7 +80,7 @@ def prepare(files: Sequence[str], *, images: Path, arch: str | None, cwd: Path, 
         text=written(merged, "yaml"),
         sources=tuple(dict.fromkeys(path.resolve().relative_to(root).as_posix() for path in sources.values())),
         layout=inside,
-        lock=_lock(root, inside, named),
+        lock=_lock(root, inside, {reference for reference, _ in config.references()}),
         warnings=tuple(warnings(config)),
     )
 
@@ -104,17 +101,6 @@ def build(options: BuildOptions, prepared: Prepared, name: str, sink: EventSink)
             return report
     finally:
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started))
-
-
-def _images(config: Config) -> Iterable[tuple[str, Position]]:
-    yield from config.init
-    for section in SECTIONS:
-        yield from ((container.reference, container.places.position("image")) for container in config.containers[section])
-    for volume in config.volumes.values():
-        if volume.reference is not None:
-            yield volume.reference, volume.places.position("image")
-    if config.kernel.get("image") and config.kernel_place is not None:
-        yield config.kernel["image"], config.kernel_place
 
 
 def _lock(root: Path, layout: str, named: Iterable[str]) -> str:

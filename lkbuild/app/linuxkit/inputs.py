@@ -5,8 +5,9 @@ The one place where LinuxKit's pure rules meet the disk. Does not know what is m
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -76,17 +77,16 @@ class LayoutImages:
         self._known: dict[str, OciImage] = {}
 
     def __call__(self, reference: str, position: Position) -> ImageSettings:
-        """What an image says of its container. Raises LoadError at the position where it is named."""
-        try:
+        """What an image says of its container. Raises LoadError, FetchError at the position where it is named."""
+        with _at(reference, position):
             return image_settings(self.find(reference, position).config.get("config") or {})
-        except FetchError as error:
-            error.position = error.position or position
-            raise
 
     def find(self, reference: str, position: Position) -> OciImage:
-        """An image. Raises LoadError at the position where it is named."""
+        """An image. Raises LoadError, FetchError at the position where it is named."""
         if reference not in self._known:
-            self._known[reference] = self.layout.image(self._digest(reference, position), self._arch)
+            digest = self._digest(reference, position)
+            with _at(reference, position):
+                self._known[reference] = self.layout.image(digest, self._arch)
         return self._known[reference]
 
     def _digest(self, reference: str, position: Position) -> str:
@@ -98,3 +98,14 @@ class LayoutImages:
             hint = nearest(with_tag(reference), self._digests) or f"it has {len(self._digests)} others"
             raise LoadError(f"no image '{with_tag(reference)}' in {self._folder}", position=position, hint=hint)
         return found
+
+
+@contextlib.contextmanager
+def _at(reference: str, position: Position) -> Iterator[None]:
+    """Gives what is wrong with an image its name, and the place where it is named."""
+    try:
+        yield
+    except FetchError as error:
+        if error.position is not None:
+            raise
+        raise FetchError(f"{reference}: {error.message}", position=position, hint=error.hint) from None

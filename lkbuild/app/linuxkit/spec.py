@@ -10,7 +10,7 @@ from typing import Any
 from lkbuild.app.linuxkit.inputs import LayoutImages, read_config, source_of
 from lkbuild.linuxkit.config import Config, Part, Warned
 from lkbuild.linuxkit.files import entries
-from lkbuild.linuxkit.specs import Images, specs, warnings
+from lkbuild.linuxkit.specs import specs, warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,10 @@ def spec(files: Sequence[str], *, images: Path, arch: str, cwd: Path, environmen
     return Specs(specs=check(config, LayoutImages(images, arch), cwd), warnings=tuple(warnings(config)))
 
 
-def check(config: Config, images: Images, cwd: Path) -> Mapping[str, Mapping[str, Any]]:
+def check(config: Config, images: LayoutImages, cwd: Path) -> Mapping[str, Mapping[str, Any]]:
     """The specifications of a configuration, of which everything else was checked, too. Raises LkbuildError."""
+    for reference, position in config.references():  # those of the kernel and of the root, too: LinuxKit would not build without
+        images.find(reference, position)
     found = specs(config, images)
 
     def has_source(part: Part) -> bool:

@@ -66,6 +66,11 @@ def test_an_image_that_is_not_there_is_named_with_the_nearest(spec):
     assert "docker.io/library/alpine:3.20" in err
 
 
+@pytest.mark.parametrize("text", ["kernel: {image: k}", "init: [k]", "volumes: [{name: v, image: k}]"])
+def test_images_of_kernel_root_and_volumes_must_be_there_too(text, spec):
+    assert spec(text)[0] == 7
+
+
 def test_an_architecture_that_an_image_does_not_have_is_an_input_that_is_missing(spec):
     code, _, err = spec(ALPINE, flags=("--arch", "riscv64"))
     assert code == 48
