@@ -65,9 +65,9 @@ class LockedImages:
 
 
 def merged(ctx: RuleContext, inputs: Mapping[str, Artifact], request: Mapping[str, object], *, message: str) -> Output:
-    """Emit the builtin `oci_layer`."""
+    """Emit the builtin `oci_root`."""
     (output,) = ctx.builtin(
-        "oci_layer",
+        "oci_root",
         1,
         [json.dumps(request, sort_keys=True)],
         inputs=[Input(path, artifact) for path, artifact in inputs.items()],

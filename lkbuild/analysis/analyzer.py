@@ -15,7 +15,7 @@ from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import dependencies
 from lkbuild.loading.select import resolve_target
 from lkbuild.model.configuration import Configuration, NodeKey
-from lkbuild.model.rule import Analysis, Rule, RuleContext
+from lkbuild.model.rule import Analysis, Rule, RuleContext, Shared
 from lkbuild.model.target import Target
 
 
@@ -48,6 +48,7 @@ class Analyzer:
         self._rule = rule
         self._tool = tool
         self._resolved: dict[NodeKey, Target] = {}
+        self._shared: dict[str, Shared] = {}
 
     def analyze(self, nodes: Iterable[NodeKey]) -> Analyses:
         """Analyse some nodes and all that they need. Raises LoadError and AnalysisError."""
@@ -81,8 +82,8 @@ class Analyzer:
         for dependency in dependencies(rule, target.attrs, target):
             position = target.at(*dependency.path)
             needed = self._target(dependency.label, position)
-            _check_edge(target, rule, needed, position)
             configuration = node.configuration.for_execution() if dependency.execution else node.configuration
+            _check_edge(target, rule, needed, position, configuration)
             edges.append(Edge(NodeKey(dependency.label, configuration), position))
         return tuple(edges)
 
@@ -104,6 +105,7 @@ class Analyzer:
             attrs=target.attrs,
             dependencies=dependency,
             tool=lambda name, owner: self._tool(owner or rule.name, name),
+            shared=self._shared,
         )
         try:
             providers = rule.analyze(context)
@@ -112,7 +114,7 @@ class Analyzer:
         except Exception as error:  # a rule is somebody's code: its bug is reported at the target that met it
             msg = f"rule '{rule.name}' failed: {type(error).__name__}: {error}"
             raise AnalysisError(msg, position=target.position, label=str(target.label)) from error
-        return Analysis(node, tuple(context.actions), _by_name(rule, providers))
+        return Analysis(node, context.emitted(), _by_name(rule, providers))
 
 
 def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
@@ -126,7 +128,7 @@ def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
 
 
 def _check_arch(target: Target, configuration: Configuration) -> None:
-    if target.arches and configuration.arch not in target.arches:
+    if not _is_for(target, configuration):
         raise AnalysisError(
             f"{target.label.short} can't be built for {configuration.arch}",
             position=target.at("arches"),
@@ -135,7 +137,19 @@ def _check_arch(target: Target, configuration: Configuration) -> None:
         )
 
 
-def _check_edge(target: Target, rule: Rule, needed: Target, position: Position) -> None:
+def _is_for(target: Target, configuration: Configuration) -> bool:
+    return not target.arches or configuration.arch in target.arches
+
+
+def _check_edge(target: Target, rule: Rule, needed: Target, position: Position, configuration: Configuration) -> None:
+    if not _is_for(needed, configuration):
+        raise AnalysisError(
+            f"{target.label.short} needs {needed.label.short}, which can't be built for {configuration.arch}",
+            position=position,
+            label=str(target.label),
+            hint=f"leave it out by `select:`, or say `arches: [{', '.join(needed.arches)}]` of {target.label.short}, too",
+            related=((needed.at("arches"), "its architectures"),),
+        )
     here = target.label.package
     if needed.label.package != here and not any(pattern.matches(target.label) for pattern in needed.visibility):
         raise AnalysisError(

@@ -10,13 +10,15 @@ from lkbuild.model.providers import Files, OutputGroups, Runnable
 from lkbuild.model.rule import RuleContext
 
 from ..providers import ImageInfo, ToolchainInfo
+from .media import media
 
 
 def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
-    """The providers of an image whose rule has an attribute `qemu`; where that is not set, it can't be run."""
+    """The providers of an image whose rule has `qemu` and `media_tools`: where one is not set, it can't be run, or has no media."""
     files = _files(image)
     run = [_runnable(ctx, image)] if ctx.attrs["qemu"] is not None else []
-    return [image, Files(files), OutputGroups({"initrd": files[1:2], "kernel": files[:1]}), *run]
+    found = media(ctx, image) if ctx.attrs["media_tools"] is not None else {}
+    return [image, Files(files), OutputGroups({"initrd": files[1:2], "kernel": files[:1], **found}), *run]
 
 
 def _files(image: ImageInfo) -> tuple[NamedArtifact, ...]:

@@ -17,6 +17,7 @@ from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo
 from .containers import Container, containers
 from .fields import ATTRS
 from .initrd import LayerSet, initrd, plan_layer, segment
+from .media import MEDIA_DOC
 from .outputs import outputs
 from .plan import boot_plan
 
@@ -80,10 +81,12 @@ def _json(value: Any) -> str:
 
 RULE = Rule(
     name="image",
-    doc="""A bootable image: a kernel, an initrd and a command line.
+    doc=f"""A bootable image: a kernel, an initrd and a command line.
 
 The sections are LinuxKit's. An entry of `onboot`, `services` or `onshutdown` is the label of a package, or a mapping with
-`package:` and fields that override what the package says.""",
+`package:` and fields that override what the package says. Boot media are made when asked for by name, `//images:x.iso`:
+
+{MEDIA_DOC}""",
     attrs=ATTRS,
     analyze=analyze,
 )

@@ -168,6 +168,10 @@ and cached. How the files are read, and where that differs from LinuxKit: [Linux
             type=LabelOf(provides=("ToolchainInfo",), execution=True),
             doc="QEMU and Python, for `lkbuild run`. Without it, there is no run.",
         ),
+        "media_tools": Attr(
+            type=LabelOf(provides=("ToolchainInfo",), execution=True),
+            doc="The tools of boot media: `//rules/toolchains:media`. Without them there are none.",
+        ),
     },
     analyze=analyze,
 )

@@ -111,7 +111,7 @@ def test_the_metadata_means_the_same_configuration(linuxkit):
 def test_a_changed_service_packs_its_own_segment_only(linuxkit):
     linuxkit.build("--arch", "amd64", "//:image")
     linuxkit.edit("b.yml", "readonly: true", "readonly: true, hostname: h")
-    assert linuxkit.build("--arch", "amd64", "//:image").mnemonics == ["concat", "cpio", "cpio", "layer", "layer", "oci_layer"]
+    assert linuxkit.build("--arch", "amd64", "//:image").mnemonics == ["concat", "cpio", "cpio", "layer", "layer", "oci_root"]
 
 
 def test_an_image_that_is_not_locked_is_an_error_at_its_name(linuxkit):
@@ -146,7 +146,7 @@ def _again(ws):
 
 def test_an_image_of_the_lock_is_a_package_of_its_own(linuxkit):
     report = linuxkit.build("--arch", "amd64", "//:alone")
-    assert report.mnemonics == ["oci_layer"]
+    assert report.mnemonics == ["oci_root"]
 
 
 def test_the_command_builds_the_same_without_a_workspace(linuxkit):

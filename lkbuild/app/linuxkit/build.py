@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.analysis.load_rules import RuleRegistry
-from lkbuild.app.build import Requested, build_requested, plan
+from lkbuild.app.build import build_requested, plan
 from lkbuild.app.linuxkit.inputs import LayoutImages, read_config, source_of
 from lkbuild.app.linuxkit.spec import check
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.request import Requested
 from lkbuild.app.selection import Selected, analyze, artifacts
 from lkbuild.app.session import Loaded, host_arch, open_session
 from lkbuild.base.errors import LoadError, Position
