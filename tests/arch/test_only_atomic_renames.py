@@ -5,6 +5,7 @@ import ast
 DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
 SANDBOX = ("lkbuild/sandbox/",)
 FETCH = ("lkbuild/fetch/",)
+RESIDENT = ("lkbuild/base/resident_protocol.py", "lkbuild/app/watching/server.py", "lkbuild/cli/ask.py")
 EDGE = ("lkbuild/cli/", "lkbuild/app/")
 
 
@@ -63,8 +64,9 @@ def test_only_the_sandbox_starts_processes(engine):
     assert not _uses(engine, calls, SANDBOX)
 
 
-def test_only_fetch_opens_sockets(engine):
-    assert not _imports(engine, {"socket", "urllib3", "http", "ssl", "requests", "httpx"}, FETCH)
+def test_only_fetch_and_the_resident_process_open_sockets(engine):
+    assert not _imports(engine, {"socket"}, (*FETCH, *RESIDENT))
+    assert not _imports(engine, {"urllib3", "http", "ssl", "requests", "httpx"}, FETCH)
 
 
 def test_the_environment_is_read_at_the_edge_only(engine):

@@ -17,7 +17,7 @@ from lkbuild.app.build import Requested, build_requested
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.options import BuildOptions, new_invocation
 from lkbuild.app.selection import analyze, artifacts, select
-from lkbuild.app.session import Loaded, Session, open_session
+from lkbuild.app.session import Loaded, Session, open_session, state_of
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Touched
 from lkbuild.base.errors import AnalysisError, BuildFailed, Interrupted, LkbuildError, LoadError, UsageError
@@ -48,7 +48,8 @@ class Resident:
         self.root = options.workspace or find_workspace(options.cwd)
         self._options = replace(options, workspace=self.root)
         self._patterns = tuple(patterns)
-        self._loaded = Loaded.of(self.root)
+        self._parsed = state_of(options.cache, self.root) / "parsed"
+        self._loaded = Loaded.of(self.root, parsed=self._parsed)
         self._plan: Plan | None = None
         self._seen: Mapping[str, File] = {}
         self._ok = self._outside = False
@@ -62,20 +63,26 @@ class Resident:
     def build(self, cancel: Cancel, sink: EventSink) -> BuildReport:
         """Build once. Every error but a wrong command line is in the report; raises UsageError and Interrupted."""
         started = time.monotonic()
-        report = BuildReport(elapsed_s=0.0)
+        try:
+            return self.attempt(replace(self._options, cancel=cancel, invocation=new_invocation()), sink)
+        except (UsageError, Interrupted):
+            raise
+        except LkbuildError as error:
+            self._outside = not isinstance(error, _OF_CONTENT)
+            return BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
+
+    def attempt(self, options: BuildOptions, sink: EventSink) -> BuildReport:
+        """The same with other options, as `lkbuild.app.build.build` does it: errors from before the execution are raised."""
+        started = time.monotonic()
         ok = False
         try:
-            with self.session(cancel) as session:
+            with open_session(replace(options, workspace=self.root), self._loaded) as session:
                 try:
                     plan = self.plan(session)
                     report = build_requested(session, plan.analyses, plan.requested, sink, started)
                     ok = report.ok
                 finally:
                     self._remember(session, ok=ok)
-        except (UsageError, Interrupted):
-            raise
-        except LkbuildError as error:
-            report = BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
         finally:
             sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         self._outside = not all(isinstance(error, _OF_CONTENT) for error in report.errors)
@@ -119,12 +126,12 @@ class Resident:
     def forget(self) -> None:
         """Load everything again, rules and all."""
         self._loaded.rules.forget()
-        self._loaded = Loaded.of(self.root)
+        self._loaded = Loaded.of(self.root, parsed=self._parsed)
         self._plan = None
 
     def _reload(self) -> None:
         """Load the workspace again; the rules are as they were."""
-        self._loaded = Loaded.of(self.root, self._loaded.rules)
+        self._loaded = Loaded.of(self.root, self._loaded.rules, parsed=self._parsed)
         self._plan = None
 
     def _load_differs(self, path: str) -> bool:
