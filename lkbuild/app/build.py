@@ -147,7 +147,7 @@ def _target(session: Session, item: Requested, execution: Execution, materialise
     if any(source in (Source.FAILED, Source.SKIPPED) for source in sources):
         failed = Source.FAILED in sources
         return TargetReport(label=text, configuration=str(node.configuration), key=key, state="failed" if failed else "skipped")
-    folder = session.out / node.configuration.arch / node.label.package / node.label.name
+    folder = "/".join(filter(None, (str(session.out), node.configuration.arch, node.label.package, node.label.name)))
     state = "up_to_date" if all(source is Source.UP_TO_DATE for source in sources) else "built"
     outputs = materialiser.write(item.files, folder)
     return TargetReport(label=text, configuration=str(node.configuration), key=key, state=state, outputs=outputs)

@@ -32,7 +32,7 @@ class Materialiser:
     execution: Execution
     state: WorkspaceState
 
-    def write(self, files: Sequence[NamedArtifact], folder: Path) -> tuple[BuiltOutput, ...]:
+    def write(self, files: Sequence[NamedArtifact], folder: str) -> tuple[BuiltOutput, ...]:
         """Write artifacts under a folder. Raises HostError where the disk refuses."""
         try:
             return tuple(self._one(item, folder) for item in files)
@@ -41,18 +41,19 @@ class Materialiser:
                 f"can't write {error.filename or folder}: {error.strerror}", hint="free space, or give another --out"
             ) from error
 
-    def _one(self, item: NamedArtifact, folder: Path) -> BuiltOutput:
+    def _one(self, item: NamedArtifact, folder: str) -> BuiltOutput:
         if isinstance(item.artifact, SourceFile):
             leaf = self.sources.file(item.artifact)
             return BuiltOutput(path=str(self.sources.path(item.artifact)), digest=leaf.digest)
         found = self._leaf(item.artifact)
-        target = folder / item.name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        path = f"{folder}/{item.name}"  # no Path before there is something to write: a build has tens of thousands that stay
         if isinstance(found, Subtree):
-            self._tree(found, target)
-            return BuiltOutput(path=str(target), digest=found.root, tree=True)
-        self._file(found, target)
-        return BuiltOutput(path=str(target), digest=found.digest)
+            if not self.state.is_current(path, found.root):
+                self._tree(found, Path(path))
+            return BuiltOutput(path=path, digest=found.root, tree=True)
+        if not self.state.is_current(path, found.digest, executable=found.executable):
+            self._file(found, Path(path))
+        return BuiltOutput(path=path, digest=found.digest)
 
     def _leaf(self, artifact: Inline | Output) -> File | Subtree:
         if isinstance(artifact, Inline):
@@ -64,8 +65,7 @@ class Materialiser:
         return leaf
 
     def _file(self, leaf: File, target: Path) -> None:
-        if self.state.is_current(target, leaf.digest, executable=leaf.executable):
-            return
+        target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
@@ -73,8 +73,7 @@ class Materialiser:
         self.state.remember(target, leaf.digest, executable=leaf.executable)
 
     def _tree(self, leaf: Subtree, target: Path) -> None:
-        if self.state.is_current(target, leaf.root):
-            return
+        target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         else:

@@ -37,9 +37,9 @@ class WorkspaceState:
             self.recipes = frozenset(recipes)
             self._written = written
 
-    def is_current(self, path: Path, digest: Digest, *, executable: bool = False) -> bool:
+    def is_current(self, path: str, digest: Digest, *, executable: bool = False) -> bool:
         """Whether a path still is what was written there for this digest."""
-        known = self._written.get(str(path))
+        known = self._written.get(path)
         return known is not None and known[0] == _name(digest, executable) and known[1] == _signature(path)
 
     def remember(self, path: Path, digest: Digest, *, executable: bool = False) -> None:
@@ -61,7 +61,7 @@ def _name(digest: Digest, executable: bool) -> str:  # noqa: FBT001 - its one me
     return f"{digest.hash}.x" if executable else digest.hash
 
 
-def _signature(path: Path) -> str | None:
+def _signature(path: str | Path) -> str | None:
     """What stat says of a path and of all below it; None where it can't be asked."""
     try:
         status = os.lstat(path)
@@ -72,7 +72,7 @@ def _signature(path: Path) -> str | None:
         return None
 
 
-def _lines(folder: Path, status: os.stat_result) -> Iterator[str]:
+def _lines(folder: str | Path, status: os.stat_result) -> Iterator[str]:
     yield f"{folder} {_fields(status)}"
     for parent, folders, files in os.walk(folder):
         folders.sort()
