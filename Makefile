@@ -9,10 +9,10 @@ help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 check: ## Linters, types, layers, unit, property and golden tests: the loop, about a minute
-	@VENV=$(VENV) sh tests/run $(QUICK)
+	@VENV=$(VENV) sh tests/run -n auto $(QUICK)
 
 test: ## All that needs no virtual machine and no long build
-	@VENV=$(VENV) sh tests/run -m "not boot and not slow"
+	@VENV=$(VENV) sh tests/run -n auto -m "not boot and not slow"
 
 test-all: ## Everything: builds the kernel and images, boots them, runs the documentation
 	@VENV=$(VENV) sh tests/run

@@ -1,5 +1,6 @@
 """What all tests share: golden files, and an environment without the developer's settings."""
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -55,14 +56,36 @@ def golden():
 
 
 @pytest.fixture(scope="session")
-def seed(tmp_path_factory):
+def once(tmp_path_factory):
+    """Fills a folder once in a run, however many workers pytest-xdist has: those that come second wait for the first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name, fill):
+        folder = shared / f"once-{name}"
+        with (shared / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "done").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                (folder / "done").touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def seed(once):
     """A store that holds nothing but the shell of genrules, fetched once by lkbuild itself."""
-    folder = tmp_path_factory.mktemp("seed")
-    (folder / "root").mkdir()
-    seeding = Workspace(folder / "root", folder / "cache")
-    seeding.write("BUILD.yaml", "workspace: {name: seed}\ntargets:\n  seed: {rule: genrule, outs: [seed], cmd: echo seed > $OUT}\n")
-    seeding.build("//:seed")
-    return seeding.cache
+
+    def fill(folder):
+        (folder / "root").mkdir()
+        seeding = Workspace(folder / "root", folder / "cache")
+        seeding.write("BUILD.yaml", "workspace: {name: seed}\ntargets:\n  seed: {rule: genrule, outs: [seed], cmd: echo seed > $OUT}\n")
+        seeding.build("//:seed")
+
+    return once("seed", fill) / "cache"
 
 
 @pytest.fixture
@@ -86,13 +109,15 @@ def ws(tmp_path, new_store):
 
 
 @pytest.fixture(scope="session")
-def fetched(tmp_path_factory):
+def fetched(once):
     """A store that holds what the quick minimal image is made from, and nothing that was made of it."""
-    folder = tmp_path_factory.mktemp("fetched")
-    repository = copy_of_repository(folder / "root", folder / "cache")
-    done = repository.lkbuild("fetch", "--config", "quick", "//images:minimal", "//images:minimal-test")
-    assert done.returncode == 0, done.stderr
-    return repository.cache
+
+    def fill(folder):
+        repository = copy_of_repository(folder / "root", folder / "cache")
+        done = repository.lkbuild("fetch", "--config", "quick", "//images:minimal", "//images:minimal-test")
+        assert done.returncode == 0, done.stderr
+
+    return once("fetched", fill) / "cache"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Final
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.digest import Digest
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 _Stat = tuple[int, int, int, int]
 
@@ -28,7 +28,9 @@ class WorkspaceState:
         """Read it, where it can be read."""
         self._file = file
         self.recipes: frozenset[str] = frozenset()
-        self._written: dict[str, tuple[str, str]] = {}
+        #: By path: what it is, what stat says of it, and the folder of the target that it was written for.
+        self._written: dict[str, tuple[str, str, str]] = {}
+        self._folders: dict[str, list[str]] | None = None
         try:
             version, recipes, written = marshal.loads(file.read_bytes())  # noqa: S302 - our own cache folder
         except (OSError, ValueError, EOFError, TypeError):
@@ -37,16 +39,29 @@ class WorkspaceState:
             self.recipes = frozenset(recipes)
             self._written = written
 
-    def is_current(self, path: str, digest: Digest, *, executable: bool = False) -> bool:
+    def is_current(self, path: Path, digest: Digest, *, executable: bool = False) -> bool:
         """Whether a path still is what was written there for this digest."""
-        known = self._written.get(path)
+        known = self._written.get(str(path))
         return known is not None and known[0] == _name(digest, executable) and known[1] == _signature(path)
 
-    def remember(self, path: Path, digest: Digest, *, executable: bool = False) -> None:
-        """Note what was written."""
+    def remember(self, path: Path, folder: Path, digest: Digest, *, executable: bool = False) -> None:
+        """Note what was written into a target's folder."""
         signature = _signature(path)
         if signature is not None:
-            self._written[str(path)] = (_name(digest, executable), signature)
+            self._written[str(path)] = (_name(digest, executable), signature, str(folder))
+
+    def written_into(self, folder: Path) -> list[Path]:
+        """What builds before this one wrote for the target whose folder this is."""
+        if self._folders is None:
+            self._folders = {}
+            for path, (_, _, owner) in self._written.items():
+                self._folders.setdefault(owner, []).append(path)
+        return [Path(path) for path in self._folders.get(str(folder), ())]
+
+    def forget(self, path: Path) -> bool:
+        """Note that a path is nobody's any more; whether it still is what was written there."""
+        known = self._written.pop(str(path), None)
+        return known is not None and known[1] == _signature(path)
 
     def save(self, recipes: Iterable[str]) -> None:
         """Keep it for the next build. A disk that refuses costs time, not correctness."""
@@ -61,7 +76,7 @@ def _name(digest: Digest, executable: bool) -> str:  # noqa: FBT001 - its one me
     return f"{digest.hash}.x" if executable else digest.hash
 
 
-def _signature(path: str | Path) -> str | None:
+def _signature(path: Path) -> str | None:
     """What stat says of a path and of all below it; None where it can't be asked."""
     try:
         status = os.lstat(path)
@@ -72,7 +87,7 @@ def _signature(path: str | Path) -> str | None:
         return None
 
 
-def _lines(folder: str | Path, status: os.stat_result) -> Iterator[str]:
+def _lines(folder: Path, status: os.stat_result) -> Iterator[str]:
     yield f"{folder} {_fields(status)}"
     for parent, folders, files in os.walk(folder):
         folders.sort()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.base.label import Label
@@ -32,6 +32,8 @@ from lkbuild.model.providers import Files
 from lkbuild.model.target import Target
 
 P = TypeVar("P")
+#: MAX_ARG_STRLEN less the byte that ends it (execve(2)): one argument or environment entry of a command.
+_STRING_MAX: Final = 131_071
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,10 @@ class RuleContext:
         resources: Resources | None = None,
     ) -> tuple[Output, ...]:
         """Emit an action that runs a command in the sandbox; returns its outputs in the order declared."""
+        texts = [("an argument", text) for text in arguments] + [(name, f"{name}={text}") for name, text in (environment or {}).items()]
+        for name, text in texts:
+            if len(text) > _STRING_MAX // 4 and (size := len(text.encode("utf-8", "surrogateescape"))) > _STRING_MAX:
+                self.fail(f"{name} of the command is {size} bytes long, where Linux passes {_STRING_MAX}", hint="give it fewer files")
         spec = ActionSpec(
             arguments=tuple(arguments),
             environment=tuple(sorted((environment or {}).items())),

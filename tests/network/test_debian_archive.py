@@ -1,13 +1,16 @@
 """Against the archive itself, by the mirrors that this host is configured for: what fixtures can't tell."""
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from lkbuild.base.errors import FetchError
 from lkbuild.fetch.configuration import load_mirrors, load_transport
 from lkbuild.fetch.fetcher import HttpFetcher
 from lkbuild.fetch.transport import Transport
@@ -30,20 +33,46 @@ def fetcher(tmp_path):
         yield HttpFetcher(store.blobs, mirrors, Transport(load_transport(os.environ)), tmp_path / "partial")
 
 
+def whole(fetcher, arches):
+    """Those architectures whose package index the mirror has that its signed index names: one in an update lacks some."""
+    release = fetcher.read(("deb:dists/trixie/InRelease",), sha256=None, size=None, limit=4 << 20).decode("utf-8", "replace")
+    found = []
+    for arch in arches:
+        sha256 = re.search(rf"^ ([0-9a-f]{{64}}) +\d+ main/binary-{arch}/Packages\.xz$", release, re.MULTILINE)[1]
+        for name in (f"by-hash/SHA256/{sha256}", "Packages.xz"):
+            with contextlib.suppress(FetchError):
+                source = (f"deb:dists/trixie/main/binary-{arch}/{name}",)
+                if hashlib.sha256(fetcher.read(source, sha256=None, size=None, limit=64 << 20)).hexdigest() == sha256:
+                    found.append(arch)
+                    break
+    return found
+
+
 @pytest.fixture
-def wanted():
+def arches(fetcher):
+    """amd64 and one other."""
+    found = whole(fetcher, ["amd64"])
+    found += next(([arch] for arch in ("s390x", "arm64", "riscv64") if whole(fetcher, [arch])), [])
+    if len(found) < 2 or found[0] != "amd64":
+        pytest.skip(f"the mirror is in the middle of an update: it has the package indices that its own index names for {found} only")
+    return found
+
+
+@pytest.fixture
+def wanted(arches):
     packages = [{"name": "busybox-static"}, {"name": "docker.io"}, {"name": "gcc-14", "arches": ["amd64"]}]
-    fields = {"suite": "trixie", "components": ["main"], "arches": ["amd64", "s390x"], "packages": packages, "keyring": KEYRING}
+    fields = {"suite": "trixie", "components": ["main"], "arches": arches, "packages": packages, "keyring": KEYRING}
     return DebRequest.parse(json.dumps({**fields, "exclude": ["systemd"]}))
 
 
-def test_the_archive_resolves_to_a_lock_that_fits_its_request(fetcher, wanted):
+def test_the_archive_resolves_to_a_lock_that_fits_its_request(fetcher, wanted, arches):
+    other = arches[1]
     text = update(wanted, "", fetcher.read, now=datetime.now(UTC))
     lock = parse_lock(text)
     assert check(wanted, text) == ()
     assert update(wanted, text, fetcher.read, now=datetime.now(UTC)) == text
-    assert "gcc-14" not in lock.entries["s390x"]
-    assert {"runc", "containerd", "tini", "libc6"} <= {entry.name for entry in closure(lock, "s390x", ["docker.io"])}
+    assert "gcc-14" not in lock.entries[other]
+    assert {"runc", "containerd", "tini", "libc6"} <= {entry.name for entry in closure(lock, other, ["docker.io"])}
     assert "systemd" not in lock.entries["amd64"]
 
 
