@@ -14,6 +14,7 @@ from typing import Final
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.build import build_requested
+from lkbuild.app.cache import collect_if_due
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.options import BuildOptions, new_invocation
 from lkbuild.app.request import Requested, request
@@ -26,6 +27,7 @@ from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import find_workspace
 from lkbuild.model.artifact import SourceFile
 from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport
 from lkbuild.model.tree import File
 
@@ -75,17 +77,19 @@ class Resident:
     def attempt(self, options: BuildOptions, sink: EventSink) -> BuildReport:
         """The same with other options, as `lkbuild.app.build.build` does it: errors from before the execution are raised."""
         started = time.monotonic()
-        ok = False
+        report: BuildReport | None = None
         try:
             with open_session(replace(options, workspace=self.root), self._loaded) as session:
                 try:
                     plan = self.plan(session)
                     report = build_requested(session, plan.analyses, plan.requested, sink, started)
-                    ok = report.ok
+                    if report.executed:
+                        collect_if_due(session, sink)
                 finally:
-                    self._remember(session, ok=ok)
+                    self._remember(session, ok=report is not None and report.ok)
         finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+            use = report.remote if report is not None else RemoteUse()
+            sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started, remote=use))
         self._outside = not all(isinstance(error, _OF_CONTENT) for error in report.errors)
         return report
 
