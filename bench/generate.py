@@ -14,16 +14,30 @@ from pathlib import Path
 PACKAGE = 100
 
 
-def generate(folder: Path, targets: int) -> None:
-    """Write BUILD.yaml files, sources and build.ninja below `folder`."""
+def generate(folder: Path, targets: int, package: int = PACKAGE) -> None:
+    """Write BUILD.yaml files of `package` targets each, sources and build.ninja below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "BUILD.yaml").write_text("workspace:\n  name: bench\n", encoding="utf-8")
     ninja = ["rule copy", "  command = cat $in > $out", ""]
-    for start in range(0, targets, PACKAGE):
-        names = [f"t{number}" for number in range(start, min(start + PACKAGE, targets))]
-        package = f"p{start // PACKAGE}"
-        _package(folder / package, names)
-        ninja += [f"build ninja-out/{package}/{name}.out: copy {package}/{name}.txt" for name in names]
+    for start in range(0, targets, package):
+        names = [f"t{number}" for number in range(start, min(start + package, targets))]
+        place = f"p{start // package}"
+        _package(folder / place, names)
+        ninja += [f"build ninja-out/{place}/{name}.out: copy {place}/{name}.txt" for name in names]
+    (folder / "build.ninja").write_text("\n".join(ninja) + "\n", encoding="utf-8")
+
+
+def generate_chain(folder: Path, steps: int) -> None:
+    """Write genrules s0, s1, ..., each of which copies what the one before made; the first one copies foot.txt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "foot.txt").write_text("foot\n", encoding="utf-8")
+    lines = ["workspace: {name: bench}", "targets:"]
+    ninja = ["rule copy", "  command = cat $in > $out", ""]
+    for step in range(steps):
+        source = f'":s{step - 1}"' if step else "foot.txt"
+        lines.append(f"  s{step}: {{rule: genrule, srcs: [{source}], outs: [s{step}.out], cmd: cat $SRCS > $OUT}}")
+        ninja.append(f"build ninja-out/s{step}: copy {f'ninja-out/s{step - 1}' if step else 'foot.txt'}")
+    (folder / "BUILD.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "build.ninja").write_text("\n".join(ninja) + "\n", encoding="utf-8")
 
 

@@ -28,7 +28,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lkbuild.base.restoring import restored_quickly
 
+
+@restored_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """A place in a file: workspace-relative path, line and column from 1, and the text of that line where it is known."""

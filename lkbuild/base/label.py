@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.errors import LoadError
+from lkbuild.base.restoring import restored_quickly
 
 _SEGMENT: Final = r"[A-Za-z0-9_.+@=-]+"
 _PACKAGE: Final = re.compile(rf"(?:{_SEGMENT}(?:/{_SEGMENT})*)?\Z")
@@ -22,6 +23,7 @@ class LabelError(LoadError):
     """Text that is no label or pattern."""
 
 
+@restored_quickly
 @dataclass(frozen=True, slots=True, order=True)
 class Label:
     """A target's name: package ("pkg/dhcpcd", "" for the root) and name within it."""

@@ -73,13 +73,22 @@ def _unchanged(paths: list[str], stats: list[tuple[int, ...]], missing: list[str
     return not any(map(os.path.lexists, missing))
 
 
+def filled(stdout: tuple[bytes, bytes], stderr: tuple[bytes, bytes], seconds: float) -> tuple[bytes, bytes]:
+    """What is said on both streams, with the time taken in its place."""
+    exact, rounded = repr(round(seconds, 3)).encode(), duration(seconds).encode()
+    return (
+        stdout[0] + exact + stdout[1] if stdout[1] else stdout[0],
+        stderr[0] + rounded + stderr[1] if stderr[0] or stderr[1] else b"",
+    )
+
+
 def _say(stdout: tuple[bytes, bytes], stderr: tuple[bytes, bytes], seconds: float) -> int | None:
     """Say what was said then, with the time taken now in its place."""
-    exact, rounded = repr(round(seconds, 3)).encode(), duration(seconds).encode()
+    said, noted = filled(stdout, stderr, seconds)
     try:
         sys.stderr.flush()
-        os.write(2, stderr[0] + rounded + stderr[1] if stderr[0] or stderr[1] else b"")
-        out = memoryview(stdout[0] + exact + stdout[1] if stdout[1] else stdout[0])
+        os.write(2, noted)
+        out = memoryview(said)
         while out:
             out = out[os.write(1, out) :]
     except OSError:

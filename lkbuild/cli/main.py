@@ -52,9 +52,11 @@ def fast_path(arguments: Sequence[str], environment: Mapping[str, str]) -> int |
         from lkbuild.cli.helptext import overview  # noqa: PLC0415 - costs 1 ms
 
         return _wrote(overview() + "\n")
-    from lkbuild.cli.fast import answer  # noqa: PLC0415 - not for the version
+    from lkbuild.cli.ask import ask  # noqa: PLC0415 - not for the version
+    from lkbuild.cli.fast import answer  # noqa: PLC0415 - the same
 
-    return answer(arguments, environment)
+    answered = ask(arguments, environment)
+    return answer(arguments, environment) if answered is None else answered
 
 
 def _wrote(text: str) -> int | None:

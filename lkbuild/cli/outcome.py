@@ -14,15 +14,18 @@ from lkbuild.model.events import BuildFinished
 
 if TYPE_CHECKING:
     from lkbuild.app.options import BuildOptions
-    from lkbuild.app.snapshot import Snapshot
+    from lkbuild.app.snapshot import Snapshot, Text
+    from lkbuild.cli.console import Style
     from lkbuild.cli.invocation import Invocation
     from lkbuild.model.events import Event, EventSink
     from lkbuild.model.report import BuildReport
 
 
-def watched(invocation: Invocation, use_case: Callable[[BuildOptions, EventSink], BuildReport]) -> BuildReport:
-    """Run a use case with progress on stderr and with Ctrl-C in order."""
-    options = invocation.options()
+def watched(
+    invocation: Invocation, use_case: Callable[[BuildOptions, EventSink], BuildReport], options: BuildOptions | None = None
+) -> BuildReport:
+    """Run a use case with progress on stderr and with Ctrl-C in order. `options`: where they were made already."""
+    options = options or invocation.options()
     with orderly(options.cancel), _told(invocation, options) as sink:
         return use_case(options, sink)
 
@@ -71,10 +74,14 @@ def snapshot_of(invocation: Invocation) -> Snapshot:
 
 def remember(invocation: Invocation, report: BuildReport, snapshot: Snapshot, results: Sequence[str]) -> None:
     """Keep what was said, where the next build may say it again."""
-    if not snapshot.usable:
-        return
+    if snapshot.usable:
+        snapshot.save(*texts_of(invocation, report, results, invocation.console.style))
+
+
+def texts_of(invocation: Invocation, report: BuildReport, results: Sequence[str], style: Style) -> tuple[Text, Text]:
+    """What is said of a report on stdout and stderr, around the place of the time taken."""
     console = invocation.console
-    before, after = ("", "") if console.quiet else around_duration(report, console.style)
+    before, after = ("", "") if console.quiet else around_duration(report, style)
     if console.json:
         text = console.json_text(report.to_json())
         mark = '"elapsed_s": '
@@ -83,7 +90,7 @@ def remember(invocation: Invocation, report: BuildReport, snapshot: Snapshot, re
         stdout = (_bytes(head + mark), _bytes(comma + tail))
     else:
         stdout = (_bytes("".join(f"{line}\n" for line in results)), b"")
-    snapshot.save(stdout, (_bytes(before), _bytes("" if console.quiet else f"{after}\n")))
+    return stdout, (_bytes(before), _bytes("" if console.quiet else f"{after}\n"))
 
 
 def _bytes(text: str) -> bytes:

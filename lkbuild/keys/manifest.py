@@ -30,7 +30,7 @@ def walk_command(command: Command, sink: Sink) -> None:
     for index, argument in enumerate(command.arguments):
         sink.item(1, f"argument[{index}]", argument)
     for name, value in command.environment:
-        sink.message(2, f"environment[{name}]", _pair(name, value))
+        sink.pair(2, f"environment[{name}]", (name, value))
     if command.platform:
         sink.message(5, "platform", lambda inner: _walk_platform(command.platform, inner))
     sink.text(6, "working_directory", command.working_directory)
@@ -74,9 +74,9 @@ def walk_recipe(
     for index, argument in enumerate(spec.arguments):
         sink.item(1, f"argument[{index}]", argument)
     for name, value in spec.environment:
-        sink.message(2, f"environment[{name}]", _pair(name, value))
+        sink.pair(2, f"environment[{name}]", (name, value))
     for name, value in spec.platform:
-        sink.message(5, f"platform[{name}]", _pair(name, value))
+        sink.pair(5, f"platform[{name}]", (name, value))
     for output in spec.outputs:
         sink.item(7, f"output[{output.path}]", output.path)
     for item in spec.inputs:
@@ -135,15 +135,7 @@ def make_action(spec: ActionSpec, layout: Layout, root: Digest | None) -> tuple[
 
 def _walk_platform(platform: tuple[tuple[str, str], ...], sink: Sink) -> None:
     for name, value in platform:
-        sink.message(1, name, _pair(name, value))
-
-
-def _pair(name: str, value: str) -> Callable[[Sink], None]:
-    def body(sink: Sink) -> None:
-        sink.text(1, "name", name)
-        sink.text(2, "value", value)
-
-    return body
+        sink.pair(1, name, (name, value))
 
 
 def _walk_origin(

@@ -36,6 +36,10 @@ class Sink(Protocol):
         """A sub-message."""
         ...
 
+    def pair(self, number: int, name: str, pair: tuple[str, str]) -> None:
+        """A sub-message of a name and a value."""
+        ...
+
     def covered(self, name: str, value: str) -> None:
         """A part of something whose digest is a field of its own: an explanation shows it, a hash has it already."""
         ...
@@ -68,6 +72,10 @@ class BytesSink:
         inner = BytesSink()
         body(inner)
         self._parts.append(wire.message(number, inner.result()))
+
+    def pair(self, number: int, name: str, pair: tuple[str, str]) -> None:  # noqa: ARG002 - as above
+        """See Sink."""
+        self._parts.append(wire.message(number, wire.text(1, pair[0]) + wire.text(2, pair[1])))
 
     def covered(self, name: str, value: str) -> None:
         """Nothing: its digest is in the message already."""
@@ -103,6 +111,10 @@ class LinesSink:
         inner = LinesSink(f"{self._prefix}{name}.")
         body(inner)
         self.lines.extend(inner.lines)
+
+    def pair(self, number: int, name: str, pair: tuple[str, str]) -> None:  # noqa: ARG002 - as above
+        """See Sink."""
+        self.lines += [(f"{self._prefix}{name}.name", pair[0]), (f"{self._prefix}{name}.value", pair[1])]
 
     def covered(self, name: str, value: str) -> None:
         """See Sink."""

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from lkbuild.base.label import Label
+from lkbuild.base.restoring import restored_quickly
 
 
+@restored_quickly
 @dataclass(frozen=True, slots=True, order=True)
 class SourceFile:
     """A file of the workspace, by its path from the root, with forward slashes."""

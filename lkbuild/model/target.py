@@ -8,9 +8,11 @@ from typing import Any
 
 from lkbuild.base.errors import Position
 from lkbuild.base.label import Label, Pattern
+from lkbuild.base.restoring import restored_quickly
 from lkbuild.model.attrs import AttrPath, FrozenMap
 
 
+@restored_quickly
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A named node of a BUILD.yaml.

@@ -5,6 +5,7 @@ import ast
 DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
 SANDBOX = ("lkbuild/sandbox/",)
 NETWORK = ("lkbuild/fetch/", "lkbuild/remote/")
+RESIDENT = ("lkbuild/base/resident_protocol.py", "lkbuild/app/watching/server.py", "lkbuild/cli/ask.py")
 EDGE = ("lkbuild/cli/", "lkbuild/app/")
 
 
@@ -63,8 +64,9 @@ def test_only_the_sandbox_starts_processes(engine):
     assert not _uses(engine, calls, SANDBOX)
 
 
-def test_only_fetch_and_remote_open_sockets(engine):
-    assert not _imports(engine, {"socket", "urllib3", "http", "ssl", "requests", "httpx"}, NETWORK)
+def test_only_fetch_remote_and_the_resident_process_open_sockets(engine):
+    assert not _imports(engine, {"socket"}, (*NETWORK, *RESIDENT))
+    assert not _imports(engine, {"urllib3", "http", "ssl", "requests", "httpx"}, NETWORK)
 
 
 def test_grpc_is_imported_by_one_module_and_only_when_it_calls(engine):

@@ -50,10 +50,14 @@ class Change:
 
 @dataclass(slots=True)
 class Batch:
-    """What one read gave. `lost`: events are missing, so that anything may have changed."""
+    """What one read gave. `lost`: events are missing, so that anything may have changed. `woken`: there is something else to do."""
 
     changes: list[Change] = field(default_factory=list)
     lost: bool = False
+    woken: bool = False
+
+    def __bool__(self) -> bool:
+        return self.lost or bool(self.changes)
 
 
 class Inotify:
@@ -68,6 +72,7 @@ class Inotify:
         os.set_blocking(self._handle, False)
         self._poll = select.poll()
         self._poll.register(self._handle, select.POLLIN)
+        self._other: int | None = None
         self._by_path: dict[str, int] = {}
         self._by_watch: dict[int, list[str]] = {}
 
@@ -96,10 +101,22 @@ class Inotify:
         """Give every watch up, so that `set` makes all of them anew."""
         self.set(frozenset())
 
+    def wake_on(self, handle: int) -> None:
+        """A read without a time limit also ends when this descriptor can be read."""
+        self._other = handle
+
     def read(self, timeout_s: float | None) -> Batch:
         """What has happened, after waiting for something at most so long (None: for ever). Empty after the time is up."""
         batch = Batch()
-        if not self._poll.poll(None if timeout_s is None else max(0, round(timeout_s * 1000))):
+        if timeout_s is None and self._other is not None:
+            self._poll.register(self._other, select.POLLIN)
+        try:
+            ready = dict(self._poll.poll(None if timeout_s is None else max(0, round(timeout_s * 1000))))
+        finally:
+            if timeout_s is None and self._other is not None:
+                self._poll.unregister(self._other)
+        batch.woken = self._other in ready
+        if self._handle not in ready:
             return batch
         try:
             data = os.read(self._handle, _READ)

@@ -49,11 +49,11 @@ class Interest:
 
     def of_change(self, change: Change) -> str | None:
         """The path that a change is about, or None where it does not matter."""
-        if change.name in _NOISE:
-            return None
         found = self.paths.get(change.path)
         if found is not None and (change.listing or found not in self.listings):
             return found
+        if change.name in _NOISE:
+            return None
         return change.path if change.listing and change.directory in self.listings else None
 
     def __or__(self, other: Interest) -> Interest:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -18,9 +18,11 @@ from lkbuild.app.cancel import Cancel
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.watching.display import Display, Round
 from lkbuild.app.watching.followers import Follower, GoodBuild
+from lkbuild.app.watching.host import Dialogue, Host
 from lkbuild.app.watching.inotify import Inotify
 from lkbuild.app.watching.observer import Observer, Touched
 from lkbuild.app.watching.resident import Resident
+from lkbuild.app.watching.server import Request, Server
 from lkbuild.base.errors import Interrupted, LkbuildError, UsageError
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport
@@ -29,8 +31,16 @@ from lkbuild.model.report import BuildReport
 _OLDEST_SAVE_S: Final = 60.0
 
 
-def watch(options: BuildOptions, patterns: Sequence[str], display: Display, follower: Follower | None) -> None:
+def watch(
+    options: BuildOptions,
+    patterns: Sequence[str],
+    display: Display,
+    follower: Follower | None,
+    dialogue: Callable[[Request], Dialogue] | None = None,
+) -> None:
     """Build and rebuild until the user interrupts the wait, which ends the follower in order.
+
+    `dialogue`: what asks for builds from other terminals is obeyed through it.
 
     Raises:
         UsageError: patterns or options that can't be obeyed.
@@ -47,14 +57,23 @@ def watch(options: BuildOptions, patterns: Sequence[str], display: Display, foll
         rounds.run((), None)
         while observer.observe(rounds.resident.interests):
             rounds.again()
+        host = None
+        if dialogue is not None:
+            with contextlib.suppress(OSError):  # another watch listens, or no socket can be made here: then builds need nobody
+                server = stack.enter_context(Server(options.cache, rounds.resident.root))
+                inotify.wake_on(server.fileno())
+                host = Host(server, rounds.resident.root, dialogue)
         display.watching(observer.directories)
         while True:
-            _next(observer, rounds)
+            touched = observer.wait()
+            if touched:
+                _rebuild(touched, observer, rounds)
+            if host is not None:
+                host.serve(observer)
 
 
-def _next(observer: Observer, rounds: _Rounds) -> None:
-    """Wait for a change, and build until nothing is left that may have changed unseen."""
-    touched = observer.wait()
+def _rebuild(touched: Touched, observer: Observer, rounds: _Rounds) -> None:
+    """Build until nothing is left that may have changed unseen."""
     changed = rounds.resident.take(touched)
     if changed:
         rounds.run(changed, _saved(touched))

@@ -14,11 +14,12 @@ from typing import Final
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.build import build_requested
+from lkbuild.app.cache import collect_if_due
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.options import BuildOptions, new_invocation
 from lkbuild.app.request import Requested, request
 from lkbuild.app.selection import select
-from lkbuild.app.session import Loaded, Session, open_session
+from lkbuild.app.session import Loaded, Session, open_session, state_folder
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Touched
 from lkbuild.base.errors import AnalysisError, BuildFailed, Interrupted, LkbuildError, LoadError, UsageError
@@ -26,6 +27,7 @@ from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import find_workspace
 from lkbuild.model.artifact import SourceFile
 from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport
 from lkbuild.model.tree import File
 
@@ -49,7 +51,8 @@ class Resident:
         self.root = options.workspace or find_workspace(options.cwd)
         self._options = replace(options, workspace=self.root)
         self._patterns = tuple(patterns)
-        self._loaded = Loaded.of(self.root)
+        self._parsed = state_folder(options.cache, self.root) / "parsed"
+        self._loaded = Loaded.of(self.root, parsed=self._parsed)
         self._plan: Plan | None = None
         self._seen: Mapping[str, File] = {}
         self._ok = self._outside = False
@@ -63,22 +66,30 @@ class Resident:
     def build(self, cancel: Cancel, sink: EventSink) -> BuildReport:
         """Build once. Every error but a wrong command line is in the report; raises UsageError and Interrupted."""
         started = time.monotonic()
-        report = BuildReport(elapsed_s=0.0)
-        ok = False
         try:
-            with self.session(cancel) as session:
-                try:
-                    plan = self.plan(session)
-                    report = build_requested(session, plan.analyses, plan.requested, sink, started)
-                    ok = report.ok
-                finally:
-                    self._remember(session, ok=ok)
+            return self.attempt(replace(self._options, cancel=cancel, invocation=new_invocation()), sink)
         except (UsageError, Interrupted):
             raise
         except LkbuildError as error:
-            report = BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
+            self._outside = not isinstance(error, _OF_CONTENT)
+            return BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
+
+    def attempt(self, options: BuildOptions, sink: EventSink) -> BuildReport:
+        """The same with other options, as `lkbuild.app.build.build` does it: errors from before the execution are raised."""
+        started = time.monotonic()
+        report: BuildReport | None = None
+        try:
+            with open_session(replace(options, workspace=self.root), self._loaded) as session:
+                try:
+                    plan = self.plan(session)
+                    report = build_requested(session, plan.analyses, plan.requested, sink, started)
+                    if report.executed:
+                        collect_if_due(session, sink)
+                finally:
+                    self._remember(session, ok=report is not None and report.ok)
         finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+            use = report.remote if report is not None else RemoteUse()
+            sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started, remote=use))
         self._outside = not all(isinstance(error, _OF_CONTENT) for error in report.errors)
         return report
 
@@ -119,12 +130,12 @@ class Resident:
     def forget(self) -> None:
         """Load everything again, rules and all."""
         self._loaded.rules.forget()
-        self._loaded = Loaded.of(self.root)
+        self._loaded = Loaded.of(self.root, parsed=self._parsed)
         self._plan = None
 
     def _reload(self) -> None:
         """Load the workspace again; the rules are as they were."""
-        self._loaded = Loaded.of(self.root, self._loaded.rules)
+        self._loaded = Loaded.of(self.root, self._loaded.rules, parsed=self._parsed)
         self._plan = None
 
     def _load_differs(self, path: str) -> bool:

@@ -41,6 +41,9 @@ def command() -> Command:
             The command of --exec finds the paths of all outputs in $LKBUILD_OUTPUTS, a line each. Its output, and a guest's
             console, go to stderr.
 
+            While it waits, `lkbuild build` in another terminal asks it: what is in memory is not loaded again, and a build of which nothing
+            changed is answered without a look at any file. Where it is busy, or gone, that build does without it.
+
             Ctrl-C while it waits ends it, and what it has started, in order, with exit code 0: that is how a watch ends. During a
             build it stops that first, and the exit code is 8.""",
         examples=(
@@ -56,13 +59,14 @@ def command() -> Command:
 def run(invocation: Invocation) -> int:
     """Watch until the user ends it."""
     from lkbuild.app.watching.loop import watch  # noqa: PLC0415 - not for --help
+    from lkbuild.cli.serving import TerminalDialogue  # noqa: PLC0415 - the same
     from lkbuild.cli.watching import WatchDisplay, until_hangup  # noqa: PLC0415 - the same
 
     options = invocation.options()
     follower = _follower(invocation)
     display = WatchDisplay(invocation.console, verbose=options.verbose)
     with until_hangup():
-        watch(options, invocation.patterns, display, follower)
+        watch(options, invocation.patterns, display, follower, TerminalDialogue)
     return 0
 
 
