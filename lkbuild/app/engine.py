@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lkbuild.app.fetching import make_fetcher
+from lkbuild.app.remotes import open_remotes
 from lkbuild.app.session import Session
 from lkbuild.base.errors import StoreError
 from lkbuild.execution.build import BuildLoop
@@ -26,9 +27,11 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
         scratch = tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True)
     except OSError as error:
         raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
-    with scratch as path:
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(scratch)
+        blobs, remote = stack.enter_context(open_remotes(session, sink))
         parts = RunnerParts(
-            blobs=session.store.blobs,
+            blobs=blobs,
             actions=session.store.actions,
             sandbox=BubblewrapSandbox(),
             fetcher=make_fetcher(session),
@@ -38,5 +41,6 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
             failures=session.state / "failed",
             cpus=os.cpu_count() or 1,
             cancelled=session.options.cancel,
+            remote=remote,
         )
         yield BuildLoop(parts)

@@ -17,6 +17,7 @@ from lkbuild import __version__
 from lkbuild.base.errors import UsageError
 from lkbuild.model.action import ActionInfo
 from lkbuild.model.events import ActionFinished, ActionStarted, BuildFinished, BuildStarted, Event, Notice, TestFinished
+from lkbuild.model.report import use_json
 
 EVENTS_VERSION: Final = 1
 
@@ -63,7 +64,7 @@ class EventFile:
             case Notice():
                 self._write("notice", text=event.text)
             case BuildFinished():
-                self._write("finished", ok=event.ok, seconds=round(event.seconds, 3), counts=self._counts)
+                self._write("finished", ok=event.ok, seconds=round(event.seconds, 3), counts=self._counts, remote=use_json(event.remote))
             case _:
                 pass  # bytes of a download: for displays
 

@@ -36,6 +36,9 @@ class BuildOptions:
         offline: nothing is fetched.
         check: run what would be a hit again, and compare the outputs.
         dry_run: plan, run nothing.
+        remotes: URLs of remote caches, before those of the policy; "off": none at all.
+        remote_required: a remote that fails is an error.
+        download: whose bytes of remote results are wanted: `all`, `toplevel`, `none`.
         events: a file that takes what happens, as JSON lines; None: none.
         verbose: logs of actions that succeed are wanted too.
         environment: the environment of the process, as it was at the start.
@@ -54,6 +57,9 @@ class BuildOptions:
     offline: bool = False
     check: bool = False
     dry_run: bool = False
+    remotes: tuple[str, ...] = ()
+    remote_required: bool = False
+    download: str = "toplevel"
     events: Path | None = None
     verbose: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

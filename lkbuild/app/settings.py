@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from lkbuild.app.session import Session
+from lkbuild.execution.bringing import Download
 from lkbuild.execution.build import Wish
 from lkbuild.model.action import PlannedAction
 from lkbuild.model.artifact import ActionId
@@ -29,4 +30,5 @@ def make_wish(
         slots=session.options.jobs or cpus,
         cpus=cpus,
         keep_going=session.options.keep_going,
+        download=Download(session.options.download),
     )

@@ -14,6 +14,7 @@ The tree, with the exit code of each family (Bazel's numbers where Bazel has one
     ├── RegistryError        34   a registry refuses what is pushed, or can't be reached
     ├── LockError            48   a lock file that is out of date, or an input that can't be fetched
     │   └── FetchError       48
+    ├── RemoteFailed         34   a remote cache that is required can't be used
     ├── StoreError           36   the store can't be used or is damaged
     └── HostError            36   this host lacks something; the hint says how to mend it
 
@@ -139,6 +140,12 @@ class FetchError(LockError):
     """An input that can't be fetched, or is not what the lock says."""
 
 
+class RemoteFailed(LkbuildError):
+    """A remote cache that is required can't be used."""
+
+    exit_code = 34
+
+
 class StoreError(LkbuildError):
     """The store can't be used, or is damaged."""
 
@@ -149,6 +156,10 @@ class HostError(LkbuildError):
     """This host lacks something that lkbuild needs."""
 
     exit_code = 36
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, but from one who is not at the terminal, so that nobody else has got it."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

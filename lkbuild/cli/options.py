@@ -41,9 +41,24 @@ EXECUTION_FLAGS: Final = (
     Flag(name="jobs", short="j", metavar="N", doc="Run up to N actions at a time; else one per CPU."),
     Flag(name="keep-going", short="k", doc="After a failure, go on with what does not depend on it."),
     Flag(name="offline", doc="Fetch nothing: what is not in the store is an error."),
+    Flag(
+        name="remote",
+        metavar="URL",
+        repeatable=True,
+        doc="Ask this remote cache first, and give it what is built; repeatable; off: no remote, not even those of cache/cache.yaml.",
+    ),
+    Flag(name="remote-required", doc="A remote cache that fails is an error (exit 34), not a miss."),
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
     Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),
+)
+
+#: What of a remote cache's results is wanted here.
+DOWNLOAD_FLAG: Final = Flag(
+    name="download",
+    metavar="WHAT",
+    choices=("all", "toplevel", "none"),
+    doc="Bytes of remote results to have here at the end: all, toplevel (what was asked for), none.",
 )
 
 BUILD_FLAGS: Final = (*CONFIGURATION_FLAGS, *EXECUTION_FLAGS, *PLACE_FLAGS, *DISPLAY_FLAGS)
@@ -79,6 +94,9 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         offline=parsed.switch("offline"),
         check=parsed.switch("check"),
         dry_run=parsed.switch("dry-run"),
+        remotes=parsed.texts("remote"),
+        remote_required=parsed.switch("remote-required"),
+        download=parsed.text("download") or "toplevel",
         events=cwd / events if events else None,
         verbose=parsed.switch("verbose"),
         environment=dict(environment),

@@ -40,6 +40,9 @@ def around_duration(report: BuildReport, style: Style | None = None) -> tuple[st
     tail = [f" (critical path {duration(length)}: {path})" if path else ""]
     if report.fetched_bytes:
         tail.append(f"downloaded {size(report.fetched_bytes)}")
+    if report.remote.round_trips:
+        use = report.remote
+        tail.append(f"remote {size(use.bytes_down)} down, {size(use.bytes_up)} up in {use.round_trips} requests")
     if report.saved_seconds >= 1:
         tail.append(f"saved {about(report.saved_seconds)}")
     return " · ".join([*parts, ""]), " · ".join(tail)

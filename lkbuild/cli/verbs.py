@@ -15,6 +15,7 @@ VERBS = {
     "fetch": "fetch all that targets need, so that --offline works",
     "lock": "update, check or compare lock files",
     "push": "push a package, as an image, to a registry",
+    "linuxkit": "read LinuxKit's YAML",
     "info": "show what lkbuild knows: store, workspace, schema, rules",
     "cache": "show, verify or collect the store",
     "doctor": "find what this host lacks, and how to mend it",

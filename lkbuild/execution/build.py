@@ -12,17 +12,21 @@ from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
+from lkbuild.execution.bringing import Download, bring_results
+from lkbuild.execution.lookahead import demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
 from lkbuild.execution.scheduler import Job, Outcome, Scheduler, State
 from lkbuild.model.action import ActionInfo, ActionResult, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
-from lkbuild.model.ports import BlobMissing
+from lkbuild.model.ports import BlobMissing, Publication, RemoteUse
 from lkbuild.model.tree import File, Subtree
 
 #: How often a build plans again because the store lost blobs, before it says so. Each round runs what made them.
 _REWINDS: Final = 5
+#: The round after which remotes are not believed any more: what is left of the rounds is for the local store.
+_PATIENCE: Final = 1
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class Execution:
         executed: actions that ran, in order of completion.
         keys: action key of each recipe that was looked up or ran.
         saved_seconds: recorded times of what did not have to run.
+        remote: what went over the wire.
     """
 
     graph: ActionGraph
@@ -46,6 +51,7 @@ class Execution:
     executed: list[ActionId] = field(default_factory=list)
     keys: dict[Digest, Digest] = field(default_factory=dict)
     saved_seconds: float = 0.0
+    remote: RemoteUse = field(default_factory=RemoteUse)
 
     def result_of(self, output: Output) -> ActionResult | None:
         """The result that holds an output, or None where it failed."""
@@ -74,6 +80,7 @@ class Wish:
         forced: actions that run whatever the cache says.
         slots, cpus, keep_going: for the scheduler.
         reason: tells why an action runs, for events; None: nobody wants to know.
+        download: which bytes of remote results are to be in the store at the end.
     """
 
     wanted: tuple[ActionId, ...]
@@ -84,6 +91,7 @@ class Wish:
     cpus: int = 2
     keep_going: bool = False
     reason: Callable[[ActionGraph, ActionId], str] | None = None
+    download: Download = Download.TOPLEVEL
 
 
 class BuildLoop:
@@ -98,26 +106,61 @@ class BuildLoop:
     def plan(self, wish: Wish) -> tuple[ActionGraph, Demand]:
         """What would be looked up by action key or run, without doing it: early cut-off may spare some of it."""
         graph = self._graph(wish)
-        return graph, demand(graph, wish.wanted, self._parts.actions)
+        return graph, self._demand(graph, wish, frozenset())
 
     def execute(self, wish: Wish) -> Execution:
         """Do it. Failures of actions are in the answer; raises Interrupted after an orderly stop."""
         graph = self._graph(wish)
         execution = Execution(graph)
         forced = frozenset(graph.recipes[action] for action in wish.forced)
-        for _ in range(_REWINDS):
-            plan = demand(graph, wish.wanted, self._parts.actions, forced=forced - execution.results.keys())
+        for attempt in range(_REWINDS):
+            plan = self._demand(graph, wish, forced - execution.results.keys())
             self._take_hits(plan, execution, wish)
             outcome = self._run(plan, execution, wish, forced)
             if self._parts.cancelled():
                 raise Interrupted("stopped; what was built is kept")
-            lost = self._producers_of_lost(outcome, execution)
+            lost = self._producers_of_lost(outcome, execution) | self._bring(wish, execution)
             if not lost:
                 break
             forced |= lost
+            if attempt == _PATIENCE:
+                self._distrust(execution)
         execution.errors.update(outcome.errors)
         self._classify(outcome, execution)
         return execution
+
+    def _demand(self, graph: ActionGraph, wish: Wish, forced: frozenset[Digest]) -> Demand:
+        parts = self._parts
+        if parts.remote is None:
+            return demand(graph, wish.wanted, parts.actions, forced=forced)
+        return demand_with_remote(graph, wish.wanted, parts.actions, parts.remote, forced=forced)
+
+    def _bring(self, wish: Wish, execution: Execution) -> frozenset[Digest]:
+        """Have the bytes that are wanted; recipes of what remotes have lost, whose actions run then."""
+        if self._parts.remote is None or wish.download is Download.NONE:
+            return frozenset()
+        wanted = wish.wanted if wish.download is Download.TOPLEVEL else execution.graph.order
+        recipes = {execution.graph.recipes[action] for action in wanted if execution.sources.get(action) is Source.REMOTE_HIT}
+        results = {recipe: execution.results[recipe] for recipe in recipes if recipe in execution.results}
+        lost = bring_results(self._parts.remote, self._parts.actions, results, execution.keys)
+        for recipe in lost:
+            execution.results.pop(recipe)
+        return lost
+
+    def _distrust(self, execution: Execution) -> None:
+        """Remotes lose what they have promised, round after round: go on with what is here."""
+        if self._parts.remote is None:
+            return
+        self._parts.remote.distrust()
+        for action, source in list(execution.sources.items()):
+            recipe = execution.graph.recipes[action]
+            if source is Source.REMOTE_HIT and self._parts.actions.get(execution.keys[recipe]) is None:
+                execution.results.pop(recipe, None)
+                del execution.sources[action]
+
+    def remote_use(self) -> RemoteUse:
+        """What went over the wire to remotes, so far."""
+        return RemoteUse() if self._parts.remote is None else self._parts.remote.use()
 
     def _graph(self, wish: Wish) -> ActionGraph:
         file = self._parts.sources.file
@@ -125,13 +168,16 @@ class BuildLoop:
 
     def _take_hits(self, plan: Demand, execution: Execution, wish: Wish) -> None:
         execution.results.update(plan.results)
-        count = {Source.UP_TO_DATE: 0, Source.LOCAL_HIT: 0}
+        execution.keys.update({recipe: plan.keys[recipe] for recipe in plan.remote})
+        count = {Source.UP_TO_DATE: 0, Source.LOCAL_HIT: 0, Source.REMOTE_HIT: 0}
         counted: set[Digest] = set()
         for action in execution.graph.order:
             recipe = execution.graph.recipes[action]
             if recipe not in plan.results or action in execution.sources:
                 continue
             source = Source.UP_TO_DATE if recipe.hash in wish.recent else Source.LOCAL_HIT
+            if recipe in plan.remote:
+                source = Source.REMOTE_HIT
             execution.sources[action] = source
             if recipe not in counted:  # one run would have served all actions of this recipe
                 counted.add(recipe)
@@ -194,6 +240,8 @@ class BuildLoop:
             raise
         if planned.spec.cacheable:
             self._parts.actions.put_recipe(recipe, answer.key)
+            if self._parts.remote is not None and action not in wish.forced:
+                self._parts.remote.publish(Publication(recipe=recipe, action=answer.action, result=answer.result))
         with self._guard:
             execution.results[recipe] = answer.result
             execution.keys[recipe] = answer.key

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.graph.closure import Edge, close
 from lkbuild.keys.manifest import plain, recipe_key
 from lkbuild.model.action import ActionResult, ActionSpec, PlannedAction
 from lkbuild.model.artifact import ActionId, Artifact, Output, SourceFile
-from lkbuild.model.ports import ActionCache
+from lkbuild.model.ports import CachedResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,21 @@ class Demand:
         results: results by recipe key, known already.
         keys: action key of each known result, by recipe key.
         needed: actions that must run (or be looked up by action key), in order; one per recipe.
+        remote: the recipes among the results that only a remote knew.
     """
 
     results: dict[Digest, ActionResult] = field(default_factory=dict)
     keys: dict[Digest, Digest] = field(default_factory=dict)
     needed: list[ActionId] = field(default_factory=list)
+    remote: set[Digest] = field(default_factory=set)
+
+
+class RecipeCache(Protocol):
+    """Of an ActionCache, what a search needs."""
+
+    def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
+        """Results by recipe key: one query for many."""
+        ...
 
 
 def artifacts_of(spec: ActionSpec) -> Iterable[Artifact]:
@@ -82,7 +93,7 @@ def build_graph(
     return ActionGraph(actions, closure.order, recipes, producers)
 
 
-def demand(graph: ActionGraph, wanted: Iterable[ActionId], cache: ActionCache, *, forced: frozenset[Digest] = frozenset()) -> Demand:
+def demand(graph: ActionGraph, wanted: Iterable[ActionId], cache: RecipeCache, *, forced: frozenset[Digest] = frozenset()) -> Demand:
     """Search top down for known results; what is not known is needed, and so is what it needs.
 
     Args:

@@ -5,7 +5,6 @@ Does not know which actions there are nor in which order they run.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,23 +16,29 @@ from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.registry import find_builtin
 from lkbuild.execution.capture import capture
 from lkbuild.execution.failures import keep_failure
+from lkbuild.execution.scratch import Scratch, ScratchPool
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.execution.staging import stage
 from lkbuild.keys.manifest import encode_action, make_action
-from lkbuild.model.action import ActionInfo, ActionResult, OutputFile, OutputTree, PlannedAction, Source
+from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputFile, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
 from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
-from lkbuild.model.ports import ActionCache, BlobStore, Fetcher, Sandbox, SandboxRun
+from lkbuild.model.ports import ActionCache, BlobStore, Fetcher, RemoteCache, Sandbox, SandboxRun
 from lkbuild.model.tree import File, Layout, Subtree
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An action's result, its key, and where the result came from."""
+    """An action's result, its messages by its key, and where the result came from."""
 
-    key: Digest
+    action: EncodedAction
     result: ActionResult
     source: Source
+
+    @property
+    def key(self) -> Digest:
+        """The action key."""
+        return self.action.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class RunnerParts:
         failures: a folder where what is left of failed actions is kept.
         cpus: how many CPUs an action that wants all of them gets.
         cancelled: whether the user has had enough.
+        remote: what others have built; then `blobs` brings from it what is not here.
     """
 
     blobs: BlobStore
@@ -63,6 +69,7 @@ class RunnerParts:
     failures: Path
     cpus: int
     cancelled: Callable[[], bool]
+    remote: RemoteCache | None = None
 
 
 class ActionRunner:
@@ -71,6 +78,7 @@ class ActionRunner:
     def __init__(self, parts: RunnerParts) -> None:
         """Make a runner."""
         self._parts = parts
+        self._scratch = ScratchPool(parts.scratch)
 
     def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False) -> Answer:
         """Bring about an action's result.
@@ -89,22 +97,27 @@ class ActionRunner:
         root = self._root(planned, made)
         action, messages = make_action(planned.spec, layout, root)
         key, own = encode_action(action)
+        encoded = EncodedAction(key, {**messages, **own})
         hit = None if forced else parts.actions.get(key)
         if hit is not None:
-            return Answer(key, hit, Source.LOCAL_HIT)
+            return Answer(encoded, hit, Source.LOCAL_HIT)
+        if parts.remote is not None and planned.spec.cacheable and not forced:
+            hit = parts.remote.find(encoded, planned.spec.outputs)
+            if hit is not None:
+                return Answer(encoded, hit, Source.REMOTE_HIT)
         name = timing_name(planned.info)
         parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=parts.actions.seconds(name)))
         started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="action-", dir=parts.scratch, ignore_cleanup_errors=True) as folder:
-            result = self._execute(planned, layout, root, Path(folder))
-        for data in (*messages.values(), *own.values()):
+        with self._scratch.take() as scratch:
+            result = self._execute(planned, layout, root, scratch)
+        for data in encoded.messages.values():
             parts.blobs.put_bytes(data)
         seconds = time.monotonic() - started
         result = ActionResult(files=result.files, trees=result.trees, log=result.log, seconds=seconds)
         if planned.spec.cacheable:
             parts.actions.put(key, result)
         parts.actions.record_seconds(name, seconds)
-        return Answer(key, result, Source.EXECUTED)
+        return Answer(encoded, result, Source.EXECUTED)
 
     def _resolve(self, artifact: Artifact, made: Callable[[Output], ActionResult]) -> File | Subtree:
         match artifact:
@@ -123,12 +136,13 @@ class ActionRunner:
             raise BuildFailed("the root of an action must be a directory", label=planned.info.label, position=planned.info.position)
         return found.root
 
-    def _execute(self, planned: PlannedAction, layout: Layout, root: Digest | None, folder: Path) -> ActionResult:
+    def _execute(self, planned: PlannedAction, layout: Layout, root: Digest | None, scratch: Scratch) -> ActionResult:
         self._ensure_sources(planned, layout)
+        self._bring(layout, root)
         try:
             if planned.spec.builtin is not None:
-                return _result(self._builtin(planned, layout, folder), None)
-            return self._command(planned, layout, root, folder)
+                return _result(self._builtin(planned, layout, scratch.work), None)
+            return self._command(planned, layout, root, scratch)
         except LkbuildError as error:
             error.label = error.label or planned.info.label
             raise
@@ -149,22 +163,21 @@ class ActionRunner:
         )
         return builtin(call)
 
-    def _command(self, planned: PlannedAction, layout: Layout, root: Digest | None, folder: Path) -> ActionResult:
-        parts = self._parts
-        work = folder / "build"
-        work.mkdir()
+    def _command(self, planned: PlannedAction, layout: Layout, root: Digest | None, scratch: Scratch) -> ActionResult:
+        parts, work = self._parts, scratch.work
         request = SandboxRun(
             arguments=planned.spec.arguments,
             environment=planned.spec.environment,
             root=parts.blobs.tree_path(root) if root is not None else None,
             mounts=stage(layout, work, parts.blobs),
             work=work,
-            log=folder / "log",
+            log=scratch.log,
             timeout_s=planned.spec.timeout_s,
             cpus=planned.info.resources.cpus or parts.cpus,
+            temporary=scratch.temporary,
         )
-        for output in planned.spec.outputs:
-            (work / output.path).parent.mkdir(parents=True, exist_ok=True)
+        for folder in {output.path.rpartition("/")[0] for output in planned.spec.outputs} - {""}:
+            (work / folder).mkdir(parents=True, exist_ok=True)
         ended = parts.sandbox.run(request, cancelled=parts.cancelled)
         if ended.exit_code != 0 or ended.reason is not None:
             reason = ended.reason or f"it ended with {ended.exit_code}"
@@ -174,6 +187,13 @@ class ActionRunner:
         except BuildFailed as error:
             raise keep_failure(planned, request, error.message, parts.sandbox.describe(request), parts.failures) from error
         return _result(made, parts.blobs.put_file(request.log) if request.log.exists() else None)
+
+    def _bring(self, layout: Layout, root: Digest | None) -> None:
+        """Have what only a remote has, all at once: what it has lost is found missing when it is read."""
+        if self._parts.remote is not None:
+            leaves = layout.entries.values()
+            trees = [leaf.root for leaf in leaves if isinstance(leaf, Subtree)]
+            self._parts.remote.bring((leaf.digest for leaf in leaves if isinstance(leaf, File)), trees if root is None else [*trees, root])
 
     def _ensure_sources(self, planned: PlannedAction, layout: Layout) -> None:
         """Take source files into the store, where they stay what they were when they were hashed."""

@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.disk import DiskFiles
-from lkbuild.loading.syntax import Fields, parse
-from lkbuild.model.attrs import Attr, String, Struct
-from lkbuild.model.cache_policy import CachePolicy
+from lkbuild.model.attrs import Attr, ListOf, MapOf, String, Struct
+from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy
+from lkbuild.syntax.nodes import Fields, parse
 
 POLICY_FILE: Final = "cache/cache.yaml"
 _LIMIT: Final = 1 << 20
 _SIZE: Final = String(pattern=r"[0-9]+[KMGT]?", lenient=True)
 _AGE: Final = String(pattern=r"[0-9]+[hd]", lenient=True)
+_TIMEOUT: Final = String(pattern=r"[1-9][0-9]*s", lenient=True)
 _FIELDS: Final = {
     "store": Attr(
         type=Struct(
@@ -27,7 +28,39 @@ _FIELDS: Final = {
         doc="The local store.",
         default={},
         configurable=False,
-    )
+    ),
+    "remotes": Attr(
+        type=ListOf(
+            item=Struct(
+                fields={
+                    "url": Attr(type=String(), doc="grpc://HOST:PORT/INSTANCE, grpcs://, unix:/PATH, http://, https://.", required=True),
+                    "rights": Attr(
+                        type=ListOf(item=String(choices=RIGHTS)),
+                        doc="What it is used for; else only for reading.",
+                        default=(READ_BLOBS, READ_RESULTS),
+                    ),
+                    "timeout": Attr(type=_TIMEOUT, doc="A call that makes no progress for so long is given up.", default="30s"),
+                    "headers": Attr(
+                        type=MapOf(value=String(pattern=r"[A-Za-z_][A-Za-z0-9_]*"), key_pattern=r"[A-Za-z][A-Za-z0-9-]*"),
+                        doc="Headers to send along, and for each the environment variable that holds its value.",
+                        default={},
+                    ),
+                    "token_file": Attr(type=String(), doc="A file with a bearer token; read again when it changes."),
+                    "ca": Attr(type=String(), doc="PEM file with the authorities that the server's certificate may come from."),
+                    "certificate": Attr(type=String(), doc="PEM file with our certificate."),
+                    "key": Attr(type=String(), doc="PEM file with its private key."),
+                    "digests": Attr(
+                        type=String(choices=("sha256", "blake3")),
+                        doc="How blobs are named over HTTP, which can't negotiate it.",
+                        default="sha256",
+                    ),
+                }
+            )
+        ),
+        doc="Remote caches, in the order in which they are asked.",
+        default=(),
+        configurable=False,
+    ),
 }
 
 
@@ -43,9 +76,26 @@ def load_cache_policy(root: Path) -> CachePolicy:
     coercer = Coercer(Scope(source, "", files))
     if not isinstance(node, Fields):
         raise coercer.fail(node, "expected the cache's policy", "write store: and max_size: below it")
-    store = coercer.fields(node, _FIELDS, (), what="part of the cache's policy")["store"]
+    values = coercer.fields(node, _FIELDS, (), what="part of the cache's policy")
+    store = values["store"]
     return CachePolicy(
-        max_bytes=_bytes(store.get("max_size")), max_age_s=_seconds(store.get("max_age")), min_free_bytes=_bytes(store.get("min_free"))
+        max_bytes=_bytes(store.get("max_size")),
+        max_age_s=_seconds(store.get("max_age")),
+        min_free_bytes=_bytes(store.get("min_free")),
+        remotes=tuple(
+            RemotePolicy(
+                url=item["url"],
+                rights=frozenset(item["rights"]),
+                timeout_s=int(item["timeout"].rstrip("s")),
+                http_digests=item["digests"],
+                headers=tuple(item["headers"].items()),
+                token_file=item["token_file"],
+                ca=item["ca"],
+                certificate=item["certificate"],
+                key=item["key"],
+            )
+            for item in values["remotes"]
+        ),
     )
 
 

@@ -20,10 +20,10 @@ from lkbuild.loading.listing import BUILD_FILE, Entry, is_package, join
 from lkbuild.loading.parsed import ParsedPackages, RecordingFiles
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
-from lkbuild.loading.source import Source
-from lkbuild.loading.syntax import MAX_BYTES, Fields, parse
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target, Workspace
+from lkbuild.syntax.nodes import MAX_BYTES, Fields, parse
+from lkbuild.syntax.source import Source
 
 __all__ = ["WorkspaceLoader", "find_workspace"]
 

@@ -8,6 +8,7 @@ Nothing here knows how actions are run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -130,6 +131,17 @@ class Action:
     timeout_s: int
     cacheable: bool = True
     salt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAction:
+    """An action as a remote knows it: its key, and by their digests the messages that it is made of.
+
+    These are the Action, its Command and the Directory messages of the input root; those of trees in it are in the store.
+    """
+
+    key: Digest
+    messages: Mapping[Digest, bytes]
 
 
 class Source(Enum):

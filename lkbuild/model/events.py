@@ -5,10 +5,11 @@ Emitted by lkbuild.execution from any thread; a sink must be quick and safe to c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from lkbuild.model.action import ActionInfo, Source
+from lkbuild.model.ports import RemoteUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class BuildFinished:
 
     ok: bool
     seconds: float
+    remote: RemoteUse = field(default_factory=RemoteUse)
 
 
 Event: TypeAlias = BuildStarted | ActionStarted | ActionProgress | ActionFinished | TestFinished | Notice | BuildFinished

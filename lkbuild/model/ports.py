@@ -5,7 +5,7 @@ Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
-from lkbuild.model.action import ActionResult
+from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction
 
 
 class BlobMissing(LkbuildError):
@@ -85,6 +85,10 @@ class BlobStore(Protocol):
         """Remember a pair of digests of the same bytes, both computed by the caller."""
         ...
 
+    def sha256_of(self, digest: Digest) -> str | None:
+        """The SHA-256 (hexadecimal) that was recorded for bytes of this digest, whether or not they are stored; None: not known."""
+        ...
+
 
 class BlobWriter(Protocol):
     """Takes a stream of bytes into a store."""
@@ -136,6 +140,56 @@ class ActionCache(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A result to be shared: `recipe` and `action` are what it is found by."""
+
+    recipe: Digest
+    action: EncodedAction
+    result: ActionResult
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteUse:
+    """What went over the wire: requests, and the bytes of their messages."""
+
+    round_trips: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+
+
+class RemoteCache(Protocol):
+    """What others have built. Whatever is wrong with it is a miss, told once; only a cache that was said to be required raises.
+
+    A result that it gives may name bytes that only it has: they come by `bring`, or when they are read through the BlobStore that belongs
+    to it.
+    """
+
+    def find_recipes(self, wanted: Mapping[Digest, tuple[DeclaredOutput, ...]]) -> dict[Digest, CachedResult]:
+        """Results by recipe key, with exactly the declared outputs: one question for many."""
+        ...
+
+    def find(self, action: EncodedAction, outputs: tuple[DeclaredOutput, ...]) -> ActionResult | None:
+        """The result of an action, with exactly the declared outputs."""
+        ...
+
+    def bring(self, files: Iterable[Digest], trees: Iterable[Digest]) -> set[Digest]:
+        """Have these blobs and trees in the store; returns those that are in neither place."""
+        ...
+
+    def publish(self, publication: Publication) -> None:
+        """Share a result whose outputs are in the store, in the background."""
+        ...
+
+    def distrust(self) -> None:
+        """It has lost too much of what it promised: find nothing any more."""
+        ...
+
+    def use(self) -> RemoteUse:
+        """What went over the wire so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxRun:
     """A command to run in a sandbox, with everything it may see.
 
@@ -148,6 +202,7 @@ class SandboxRun:
         log: host file that takes standard output and error.
         timeout_s: killed after so many seconds.
         cpus: how many CPUs it may use, told as LKBUILD_CPUS.
+        temporary: an empty host directory on the same disk that becomes /tmp, and is the caller's to empty; None: one is made and removed.
     """
 
     arguments: tuple[str, ...]
@@ -158,6 +213,7 @@ class SandboxRun:
     log: Path
     timeout_s: int
     cpus: int = 1
+    temporary: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
 from lkbuild.model.action import Source
+from lkbuild.model.ports import RemoteUse
 
 JSON_VERSION: Final = 1
 
@@ -47,6 +48,7 @@ class BuildReport:
         fetched_bytes: bytes downloaded.
         saved_seconds: recorded times of the actions that did not have to run.
         critical_path: of what ran, the chain that took longest: `//label mnemonic` and seconds each.
+        remote: what went over the wire to remote caches.
     """
 
     elapsed_s: float
@@ -57,6 +59,7 @@ class BuildReport:
     fetched_bytes: int = 0
     saved_seconds: float = 0.0
     critical_path: tuple[tuple[str, float], ...] = ()
+    remote: RemoteUse = field(default_factory=RemoteUse)
 
     @property
     def ok(self) -> bool:
@@ -80,9 +83,14 @@ class BuildReport:
             "executed": list(self.executed),
             "fetched_bytes": self.fetched_bytes,
             "critical_path": [{"action": name, "seconds": round(seconds, 3)} for name, seconds in self.critical_path],
-            "remote": {"round_trips": 0, "bytes_up": 0, "bytes_down": 0},
+            "remote": use_json(self.remote),
             "errors": [error_json(error) for error in self.errors],
         }
+
+
+def use_json(use: RemoteUse) -> dict[str, int]:
+    """Requests to remotes, and the bytes of their messages."""
+    return {"round_trips": use.round_trips, "bytes_up": use.bytes_up, "bytes_down": use.bytes_down}
 
 
 def error_json(error: LkbuildError) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from blake3 import blake3
 from lkbuild.base.digest import Digest
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import CachedResult
+from lkbuild.model.results import decode_result, encode_result
 from lkbuild.store.blobs import Blobs
-from lkbuild.store.results import decode_result, encode_result
 from lkbuild.store.trees import Trees
 from lkbuild.store.writer import Write
 

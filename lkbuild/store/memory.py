@@ -17,9 +17,9 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing, CachedResult
+from lkbuild.model.results import decode_result, encode_result
 from lkbuild.model.tree import Directory
 from lkbuild.store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME
-from lkbuild.store.results import decode_result, encode_result
 from lkbuild.store.scan import scan
 
 
@@ -157,6 +157,10 @@ class MemoryBlobs:
     def record_sha256(self, sha256: str, digest: Digest) -> None:
         """Remember a pair of digests."""
         self._sha256[sha256] = digest
+
+    def sha256_of(self, digest: Digest) -> str | None:
+        """The recorded SHA-256 of a digest."""
+        return next((sha256 for sha256, known in list(self._sha256.items()) if known == digest), None)
 
 
 class _MemoryWriter:

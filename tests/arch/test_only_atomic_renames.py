@@ -4,7 +4,7 @@ import ast
 
 DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
 SANDBOX = ("lkbuild/sandbox/",)
-FETCH = ("lkbuild/fetch/",)
+NETWORK = ("lkbuild/fetch/", "lkbuild/remote/")
 EDGE = ("lkbuild/cli/", "lkbuild/app/")
 
 
@@ -63,8 +63,14 @@ def test_only_the_sandbox_starts_processes(engine):
     assert not _uses(engine, calls, SANDBOX)
 
 
-def test_only_fetch_opens_sockets(engine):
-    assert not _imports(engine, {"socket", "urllib3", "http", "ssl", "requests", "httpx"}, FETCH)
+def test_only_fetch_and_remote_open_sockets(engine):
+    assert not _imports(engine, {"socket", "urllib3", "http", "ssl", "requests", "httpx"}, NETWORK)
+
+
+def test_grpc_is_imported_by_one_module_and_only_when_it_calls(engine):
+    assert set(_imports(engine, {"grpc"}, ())) == {"lkbuild/remote/channel.py grpc"}
+    channel = next(module for module in engine if module.path == "lkbuild/remote/channel.py")
+    assert not [node for node in channel.tree.body if isinstance(node, ast.Import) and node.names[0].name == "grpc"]
 
 
 def test_the_environment_is_read_at_the_edge_only(engine):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lkbuild.cli.invocation import Command, Invocation
-from lkbuild.cli.options import BUILD_FLAGS
+from lkbuild.cli.options import BUILD_FLAGS, DOWNLOAD_FLAG
 from lkbuild.cli.outcome import paths, remember, show, snapshot_of, watched
 
 
@@ -21,7 +21,7 @@ def command() -> Command:
             ("lkbuild build --json //images:minimal", "the outcome as one JSON object"),
             ("lkbuild build --check //pkg/init", "build it a second time and compare"),
         ),
-        flags=BUILD_FLAGS,
+        flags=(DOWNLOAD_FLAG, *BUILD_FLAGS),
         run=run,
     )
 

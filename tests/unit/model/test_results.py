@@ -7,7 +7,7 @@ import pytest
 from lkbuild.base import wire
 from lkbuild.base.digest import Digest
 from lkbuild.model.action import ActionResult, OutputFile, OutputTree
-from lkbuild.store.results import decode_result, encode_result
+from lkbuild.model.results import decode_result, encode_result
 
 DIGEST = Digest("ab" * 32, 300)
 

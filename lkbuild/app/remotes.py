@@ -1,0 +1,97 @@
+"""From options and policy to the remotes of a build. Does not know what is asked of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lkbuild import __version__
+from lkbuild.app.session import Session
+from lkbuild.loading.cache_policy import load_cache_policy
+from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, WRITE_BLOBS, WRITE_RESULTS, RemotePolicy
+from lkbuild.model.events import EventSink, Notice
+from lkbuild.model.ports import BlobStore, RemoteCache
+
+if TYPE_CHECKING:
+    from lkbuild.remote.opening import Plan
+
+_OFF = "off"
+
+
+@contextlib.contextmanager
+def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore, RemoteCache | None]]:
+    """The store of a session, with its remotes behind it where it has any; at the end, uploads are waited for. Raises UsageError."""
+    local = session.store.blobs
+    policies = chosen(session)
+    if not policies:
+        yield local, None
+        return
+    from lkbuild.remote.blobs import RemoteBlobs  # noqa: PLC0415 - most builds have no remote
+    from lkbuild.remote.cache import Complaints, Remotes  # noqa: PLC0415 - the same
+    from lkbuild.remote.opening import Guarding, open_peer  # noqa: PLC0415 - the same
+    from lkbuild.remote.tally import Tally  # noqa: PLC0415 - the same
+
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr what we say in one line
+    tally, complaints = Tally(), Complaints()
+
+    def tell(text: str) -> None:
+        if session.options.remote_required:
+            complaints.add(text)
+        else:
+            sink.emit(Notice(text=f"{text}; the build goes on without it"))
+
+    guarding = Guarding(cancelled=session.options.cancel)
+    peers = [open_peer(_plan(session, policy), local, tally, tell, guarding) for policy in policies]
+    remotes = Remotes(peers, local, tally, complaints)
+    try:
+        yield RemoteBlobs(local, remotes), remotes
+    except BaseException:
+        with contextlib.suppress(Exception):
+            remotes.close()  # what was built before goes up all the same; the error that is on its way is the one to be told
+        raise
+    remotes.close()
+
+
+def chosen(session: Session) -> tuple[RemotePolicy, ...]:
+    """The remotes to use, in order: those of the command line, then the policy's. A URL that stands in both keeps its policy."""
+    options = session.options
+    if options.offline or _OFF in options.remotes or not session.store.writable:
+        return ()
+    declared = {policy.url: policy for policy in load_cache_policy(session.root).remotes}
+    given = [declared.pop(url, RemotePolicy(url=url, rights=frozenset(RIGHTS))) for url in options.remotes]
+    return (*given, *declared.values())
+
+
+def _plan(session: Session, policy: RemotePolicy) -> Plan:
+    from lkbuild.remote.address import parse_address  # noqa: PLC0415 - most builds have no remote
+    from lkbuild.remote.credentials import Credentials, TlsFiles  # noqa: PLC0415 - the same
+    from lkbuild.remote.opening import Plan  # noqa: PLC0415 - the same
+    from lkbuild.remote.peer import Rights  # noqa: PLC0415 - the same
+
+    rights = Rights(
+        read_results=READ_RESULTS in policy.rights,
+        read_blobs=READ_BLOBS in policy.rights,
+        write_results=WRITE_RESULTS in policy.rights,
+        write_blobs=WRITE_BLOBS in policy.rights,
+    )
+    environment = session.options.environment
+    values = {name: environment[variable] for name, variable in policy.headers if environment.get(variable)}
+
+    def place(text: str | None) -> Path | None:
+        if text is None:
+            return None
+        return session.root / (environment.get("HOME", "") + text[1:] if text.startswith("~/") else text)
+
+    return Plan(
+        address=parse_address(policy.url),
+        credentials=Credentials(values, place(policy.token_file)),
+        tls=TlsFiles(ca=place(policy.ca), certificate=place(policy.certificate), key=place(policy.key)),
+        rights=rights,
+        quiet_s=policy.timeout_s,
+        http_blake3=policy.http_digests == "blake3",
+        version=__version__,
+        invocation=session.options.invocation,
+    )

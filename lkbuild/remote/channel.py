@@ -1,0 +1,206 @@
+"""Calls over gRPC, bytes in and bytes out; what goes wrong comes out as a Fault. Knows no message.
+
+The one module that imports grpc, and only once a call is made: a build without a remote does not pay for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lkbuild.base.errors import HostError
+from lkbuild.remote.address import Address
+from lkbuild.remote.credentials import Credentials, TlsFiles
+from lkbuild.remote.faults import Denied, Fault, NotThere, Unavailable
+from lkbuild.remote.messages import retry_delay
+from lkbuild.remote.tally import Tally
+from lkbuild.remote.watchdog import Watchdog, Watched
+
+if TYPE_CHECKING:
+    import grpc
+
+#: Calls in flight over one connection: many servers allow 100 streams.
+_WINDOW: Final = 64
+#: A batch may hold 4 MiB of blobs, and some servers send more.
+_MESSAGE_LIMIT: Final = 64 << 20
+#: How long one message may take to be answered: a cache that is slower than this is no gain.
+_ANSWER_S: Final = 20.0
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", _MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", _MESSAGE_LIMIT),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.enable_retries", 0),  # lkbuild.remote.guard does it, and knows when to stop
+)
+_TRANSIENT: Final = frozenset(("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNKNOWN", "CANCELLED"))
+_DENIED: Final = frozenset(("UNAUTHENTICATED", "PERMISSION_DENIED"))
+_ABSENT: Final = frozenset(("NOT_FOUND", "OUT_OF_RANGE"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSettings:
+    """How to call. `headers` are sent with each call, after the credentials; `quiet_s`: how long a call may make no progress."""
+
+    quiet_s: float = 30.0
+    headers: tuple[tuple[str, str | bytes], ...] = ()
+    credentials: Credentials = field(default_factory=Credentials)
+    tls: TlsFiles = field(default_factory=TlsFiles)
+
+
+class Channel:
+    """One connection to a server. Safe to use from many threads."""
+
+    def __init__(self, address: Address, settings: ChannelSettings, tally: Tally, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Nothing is opened before the first call. `cancelled`: every call is ended as soon as it says so."""
+        self._address, self._settings, self._tally = address, settings, tally
+        self._watchdog = Watchdog(settings.quiet_s, cancelled)
+        self._lock = threading.Lock()
+        self._opened: grpc.Channel | None = None
+
+    def unary(self, method: str, request: bytes, *, timeout_s: float | None = None) -> bytes:
+        """One message for another."""
+        (answer,) = self.many(method, (request,), timeout_s=timeout_s)
+        if isinstance(answer, Fault):
+            raise answer
+        return answer
+
+    def many(self, method: str, requests: Sequence[bytes], *, timeout_s: float | None = None) -> Iterator[bytes | Fault]:
+        """The answers to many requests, in order; they are in flight together."""
+        import grpc  # noqa: PLC0415 - see the module
+
+        stub = self._channel().unary_unary(method)
+        flying: deque[Any] = deque()
+        rest = iter(requests)
+        timeout = timeout_s or min(self._settings.quiet_s, _ANSWER_S)
+        metadata = self._metadata()
+
+        def launch() -> None:
+            for request in rest:
+                self._tally.add(requests=1, up=len(request))
+                flying.append(stub.future(request, timeout=timeout, metadata=metadata))
+                if len(flying) >= _WINDOW:
+                    return
+
+        try:
+            launch()
+            while flying:
+                call = flying.popleft()
+                try:
+                    with self._watchdog.over(call):
+                        answer: bytes | Fault = call.result()
+                except grpc.FutureCancelledError:
+                    answer = Unavailable("the call was cancelled")
+                except grpc.RpcError as error:
+                    answer = _fault(error)
+                if isinstance(answer, bytes):
+                    self._tally.add(down=len(answer))
+                yield answer
+                launch()
+        finally:
+            for call in flying:
+                call.cancel()
+
+    def download(self, method: str, request: bytes) -> Iterator[bytes]:
+        """One message for a stream of them."""
+        call = self._channel().unary_stream(method)(request, metadata=self._metadata())
+        self._tally.add(requests=1, up=len(request))
+        with self._watchdog.over(call) as watched, self._translated(watched):
+            try:
+                for message in call:
+                    self._watchdog.touch(watched)
+                    self._tally.add(down=len(message))
+                    yield message
+                    self._watchdog.touch(watched)  # what the reader took its time for is not the server's fault
+            finally:
+                call.cancel()
+
+    def upload(self, method: str, requests: Iterator[bytes]) -> bytes:
+        """A stream of messages for one. The server may answer before it has taken all of them. Raises what `requests` raises."""
+        import grpc  # noqa: PLC0415 - see the module
+
+        touched: list[Callable[[], None]] = []
+        failed: list[Exception] = []
+
+        def counted() -> Iterator[bytes]:
+            try:
+                for request in requests:
+                    for touch in touched:
+                        touch()
+                    self._tally.add(up=len(request))
+                    yield request
+            except Exception as error:  # noqa: BLE001 - on a thread of gRPC's, which would print it: it is raised again below
+                failed.append(error)
+
+        self._tally.add(requests=1)
+        call = self._channel().stream_unary(method).future(counted(), metadata=self._metadata())
+        with self._watchdog.over(call) as watched, self._translated(watched):
+            touched.append(lambda: self._watchdog.touch(watched))
+            try:
+                answer: bytes = call.result()
+            except (grpc.RpcError, grpc.FutureCancelledError):
+                if failed:
+                    raise failed[0] from None
+                raise
+            finally:
+                call.cancel()
+        self._tally.add(down=len(answer))
+        return answer
+
+    def close(self) -> None:
+        """End every call and the connection."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    @contextlib.contextmanager
+    def _translated(self, watched: Watched) -> Iterator[None]:
+        import grpc  # noqa: PLC0415 - see the module
+
+        try:
+            yield
+        except (grpc.RpcError, grpc.FutureCancelledError) as error:
+            if watched.fired:
+                raise Unavailable(f"nothing came or went for {self._settings.quiet_s:g} s") from error
+            if isinstance(error, grpc.RpcError):
+                raise _fault(error) from error
+            raise Unavailable("the call was cancelled") from error
+
+    def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        return (*self._settings.credentials.headers(), *self._settings.headers)
+
+    def _channel(self) -> grpc.Channel:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> grpc.Channel:
+        try:
+            import grpc  # noqa: PLC0415 - see the module
+        except ImportError as error:
+            raise HostError(
+                f"{self._address.shown} is spoken to by gRPC, which is not installed", hint="python -m pip install grpcio"
+            ) from error
+        if self._address.scheme == "unix":
+            return grpc.insecure_channel(f"unix://{self._address.target}", _OPTIONS)
+        if self._address.scheme == "grpc":
+            return grpc.insecure_channel(self._address.target, _OPTIONS)
+        credentials = grpc.ssl_channel_credentials(*self._settings.tls.pem())
+        return grpc.secure_channel(self._address.target, credentials, _OPTIONS)
+
+
+def _fault(error: Any) -> Fault:
+    code = error.code().name if callable(getattr(error, "code", None)) else "UNKNOWN"
+    reason = f"{code}: {error.details() or 'no details'}"
+    if code in _TRANSIENT:
+        trailing = error.trailing_metadata() or ()
+        status = next((value for key, value in trailing if key == "grpc-status-details-bin"), b"")
+        return Unavailable(reason, retry_delay(status) if isinstance(status, bytes) else 0.0)
+    if code in _DENIED:
+        return Denied(reason)
+    return (NotThere if code in _ABSENT else Fault)(reason)

@@ -1,0 +1,74 @@
+"""From what a policy says of a remote to the remote itself: address, protocol, credentials, guard. Opens no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lkbuild.base.errors import UsageError
+from lkbuild.model.ports import BlobStore
+from lkbuild.remote import messages
+from lkbuild.remote.address import Address
+from lkbuild.remote.bazel_http import HttpClient
+from lkbuild.remote.channel import Channel, ChannelSettings
+from lkbuild.remote.client import Client
+from lkbuild.remote.credentials import Credentials, TlsFiles
+from lkbuild.remote.guard import Guard, Time
+from lkbuild.remote.names import BLAKE3, SHA256
+from lkbuild.remote.peer import Peer, Rights
+from lkbuild.remote.reapi import ReapiClient
+from lkbuild.remote.tally import Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one remote is to be used.
+
+    Attributes:
+        address: where it is.
+        rights: what for.
+        quiet_s: a call that makes no progress for so long is given up.
+        http_blake3: over HTTP, which has no negotiation: name blobs by BLAKE3, for servers that do not look.
+        credentials, tls: who we are.
+        tool, version, invocation: what the server is told about who asks.
+    """
+
+    address: Address
+    rights: Rights = field(default_factory=Rights)
+    quiet_s: float = 30.0
+    http_blake3: bool = False
+    credentials: Credentials = field(default_factory=Credentials)
+    tls: TlsFiles = field(default_factory=TlsFiles)
+    tool: str = "lkbuild"
+    version: str = ""
+    invocation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarding:
+    """What a guard goes by: whether the user has had enough, and the time."""
+
+    cancelled: Callable[[], bool] = lambda: False
+    time: Time = field(default_factory=Time)
+
+
+def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding) -> Peer:
+    """The remote of a plan. `tell` gets one line for each way in which it fails. Raises UsageError."""
+    if plan.credentials.present and plan.address.is_open:
+        raise UsageError(
+            f"credentials for {plan.address.shown} could be read by anyone on the way", hint="use grpcs:// or https://, or leave them out"
+        )
+    shown = plan.address.shown
+    redact = plan.credentials.redact
+    guard = Guard(lambda text: tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
+    return Peer(_client(plan, tally, guarding), guard, local, plan.rights)
+
+
+def _client(plan: Plan, tally: Tally, guarding: Guarding) -> Client:
+    if plan.address.is_http:
+        function = BLAKE3 if plan.http_blake3 else SHA256
+        return HttpClient(plan.address.target, function, tally, quiet_s=plan.quiet_s, credentials=plan.credentials, tls=plan.tls)
+    metadata = messages.request_metadata(plan.tool, plan.version, plan.invocation)
+    headers = ((messages.METADATA_HEADER, metadata),)
+    settings = ChannelSettings(quiet_s=plan.quiet_s, headers=headers, credentials=plan.credentials, tls=plan.tls)
+    return ReapiClient(Channel(plan.address, settings, tally, guarding.cancelled), plan.address.instance)

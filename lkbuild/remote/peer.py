@@ -1,0 +1,304 @@
+"""One remote, as the build sees it: asked by our keys and digests, believed nothing that was not checked, never an obstacle.
+
+Every method answers with what could be had and raises nothing but what the guard's `required` says. Knows one server; which remotes there
+are and in which order they are asked is `lkbuild.remote.cache`'s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from lkbuild.base.digest import Digest
+from lkbuild.model.action import EncodedAction
+from lkbuild.model.ports import BlobMissing, BlobStore, BlobWriter
+from lkbuild.model.tree import Directory
+from lkbuild.remote.client import Client
+from lkbuild.remote.faults import Denied, Fault, Misbehaved, NotThere
+from lkbuild.remote.guard import Guard, Open
+from lkbuild.remote.names import DigestFunction, Name
+from lkbuild.remote.naming import Naming
+from lkbuild.remote.results import RemoteResult, TreeNames, decode_remote
+from lkbuild.remote.trees import decode_tree, verified
+
+T = TypeVar("T")
+
+_CONNECT_TRIES: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What this remote is used for: reading and writing, of blobs and of results, apart."""
+
+    read_results: bool = True
+    read_blobs: bool = True
+    write_results: bool = True
+    write_blobs: bool = True
+
+
+class Peer:
+    """One remote. Safe to use from many threads."""
+
+    def __init__(self, client: Client, guard: Guard, local: BlobStore, rights: Rights) -> None:
+        """Nothing is asked before the first question."""
+        self.client, self.guard, self.rights = client, guard, rights
+        self._local = local
+        self._connecting = threading.Lock()
+        self._naming: Naming | None = None
+        #: Set where the server has said that it takes nothing from us.
+        self.sealed = False
+        #: Results that it gives are not believed any more: it has lost too much of what they named.
+        self.distrusted = False
+
+    # --- finding results --------------------------------------------------------------------------------------------------
+
+    def find_recipes(self, recipes: Sequence[Digest]) -> dict[Digest, RemoteResult]:
+        """Results by recipe."""
+        naming = self._ready() if self.rights.read_results and not self.distrusted else None
+        if naming is None:
+            return {}
+        return self._find({recipe: naming.recipe(recipe)[0] for recipe in recipes}, naming)
+
+    def find(self, action: EncodedAction) -> RemoteResult | None:
+        """The result of an action."""
+        naming = self._ready() if self.rights.read_results and not self.distrusted else None
+        if naming is None:
+            return None
+        try:
+            name, _ = naming.action(action)
+        except BlobMissing:
+            return None  # an input that we never had in our hands: this server's name for the action can't be told
+        found = self._find({action.key: name}, naming).get(action.key)
+        return found if found is not None and found.key == action.key else None
+
+    def _find(self, keys: Mapping[Digest, Name], naming: Naming) -> dict[Digest, RemoteResult]:
+        raw = self._try(lambda: self.client.results(tuple(keys.values()))) or {}
+        found: dict[Digest, RemoteResult] = {}
+        for key, name in keys.items():
+            if name in raw:
+                try:
+                    decoded = decode_remote(raw[name])
+                except Misbehaved as fault:
+                    self.guard.tell_once(fault)
+                    continue
+                if decoded is not None and decoded.result.exit_code == 0:
+                    found[key] = decoded
+        whole = self._whole(found)
+        for result in whole.values():
+            naming.learn(result)
+        return whole
+
+    def _whole(self, found: Mapping[Digest, RemoteResult]) -> dict[Digest, RemoteResult]:
+        """Those whose blobs the server has: a server may forget what it still has a result of."""
+        named = {key: _named(result) for key, result in found.items()}
+        every = tuple({name for names in named.values() for name in names})
+        if not every:
+            return dict(found)
+        missing = self._try(lambda: self.client.missing(every))
+        if missing is None:
+            return {}
+        return {key: found[key] for key, names in named.items() if missing.isdisjoint(names)}
+
+    # --- bringing bytes ---------------------------------------------------------------------------------------------------
+
+    def fetch(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Bring blobs into the store; those that were brought."""
+        naming = self._ready() if self.rights.read_blobs else None
+        if naming is None:
+            return set()
+        named = {digest: name for digest in digests if (name := naming.known(digest)) is not None and digest.size}
+        limit = self.client.batch_bytes
+        got = self._fetch_small({digest: name for digest, name in named.items() if name.size <= limit}, naming)
+        got.update(digest for digest, name in named.items() if name.size > limit and self._fetch_large(digest, name, naming))
+        return got
+
+    def _fetch_small(self, wanted: Mapping[Digest, Name], naming: Naming) -> set[Digest]:
+        if not wanted:
+            return set()
+        # A piece at a time: what is waited for is stored before more is asked for, and memory stays bounded.
+        got: set[Digest] = set()
+        for part in _parts(wanted, 16 * self.client.batch_bytes):
+            found = self._try(partial(self.client.read_batch, tuple(wanted[digest] for digest in part))) or {}
+            for digest in part:
+                data = found.get(wanted[digest])
+                if data is not None and self._store(digest, data, naming):
+                    got.add(digest)
+        return got
+
+    def _store(self, digest: Digest, data: bytes, naming: Naming) -> bool:
+        if Digest.of(data) != digest:
+            self.guard.tell_once(Misbehaved(f"other bytes than those of {digest.short}"))
+            return False
+        self._local.put_bytes(data)
+        if not naming.native:
+            naming.record(digest, naming.function.of(data))
+        return True
+
+    def _fetch_large(self, digest: Digest, name: Name, naming: Naming) -> bool:
+        incoming = _Incoming(self.client, name, naming.function)
+
+        def receive(writer: BlobWriter) -> None:
+            if self._try(lambda: incoming.into(writer), advanced=incoming.advanced) is None:
+                raise _Incomplete  # so that nothing of it is kept
+
+        try:
+            with self._local.put_stream() as writer:
+                receive(writer)
+        except _Incomplete:
+            return False
+        if writer.digest != digest:
+            self.guard.tell_once(Misbehaved(f"other bytes than those of {digest.short}"))
+            return False
+        if not naming.native:
+            naming.record(digest, Name(Digest(incoming.hasher.hexdigest(), digest.size)))
+        return True
+
+    def fetch_tree(self, root: Digest) -> dict[Digest, Directory] | None:
+        """Bring the directories of a tree into the store; None where they can't be had. The names of its files are known then."""
+        naming = self._ready() if self.rights.read_blobs else None
+        names = naming.tree(root) if naming is not None else None
+        if naming is None or names is None:
+            return None
+        return self._try(lambda: self._tree(root, names, naming))
+
+    def _tree(self, root: Digest, names: TreeNames, naming: Naming) -> dict[Digest, Directory]:
+        native = decode_tree(self._read_all(names.native))
+        directories = verified(root, native)
+        if not naming.native:
+            foreign = decode_tree(self._read_all(names.tree))
+            if len(foreign) != len(native):
+                raise Misbehaved("two trees of one directory that differ")
+            for ours, theirs in zip(native, foreign, strict=True):
+                _pair(ours, theirs, naming)
+        for data in native:
+            self._local.put_bytes(data)
+        return directories
+
+    def _read_all(self, name: Name) -> bytes:
+        """A blob that is no blob of ours: checked by the server's own name for it."""
+        small = name.size <= self.client.batch_bytes
+        data = self.client.read_batch((name,)).get(name) if small else b"".join(self.client.read(name, 0))
+        if data is None:
+            raise NotThere(f"no {name.short}")
+        naming = self._naming
+        if naming is not None and naming.function.of(data) != name:
+            raise Misbehaved(f"other bytes than those of {name.short}")
+        return data
+
+    # --- the guard --------------------------------------------------------------------------------------------------------
+
+    def ready_to_write(self) -> Naming | None:
+        """The names to write under, or None where nothing may be written."""
+        if self.sealed or not (self.rights.write_blobs or self.rights.write_results):
+            return None
+        return self._ready()
+
+    def attempt(self, act: Callable[[], T]) -> T | None:
+        """Do something that writes; None where it could not be done. A refusal ends all writing."""
+        try:
+            return self.guard.ask(act)
+        except Denied:
+            self.sealed = True
+        except Open:
+            pass
+        except Fault as fault:
+            self.guard.tell_once(fault)
+        return None
+
+    def done(self, act: Callable[[], None]) -> bool:
+        """Do something that writes; whether it could be done."""
+
+        def acted() -> bool:
+            act()
+            return True
+
+        return self.attempt(acted) is True
+
+    def _ready(self) -> Naming | None:
+        """Connected, or None where it can't be."""
+        with self._connecting:
+            if self._naming is None:
+                try:
+                    self.guard.ask(self.client.connect, tries=_CONNECT_TRIES)
+                except Fault as fault:
+                    if not isinstance(fault, Open):
+                        self.guard.tell_once(fault)
+                    return None
+                self._naming = Naming(self.client.function, self._local)
+            return self._naming
+
+    def _try(self, act: Callable[[], T], *, advanced: Callable[[], bool] = lambda: False) -> T | None:
+        """Ask for something; None where it can't be had, for whatever reason."""
+        try:
+            return self.guard.ask(act, advanced=advanced)
+        except (Open, NotThere):
+            return None
+        except Fault as fault:
+            self.guard.tell_once(fault)
+            return None
+
+
+class _Incomplete(Exception):
+    """A transfer that did not come to its end."""
+
+
+class _Incoming:
+    """One blob on its way to us: a transfer that breaks off goes on where it was."""
+
+    def __init__(self, client: Client, name: Name, function: DigestFunction) -> None:
+        self._client, self._name = client, name
+        self.hasher = function.new()
+        self._offset = self._before = 0
+
+    def into(self, writer: BlobWriter) -> bool:
+        """Receive the rest. Raises Fault."""
+        for chunk in self._client.read(self._name, self._offset):
+            if self._offset + len(chunk) > self._name.size:
+                raise Misbehaved(f"more bytes than {self._name.short} has")
+            writer.write(chunk)
+            self.hasher.update(chunk)
+            self._offset += len(chunk)
+        if self._offset < self._name.size:
+            raise Misbehaved(f"only {self._offset} of the {self._name.size} bytes of {self._name.short}")
+        return True
+
+    def advanced(self) -> bool:
+        """Whether something came since this was asked last."""
+        before, self._before = self._before, self._offset
+        return self._offset > before
+
+
+def _named(found: RemoteResult) -> set[Name]:
+    trees = {name for tree in found.trees.values() for name in (tree.tree, tree.native)}
+    return {name for name in (*found.names.values(), *trees) if name.size}
+
+
+def _pair(ours: bytes, theirs: bytes, naming: Naming) -> None:
+    """Learn the names of a directory's files from the same directory in the server's names."""
+    try:
+        mine, other = Directory.decode(ours), Directory.decode(theirs)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Misbehaved(f"no directory: {error}") from error
+    if [node.name for node in mine.files] != [node.name for node in other.files]:
+        raise Misbehaved("two trees of one directory that differ")
+    for node, named in zip(mine.files, other.files, strict=True):
+        if node.digest.size != named.digest.size:
+            raise Misbehaved("two trees of one directory that differ")
+        naming.learn_name(node.digest, Name(named.digest))
+
+
+def _parts(digests: Iterable[Digest], limit: int) -> Iterable[list[Digest]]:
+    """Groups of blobs of a bounded size together."""
+    part: list[Digest] = []
+    size = 0
+    for digest in digests:
+        if part and size + digest.size > limit:
+            yield part
+            part, size = [], 0
+        part.append(digest)
+        size += digest.size
+    if part:
+        yield part

@@ -1,0 +1,115 @@
+"""Who we are is told to the remote and to nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+
+import grpc
+import pytest
+import trustme
+from harness.reapi_server import ReapiServer
+
+pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
+
+TOKEN = "t0ken-that-nobody-may-see"  # noqa: S105 - of a test
+HEADER = "k3y-that-nobody-may-see"
+TARGET = "targets:\n  a: {rule: genrule, srcs: [word.txt], outs: [a], cmd: cat $SRCS > $OUT}\n"
+
+
+@pytest.fixture
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def server(authority):
+    """Takes only clients with a certificate of the authority, and a token where one is due."""
+    certificate = authority.issue_cert("localhost")
+    pair = (certificate.private_key_pem.bytes(), b"".join(part.bytes() for part in certificate.cert_chain_pems))
+    roots = authority.cert_pem.bytes()
+    made = ReapiServer(tls=grpc.ssl_server_credentials([pair], root_certificates=roots, require_client_auth=True))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def team(ws, server, authority, tmp_path):
+    """A workspace with a policy that has all of it."""
+    ours = authority.issue_cert("builder@example.com")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ours.private_key_pem.write_to_path(tmp_path / "key.pem")
+    ours.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    (tmp_path / "token").write_text(TOKEN + "\n", encoding="ascii")
+    ws.write("p/BUILD.yaml", TARGET)
+    ws.write("p/word.txt", "word\n")
+    ws.write(
+        "cache/cache.yaml",
+        f"""\
+remotes:
+- url: {server.url}
+  rights: [read-blobs, read-results, write-blobs, write-results]
+  ca: ~/ca.pem
+  certificate: {tmp_path}/certificate.pem
+  key: ../key.pem
+  token_file: ~/token
+  headers: {{x-api-key: API_KEY}}
+""",
+    )
+    return ws.with_(API_KEY=HEADER)
+
+
+def test_certificates_token_and_headers_go_to_the_server(team, server):
+    report = team.build("//p:a", "-v")
+    assert server.results, report.stderr
+    assert all(headers["authorization"] == f"Bearer {TOKEN}" for headers in server.headers)
+    assert all(headers["x-api-key"] == HEADER for headers in server.headers)
+
+
+def test_a_client_without_a_certificate_is_sent_away_and_builds(team, server):
+    team.edit("cache/cache.yaml", f"  certificate: {team.root.parent}/certificate.pem\n  key: ../key.pem\n", "")
+    report = team.build("//p:a")
+    assert report.text == "word\n"
+    assert server.calls.total() == 0
+    assert [line for line in report.stderr.splitlines() if server.url in line]
+
+
+def test_files_that_are_not_there_cost_a_line(team, server):
+    (team.root.parent / "token").unlink()
+    report = team.build("//p:a")
+    assert report.text == "word\n"
+    assert server.calls.total() == 0
+    assert len([line for line in report.stderr.splitlines() if server.url in line]) == 1
+
+
+def test_secrets_are_shown_and_kept_nowhere(team, server):
+    """Not even where the server repeats them in what it says is wrong."""
+    events = team.root / "events.json"
+    team.build("//p:a", "-v", f"--events={events}")
+
+    def refuse(request, context):
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, f"not {TOKEN} nor {HEADER}")
+
+    server.is_.hooks["GetActionResult"] = refuse
+    team.write("p/word.txt", "sword\n")
+    report = team.build("//p:a", "-v", f"--events={events}")
+    assert "UNAUTHENTICATED" in report.stderr
+    traces = [report.stderr.encode(), repr(report.told).encode(), repr(server.results).encode(), repr(server.blobs).encode()]
+    for folder in (team.root, team.cache):
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file():
+                    traces.append(path.read_bytes())
+    for secret in (TOKEN.encode(), HEADER.encode()):
+        assert not [trace[:100] for trace in traces if secret in trace]
+
+
+@pytest.mark.parametrize("url", ["grpc://cache.example.com:80", "http://cache.example.com/x"])
+def test_secrets_are_not_sent_in_the_clear(team, server, url):
+    team.edit("cache/cache.yaml", server.url, url)
+    assert team.build("//p:a", code=2).errors[0]["class"] == "UsageError"
+
+
+def test_a_url_with_a_password_is_refused_without_showing_it(team):
+    done = team.lkbuild("build", "//p:a", "--remote=https://me:passw0rd@cache.example.com/x")
+    assert done.returncode == 2
+    assert "passw0rd" not in done.stderr

@@ -1,0 +1,47 @@
+"""A store with one remote behind it: a machine that shares, without a build. Never waits between tries."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from lkbuild.remote.address import parse_address
+from lkbuild.remote.cache import Remotes
+from lkbuild.remote.guard import Time
+from lkbuild.remote.opening import Guarding, Plan, open_peer
+from lkbuild.remote.peer import Peer, Rights
+from lkbuild.remote.tally import Tally
+from lkbuild.store.disk import DiskStore
+
+
+@dataclass
+class Machine:
+    """A store of its own with one remote behind it."""
+
+    store: DiskStore
+    peer: Peer
+    remotes: Remotes
+    tally: Tally = field(default_factory=Tally)
+    told: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
+    """Makes machines: `new_machine(name, url)`."""
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str, url: str, rights: Rights | None = None, quiet_s: float = 30.0) -> Machine:
+            store = DiskStore.open(tmp_path / name)
+            stack.callback(store.close)
+            tally, told = Tally(), []
+            plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s)
+            peer = open_peer(plan, store.blobs, tally, told.append, Guarding(time=Time(sleep=lambda seconds: None)))
+            remotes = Remotes([peer], store.blobs, tally)
+            stack.callback(remotes.close)
+            return Machine(store, peer, remotes, tally, told)
+
+        yield make
