@@ -21,12 +21,21 @@ _TOOLS: Final = ("media.py", "disks.py", "pe.py")
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A format: its file's ending, the architectures that have it, what it is for, and the format that it is made of ("": the image)."""
+    """A format.
+
+    Attributes:
+        suffix: its file's ending.
+        arches: the architectures that have it.
+        doc: what it is for.
+        base: the format that it is made of; "": the image.
+        builders: the execution architectures that have the tools.
+    """
 
     suffix: str
     arches: tuple[str, ...]
     doc: str
     base: str = ""
+    builders: tuple[str, ...] = ("amd64", "arm64")
 
 
 _EFI: Final = ("amd64",)  # the EFI stub of another architecture is a package of that architecture
@@ -34,7 +43,7 @@ _BIOS: Final = ("amd64",)
 MEDIA: Final = {
     "uki": Medium(".efi", _EFI, "one EFI program: systemd's stub, kernel, initrd, command line"),
     "raw-efi": Medium(".img", _EFI, "a disk with GPT and an EFI system partition", "uki"),
-    "raw-bios": Medium(".img", _BIOS, "a disk with MBR, FAT and syslinux"),
+    "raw-bios": Medium(".img", _BIOS, "a disk with MBR, FAT and syslinux", builders=("amd64",)),
     "iso-efi": Medium(".iso", _EFI, "a CD-ROM for UEFI", "uki"),
     "iso-bios": Medium(".iso", _BIOS, "a CD-ROM, or a disk, for the BIOS"),
     "iso": Medium(".iso", _BIOS, "a CD-ROM, or a disk, for both; it holds kernel and initrd twice", "uki"),
@@ -48,14 +57,17 @@ MEDIA_DOC: Final = "\n".join(f"- `.{form}`: {medium.doc} ({', '.join(medium.arch
 
 
 def media(ctx: RuleContext, image: ImageInfo) -> dict[str, tuple[NamedArtifact, ...]]:
-    """Output groups: every format that the architecture has."""
+    """Output groups: every format that the architecture has, and the machine that builds can write."""
+    if ctx.attrs["media_tools"] is None:
+        return {}
     tools = ctx.require(ctx.attrs["media_tools"], ToolchainInfo, attr=("media_tools",), execution=True)
     cmdline = Inline((image.cmdline + "\n").encode())
     release = Inline(_OS_RELEASE.format(name=ctx.label.name).encode())
     parts = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": cmdline, "os-release": release}
     made: dict[str, Artifact] = {}
     for form, medium in MEDIA.items():
-        if image.arch in medium.arches:
+        written = ctx.configuration.exec_arch in medium.builders and (not medium.base or medium.base in made)
+        if image.arch in medium.arches and written:
             inputs = parts if not medium.base or form == "iso" else {}
             made[form] = _make(ctx, form, medium, tools.tree, {**inputs, **({"from": made[medium.base]} if medium.base else {})})
     return {form: (NamedArtifact(f"{ctx.label.name}{_middle(form)}{MEDIA[form].suffix}", artifact),) for form, artifact in made.items()}

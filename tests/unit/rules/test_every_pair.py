@@ -14,6 +14,8 @@ from lkbuild.model.configuration import ARCHES, Configuration, NodeKey
 ROOT = Path(__file__).parents[3]
 #: What somebody builds on.
 BUILDERS = ("amd64", "arm64")
+#: Written by syslinux, a program that Debian has for x86 machines alone.
+NATIVE_MEDIA = {"raw-bios", "qcow2-bios", "vmdk"}
 #: The prefix of a kernel's compiler says which one it is.
 COMPILERS = {"amd64": "x86-64", "arm64": "aarch64", "riscv64": "riscv64", "s390x": "s390x"}
 
@@ -42,7 +44,10 @@ def fetched(analyses):
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("kernel", ["source", "debian"])
 def test_every_target_that_is_for_an_architecture_can_be_made_for_it(loader, analyzer, builder, arch, kernel):
-    labels = [label for label in loader.expand([Pattern.parse("//...")]) if arch in (loader.target(label).arches or ARCHES)]
+    targets = [loader.target(label) for label in loader.expand([Pattern.parse("//...")])]
+    if builder != "amd64":
+        targets = [target for target in targets if target.attrs.get("medium") not in NATIVE_MEDIA]
+    labels = [target.label for target in targets if arch in (target.arches or ARCHES)]
     assert Label("images", "docker-desktop-test") in labels
     assert analyzer.analyze(NodeKey(label, configuration(builder, arch, kernel)) for label in labels).by_node
 
