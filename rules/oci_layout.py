@@ -58,7 +58,7 @@ def oci_layout(ctx: RuleContext, layers: Sequence[Artifact], container: Mapping[
     (layout,) = ctx.builtin(
         "oci_layout",
         1,
-        [json.dumps(image_config(container, labels), sort_keys=True), ctx.arch],
+        [json.dumps(image_config(container, labels), sort_keys=True), ctx.arch, ctx.label.name],
         inputs=inputs,
         outputs=[DeclaredOutput(f"{ctx.label.name}.{GROUP}", tree=True)],
         message=f"image of {ctx.label.short} for {ctx.arch}",

@@ -84,6 +84,12 @@ def manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
     return canonical({"schemaVersion": 2, "mediaType": MANIFEST, **parts})
 
 
+def docker_manifest(config: Descriptor, layers: Sequence[Descriptor], name: str) -> bytes:
+    """The file manifest.json beside a layout, by which an engine that keeps no OCI images loads it (Docker Image Specification 1.3)."""
+    paths = [f"blobs/sha256/{layer.sha256}" for layer in layers]
+    return canonical([{"Config": f"blobs/sha256/{config.sha256}", "RepoTags": [f"{name}:latest"], "Layers": paths}])
+
+
 def index(manifests: Sequence[Descriptor]) -> bytes:
     """An index: of a layout, or of one image's manifests for several architectures."""
     return canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": [item.to_json() for item in manifests]})

@@ -122,7 +122,9 @@ def _medium(ctx: RuleContext, form: str) -> tuple[Input, ...]:
     groups = ctx.dep(ctx.attrs["image"]).get(OutputGroups)
     found = groups.groups.get(form) if groups else None
     if not found:
-        ctx.fail(f"{ctx.attrs['image'].short} has no format {form} for {ctx.arch}", attr=("medium",))
+        known = ", ".join(groups.groups) if groups else ""
+        hint = f"here it has: {known}" if known else None
+        ctx.fail(f"{ctx.attrs['image'].short} has no format {form} for {ctx.arch}", attr=("medium",), hint=hint)
     for index, step in enumerate(ctx.attrs["steps"]):
         for kind in ("run", "fails", "put", "reboot", "poweroff"):
             if step[kind] is not None:

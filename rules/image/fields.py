@@ -29,6 +29,9 @@ CONTAINERS: Final = ListOf(
     )
 )
 
+#: Boot media are for amd64 (media.py): other images need none of the tools.
+_MEDIA_BY_ARCH: Final = Select(branches=(("amd64", Label("rules/toolchains", "media")),), default=None, has_default=True)
+
 #: QEMU by the architecture of the guest: tools, so built for the machine that runs it.
 QEMU_BY_ARCH: Final = Select(
     branches=tuple((arch, Label("rules/toolchains", f"qemu-{arch}")) for arch in ("amd64", "arm64", "riscv64", "s390x")),
@@ -66,7 +69,7 @@ ATTRS: Final = {
     ),
     "media_tools": Attr(
         type=LabelOf(provides=("ToolchainInfo",), execution=True),
-        default=Label("rules/toolchains", "media"),
+        default=_MEDIA_BY_ARCH,
         doc="The tools, EFI stubs and boot loaders of boot media (`//x.iso`, `//x.qcow2-efi`, ...).",
     ),
     "qemu": Attr(

@@ -73,6 +73,15 @@ def test_another_reader_finds_the_layers_and_how_a_container_is_run(app, program
     assert not {"seccomp", "restart", "command", "env"} & fields.keys()
 
 
+def test_an_engine_that_knows_no_layouts_loads_it_as_an_archive_of_docker(app, programs):
+    layout = app.build("--arch", "arm64", "//app.oci").path
+    archive = app.root / "layout.tar"
+    with tarfile.open(archive, "w") as made:
+        made.add(layout, arcname="")
+    assert programs.inspect("--config", f"docker-archive:{archive}:app:latest") == programs.inspect("--config", f"oci:{layout}")
+    programs.skopeo("copy", f"docker-archive:{archive}:app:latest", f"dir:{app.root}/copy")
+
+
 def test_several_architectures_are_one_layout_with_an_index(app, programs):
     report = app.build("--arch", "all", "//app.oci")
     assert [(target["label"], target["configuration"]) for target in report.told["targets"]] == [("//app.oci", "all")]

@@ -43,11 +43,11 @@ def layer(call: BuiltinCall) -> tuple[OutputFile, OutputFile]:
 
 
 def layout(call: BuiltinCall) -> tuple[OutputTree]:
-    """An image layout of one image. Arguments: its configuration's `config` as JSON, and the architecture.
+    """An image layout of one image, with Docker's manifest.json. Arguments: its configuration's `config` as JSON, architecture, name.
 
     Inputs: `NNN/layer` and `NNN/layer.json` as oci_layer makes them, the lowest layer first.
     """
-    config, arch = json.loads(call.arguments[0]), call.arguments[1]
+    config, arch, name = json.loads(call.arguments[0]), call.arguments[1], call.arguments[2]
     blobs: dict[str, File] = {}
     layers, diff_ids = [], []
     for path, file in call.files():
@@ -56,9 +56,9 @@ def layout(call: BuiltinCall) -> tuple[OutputTree]:
             layers.append(Descriptor.from_json(told["descriptor"]))
             diff_ids.append(told["diff_id"])
             blobs[layers[-1].sha256] = call.file(path.removesuffix(".json"))
-    configuration = oci.configuration(config, arch, diff_ids)
-    manifest = oci.manifest(_put(call, blobs, oci.CONFIG, configuration), layers)
-    return _layout(call, blobs, _put(call, blobs, oci.MANIFEST, manifest, arch=arch))
+    configuration = _put(call, blobs, oci.CONFIG, oci.configuration(config, arch, diff_ids))
+    manifest = _put(call, blobs, oci.MANIFEST, oci.manifest(configuration, layers), arch=arch)
+    return _layout(call, blobs, manifest, {"manifest.json": oci.docker_manifest(configuration, layers, name)})
 
 
 def index(call: BuiltinCall) -> tuple[OutputTree]:
@@ -71,14 +71,14 @@ def index(call: BuiltinCall) -> tuple[OutputTree]:
         one = oci.ImageLayout.read(leaf.root, call.blobs.get_bytes)
         manifests += one.manifests
         blobs.update((sha256, File(digest)) for sha256, digest in one.blobs.items())
-    return _layout(call, blobs, _put(call, blobs, oci.INDEX, oci.index(manifests)))
+    return _layout(call, blobs, _put(call, blobs, oci.INDEX, oci.index(manifests)), {})
 
 
-def _layout(call: BuiltinCall, blobs: Mapping[str, File], top: Descriptor) -> tuple[OutputTree]:
-    """The tree of a layout whose one entry is `top`."""
+def _layout(call: BuiltinCall, blobs: Mapping[str, File], top: Descriptor, more: Mapping[str, bytes]) -> tuple[OutputTree]:
+    """The tree of a layout whose one entry is `top`; `more` are files beside it."""
     entries: dict[str, File | Subtree] = {f"blobs/sha256/{sha256}": file for sha256, file in blobs.items()}
-    entries["oci-layout"] = File(call.blobs.put_bytes(oci.LAYOUT))
-    entries["index.json"] = File(call.blobs.put_bytes(oci.index([top])))
+    for name, data in {"oci-layout": oci.LAYOUT, "index.json": oci.index([top]), **more}.items():
+        entries[name] = File(call.blobs.put_bytes(data))
     root, messages = Layout(entries).encode()
     for message in messages.values():
         call.blobs.put_bytes(message)
