@@ -15,7 +15,7 @@ from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import dependencies
 from lkbuild.loading.select import resolve_target
 from lkbuild.model.configuration import Configuration, NodeKey
-from lkbuild.model.rule import Analysis, Rule, RuleContext
+from lkbuild.model.rule import Analysis, Rule, RuleContext, Shared
 from lkbuild.model.target import Target
 
 
@@ -48,6 +48,7 @@ class Analyzer:
         self._rule = rule
         self._tool = tool
         self._resolved: dict[NodeKey, Target] = {}
+        self._shared: dict[str, Shared] = {}
 
     def analyze(self, nodes: Iterable[NodeKey]) -> Analyses:
         """Analyse some nodes and all that they need. Raises LoadError and AnalysisError."""
@@ -104,6 +105,7 @@ class Analyzer:
             attrs=target.attrs,
             dependencies=dependency,
             tool=lambda name, owner: self._tool(owner or rule.name, name),
+            shared=self._shared,
         )
         try:
             providers = rule.analyze(context)
@@ -112,7 +114,7 @@ class Analyzer:
         except Exception as error:  # a rule is somebody's code: its bug is reported at the target that met it
             msg = f"rule '{rule.name}' failed: {type(error).__name__}: {error}"
             raise AnalysisError(msg, position=target.position, label=str(target.label)) from error
-        return Analysis(node, tuple(context.actions), _by_name(rule, providers))
+        return Analysis(node, context.emitted(), _by_name(rule, providers))
 
 
 def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:

@@ -47,3 +47,35 @@ def as_texts(attrs: Mapping[str, Any]) -> dict[str, str]:
         elif value not in (None, (), {}):
             found[name] = json.dumps(plain(value), ensure_ascii=False, default=str)
     return found
+
+
+def naming(texts: Mapping[str, str], path: str) -> str:
+    """Which attribute of `as_texts` names a file, as `srcs[0]` or `files[3].source`; "" where none does."""
+    import json  # noqa: PLC0415 - the same
+
+    for name, text in texts.items():
+        if path not in text:
+            continue
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        where = _place(value, path)
+        if where is not None:
+            return name + where
+    return ""
+
+
+def _place(value: Any, path: str) -> str | None:
+    if value == path:
+        return ""
+    inner: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        inner = [(f".{name}", item) for name, item in value.items()]
+    elif isinstance(value, list):
+        inner = [(f"[{index}]", item) for index, item in enumerate(value)]
+    for name, item in inner:
+        where = _place(item, path)
+        if where is not None:
+            return name + where
+    return None

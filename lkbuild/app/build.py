@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.cache import collect_if_due
 from lkbuild.app.check import check
 from lkbuild.app.engine import make_loop
 from lkbuild.app.event_sinks import Tee
 from lkbuild.app.materialise import Materialiser
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.places import check_places, folder_of, places
 from lkbuild.app.reasons import Reasons
 from lkbuild.app.recording import record
-from lkbuild.app.selection import Selected, analyze, artifacts, select
+from lkbuild.app.selection import Selected, all_files, analyze, artifacts, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
 from lkbuild.app.trace import TraceSink
@@ -64,6 +66,8 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, ob
                 report = plan(session, analyses, requested, sink, started)
             else:
                 report = build_requested(session, analyses, requested, sink, started)
+                if report.executed:
+                    collect_if_due(session, sink)
             observe(session, report)
             return report
     finally:
@@ -73,19 +77,22 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, ob
 
 def build_requested(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
     """Execute what was requested, write its outputs, and tell what came of it."""
+    _check_places(session, requested)
     state = WorkspaceState(session.state / "state")
     execution = execute(session, analyses, requested, sink, state)
+    again: tuple[ActionId, ...] = ()
     if session.options.check and not execution.errors:
         nodes = tuple(dict.fromkeys(item.selected.node for item in requested))
-        execution.errors.update(check(session, analyses, nodes, execution, sink))
-    materialiser = Materialiser(session.store.blobs, session.sources, execution, state)
-    targets = tuple(_target(session, item, execution, materialiser) for item in requested)
+        errors, again = check(session, analyses, nodes, execution, sink)
+        execution.errors.update(errors)
+    materialiser = Materialiser(session.store.blobs, session.sources, execution, state, session.out)
+    targets = tuple(_target(session, item, execution, analyses, materialiser) for item in requested)
     state.save({recipe.hash for recipe in execution.graph.recipes.values() if recipe in execution.results} | _below(execution))
     return BuildReport(
         elapsed_s=time.monotonic() - started,
         targets=targets,
-        counts=Counter(execution.sources.values()),
-        executed=tuple(_name(execution.graph.actions[action]) for action in execution.executed),
+        counts=Counter({**execution.sources, **dict.fromkeys(again, Source.EXECUTED)}.values()),
+        executed=tuple(_name(execution.graph.actions[action]) for action in (*execution.executed, *again)),
         errors=tuple(execution.errors.values()),
         fetched_bytes=execution.fetched_bytes(),
         saved_seconds=execution.saved_seconds,
@@ -143,7 +150,12 @@ def actions_of(analyses: Analyses) -> dict[ActionId, PlannedAction]:
     return {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
 
 
-def _target(session: Session, item: Requested, execution: Execution, materialiser: Materialiser) -> TargetReport:
+def _check_places(session: Session, requested: Sequence[Requested]) -> None:
+    found = (places(item.selected.node, session.loader.target(item.selected.node.label).position, item.files) for item in requested)
+    check_places(place for several in found for place in several)
+
+
+def _target(session: Session, item: Requested, execution: Execution, analyses: Analyses, materialiser: Materialiser) -> TargetReport:
     node = item.selected.node
     sources = [execution.sources[action] for action in item.actions()]
     text = item.selected.text
@@ -151,9 +163,10 @@ def _target(session: Session, item: Requested, execution: Execution, materialise
     if any(source in (Source.FAILED, Source.SKIPPED) for source in sources):
         failed = Source.FAILED in sources
         return TargetReport(label=text, configuration=str(node.configuration), key=key, state="failed" if failed else "skipped")
-    folder = session.out / node.configuration.arch / node.label.package / node.label.name
+    folder = session.out / folder_of(node)
     state = "up_to_date" if all(source is Source.UP_TO_DATE for source in sources) else "built"
     outputs = materialiser.write(item.files, folder) if materialiser.can_write(item.files) else ()
+    materialiser.forget_others(all_files(node, analyses), folder)
     return TargetReport(label=text, configuration=str(node.configuration), key=key, state=state, outputs=outputs)
 
 

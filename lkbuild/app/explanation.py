@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
+from lkbuild.app.attribute_text import naming
 from lkbuild.app.history import Entry, History
 from lkbuild.base.digest import Digest
 from lkbuild.keys.differences import Difference, Manifest, differences, leaves
@@ -57,6 +58,7 @@ class Change:
         action: the action that has it: `//p:a genrule`.
         position: `file:line` of its target, "" where that is not known.
         chain: actions from the one that has it to the one asked about.
+        attribute: for a source, the attribute of that target that names it: `files[3].source`; "" where another target's does.
         attributes: those of its target that changed.
         diff: lines of a unified diff, where the values have several lines.
     """
@@ -68,6 +70,7 @@ class Change:
     action: str
     position: str = ""
     chain: tuple[str, ...] = ()
+    attribute: str = ""
     attributes: tuple[AttributeChange, ...] = ()
     diff: tuple[str, ...] = ()
 
@@ -81,6 +84,7 @@ class Change:
             "action": self.action,
             "position": self.position or None,
             "chain": list(self.chain),
+            "attribute": self.attribute or None,
             "attributes": [{"name": item.name, "was": item.was, "now": item.now} for item in self.attributes],
             "diff": list(self.diff),
         }
@@ -177,6 +181,7 @@ class Explainer:
             action=after.text if after else "",
             position=after.position if after else "",
             chain=tuple(self._name(recipe) for recipe in found.via),
+            attribute=naming(self._side.attributes(after.owner), found.name) if after and found.kind == "source" else "",
             attributes=attributes,
             diff=self._diff(found),
         )

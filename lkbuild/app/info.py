@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from lkbuild import __version__
+from lkbuild.analysis.load_rules import RuleRegistry, bundled_rules
+from lkbuild.app.history import History
 from lkbuild.app.options import BuildOptions
-from lkbuild.app.session import open_session
+from lkbuild.app.session import open_session, state_folder
 from lkbuild.app.trace import kept
 from lkbuild.base.errors import UsageError
+from lkbuild.loading.root import workspace_above
 from lkbuild.loading.schema import json_schema
+from lkbuild.model.rule import Rule
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.info import info as store_info
+from lkbuild.store.info import stored_bytes
+
+#: So many of the largest targets are told.
+_TARGETS: Final = 20
 
 
 def workspace(options: BuildOptions) -> dict[str, Any]:
@@ -53,23 +61,41 @@ def store(options: BuildOptions) -> dict[str, Any]:
             "actions": found.actions,
             "recipes": found.recipes,
             "database_bytes": found.database_bytes,
+            "targets": _by_target(options, opened),
         }
+
+
+def _by_target(options: BuildOptions, opened: DiskStore) -> dict[str, dict[str, int]]:
+    """What the recorded builds of this workspace made, the largest targets first; a blob that several made counts for each."""
+    root = options.workspace or workspace_above(options.cwd)
+    if root is None:
+        return {}
+    recipes: dict[str, set[str]] = {}
+    for record in History(state_folder(options.cache, root)).records():
+        for entry in record.actions:
+            recipes.setdefault(entry.label, set()).add(entry.recipe)
+    sizes = {label: stored_bytes(opened, several) for label, several in recipes.items()}
+    largest = sorted(sizes, key=lambda label: (-sizes[label], label))[:_TARGETS]
+    return {label: {"bytes": sizes[label]} for label in largest if sizes[label]}
 
 
 def rules(options: BuildOptions) -> dict[str, Any]:
     """Every rule with the first line of its documentation and its attributes."""
-    with open_session(options) as session:
-        found = {}
-        for name in session.rules.names():
-            rule = session.rules.get(name)
-            if rule is not None:
-                attrs = {key: f"{attr.doc}{' (required)' if attr.required else ''}" for key, attr in rule.attrs.items()}
-                found[name] = {"doc": rule.doc.partition("\n")[0], "attributes": attrs}
-        return found
+    found = {}
+    for rule in _rules(options):
+        attrs = {key: f"{attr.doc}{' (required)' if attr.required else ''}" for key, attr in rule.attrs.items()}
+        found[rule.name] = {"doc": rule.doc.partition("\n")[0], "attributes": attrs}
+    return found
 
 
 def schema(options: BuildOptions) -> dict[str, Any]:
     """A JSON Schema of BUILD.yaml, for editors."""
-    with open_session(options) as session:
-        loaded = (session.rules.get(name) for name in session.rules.names())
-        return json_schema([rule for rule in loaded if rule is not None])
+    return json_schema(_rules(options))
+
+
+def _rules(options: BuildOptions) -> list[Rule]:
+    """Those that a BUILD.yaml here may name: outside a workspace, those that lkbuild brings."""
+    root = options.workspace or workspace_above(options.cwd)
+    registry = RuleRegistry((bundled_rules(),)) if root is None else RuleRegistry.of_workspace(root)
+    loaded = (registry.get(name) for name in registry.names())
+    return [rule for rule in loaded if rule is not None]

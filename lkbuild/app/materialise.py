@@ -6,6 +6,7 @@ stat, so that an unchanged file costs one system call. Does not know what the ou
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Materialiser:
     sources: SourceDigests
     execution: Execution
     state: WorkspaceState
+    out: Path
 
     def write(self, files: Sequence[NamedArtifact], folder: Path) -> tuple[BuiltOutput, ...]:
         """Write artifacts under a folder. Raises HostError where the disk refuses."""
@@ -57,12 +59,34 @@ class Materialiser:
             return BuiltOutput(path=str(self.sources.path(item.artifact)), digest=leaf.digest)
         found = self._leaf(item.artifact)
         target = folder / item.name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(target.parent)
         if isinstance(found, Subtree):
-            self._tree(found, target)
+            self._tree(found, target, folder)
             return BuiltOutput(path=str(target), digest=found.root, tree=True)
-        self._file(found, target)
+        self._file(found, target, folder)
         return BuiltOutput(path=str(target), digest=found.digest)
+
+    def forget_others(self, files: Sequence[NamedArtifact], folder: Path) -> None:
+        """Remove what earlier builds wrote for a target and it declares no more, unless somebody has changed it since."""
+        declared = {str(folder / item.name) for item in files if not isinstance(item.artifact, SourceFile)}
+        for path in self.state.written_into(folder):
+            if str(path) in declared:
+                continue
+            if self.state.forget(path):
+                _remove(path)
+                for parent in path.parents[: len(path.relative_to(folder).parts) - 1]:
+                    with contextlib.suppress(OSError):  # something else is in it
+                        parent.rmdir()
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            # A file of an earlier build, of a target or output that has gone, lies where a folder is needed.
+            for path in (folder, *folder.parents):
+                if path.is_relative_to(self.out) and path != self.out and not path.is_dir():
+                    path.unlink(missing_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
 
     def _leaf(self, artifact: Inline | Output) -> File | Subtree:
         if isinstance(artifact, Inline):
@@ -73,26 +97,30 @@ class Materialiser:
             raise AssertionError(msg)  # callers write outputs of results only
         return leaf
 
-    def _file(self, leaf: File, target: Path) -> None:
+    def _file(self, leaf: File, target: Path, folder: Path) -> None:
         if self.state.is_current(target, leaf.digest, executable=leaf.executable):
             return
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
             shutil.copyfileobj(stream, out, 1 << 20)
-        self.state.remember(target, leaf.digest, executable=leaf.executable)
+        self.state.remember(target, folder, leaf.digest, executable=leaf.executable)
 
-    def _tree(self, leaf: Subtree, target: Path) -> None:
+    def _tree(self, leaf: Subtree, target: Path, folder: Path) -> None:
         if self.state.is_current(target, leaf.root):
             return
-        if target.is_dir() and not target.is_symlink():
-            _remove_tree(target)
-        else:
-            target.unlink(missing_ok=True)
+        _remove(target)
         shutil.copytree(self.blobs.tree_path(leaf.root), target, symlinks=True)
-        for folder, _, _ in os.walk(target):
-            Path(folder).chmod(0o755)
-        self.state.remember(target, leaf.root)
+        for below, _, _ in os.walk(target):
+            Path(below).chmod(0o755)
+        self.state.remember(target, folder, leaf.root)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        _remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_tree(path: Path) -> None:

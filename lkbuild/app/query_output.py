@@ -12,6 +12,7 @@ from typing import Any
 from lkbuild.app.attribute_text import plain
 from lkbuild.app.selection import Selected, analyze
 from lkbuild.app.session import Session
+from lkbuild.base.digest import Digest
 from lkbuild.base.label import Label
 from lkbuild.execution.plan import artifacts_of
 from lkbuild.model.action import PlannedAction
@@ -83,6 +84,6 @@ def _origin(artifact: Artifact) -> dict[str, Any]:
         case SourceFile():
             return {"source": artifact.path}
         case Inline():
-            return {"inline": len(artifact.data), "executable": artifact.executable}
+            return {"inline": len(artifact.data), "digest": Digest.of(artifact.data).hash, "executable": artifact.executable}
         case Output():
             return {"made_by": str(artifact.action), "output": artifact.path}

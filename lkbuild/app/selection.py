@@ -89,6 +89,13 @@ def artifacts(selected: Selected, analyses: Analyses) -> tuple[NamedArtifact, ..
     return groups.groups[selected.group]
 
 
+def all_files(node: NodeKey, analyses: Analyses) -> tuple[NamedArtifact, ...]:
+    """All that a target can be asked for: its default outputs and those of its groups."""
+    analysis = analyses.by_node[node]
+    groups = analysis.get(OutputGroups)
+    return (*analysis.files(), *(item for files in (groups.groups.values() if groups else ()) for item in files))
+
+
 def analyze(session: Session, selected: Sequence[Selected]) -> Analyses:
     """Analyse what was selected."""
     try:

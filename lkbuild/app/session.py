@@ -91,11 +91,16 @@ def host_arch() -> str:
     return MACHINES[machine]
 
 
+def state_folder(cache: Path, root: Path) -> Path:
+    """Where a workspace's memory is."""
+    return cache / "workspaces" / Digest.of(os.fsencode(root)).short
+
+
 @contextlib.contextmanager
 def open_session(options: BuildOptions, loaded: Loaded | None = None) -> Iterator[Session]:
     """Open everything for the workspace that the options mean, and close it again; what is `loaded` is not loaded again."""
     root = loaded.root if loaded else options.workspace or find_workspace(options.cwd)
-    state = options.cache / "workspaces" / Digest.of(os.fsencode(root)).short
+    state = state_folder(options.cache, root)
     loaded = loaded or Loaded.of(root, parsed=state / "parsed")
     store = DiskStore.open(options.cache)
     sources = SourceDigests(root, state / "sources")

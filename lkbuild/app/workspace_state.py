@@ -16,7 +16,7 @@ from typing import Final
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.digest import Digest
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 _Stat = tuple[int, int, int, int]
 
@@ -28,7 +28,9 @@ class WorkspaceState:
         """Read it, where it can be read."""
         self._file = file
         self.recipes: frozenset[str] = frozenset()
-        self._written: dict[str, tuple[str, str]] = {}
+        #: By path: what it is, what stat says of it, and the folder of the target that it was written for.
+        self._written: dict[str, tuple[str, str, str]] = {}
+        self._folders: dict[str, list[str]] | None = None
         try:
             version, recipes, written = marshal.loads(file.read_bytes())  # noqa: S302 - our own cache folder
         except (OSError, ValueError, EOFError, TypeError):
@@ -42,11 +44,24 @@ class WorkspaceState:
         known = self._written.get(str(path))
         return known is not None and known[0] == _name(digest, executable) and known[1] == _signature(path)
 
-    def remember(self, path: Path, digest: Digest, *, executable: bool = False) -> None:
-        """Note what was written."""
+    def remember(self, path: Path, folder: Path, digest: Digest, *, executable: bool = False) -> None:
+        """Note what was written into a target's folder."""
         signature = _signature(path)
         if signature is not None:
-            self._written[str(path)] = (_name(digest, executable), signature)
+            self._written[str(path)] = (_name(digest, executable), signature, str(folder))
+
+    def written_into(self, folder: Path) -> list[Path]:
+        """What builds before this one wrote for the target whose folder this is."""
+        if self._folders is None:
+            self._folders = {}
+            for path, (_, _, owner) in self._written.items():
+                self._folders.setdefault(owner, []).append(path)
+        return [Path(path) for path in self._folders.get(str(folder), ())]
+
+    def forget(self, path: Path) -> bool:
+        """Note that a path is nobody's any more; whether it still is what was written there."""
+        known = self._written.pop(str(path), None)
+        return known is not None and known[1] == _signature(path)
 
     def save(self, recipes: Iterable[str]) -> None:
         """Keep it for the next build. A disk that refuses costs time, not correctness."""

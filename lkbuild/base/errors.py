@@ -151,6 +151,10 @@ class HostError(LkbuildError):
     exit_code = 36
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, but from one who is not at the terminal, so that nobody else has got it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """A hint that names the known name nearest to a mistyped one, or None where nothing is near."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -87,7 +87,9 @@ def change_lines(change: Change, style: Style, indent: str = "    ") -> Iterator
     name = "" if change.name == "/" else f" {printable(change.name)}" if change.name else ""
     what = "root file system" if change.name == "/" else _KINDS.get(change.kind, change.kind)
     owner = f" of {change.action}" if change.kind not in ("source", "configuration") and change.action else ""
-    where = f" ({change.position})" if change.position and change.kind != "source" else ""
+    if change.attribute:
+        owner = f", {printable(change.attribute)} of {change.action}"
+    where = f" ({change.position})" if change.position and (change.kind != "source" or change.attribute) else ""
     yield f"{indent}{style(f'{what}{name}', 'yellow')}{owner}{where}"
     yield from _values(change.was, change.now, change.diff, style, indent + "  ")
     for attribute in change.attributes:

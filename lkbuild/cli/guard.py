@@ -14,9 +14,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
-from lkbuild.base.errors import HostError, Interrupted, LkbuildError
+from lkbuild.base.errors import HostError, Interrupted, LkbuildError, Terminated
 from lkbuild.cli.console import Style, wants_color
 from lkbuild.cli.exit_codes import BROKEN_PIPE, INTERNAL
 from lkbuild.cli.flags import TRUE
@@ -36,7 +37,7 @@ def guarded(run: Callable[[], int], arguments: Sequence[str], environment: Mappi
         sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # paths that are not UTF-8 go out as they are
         sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the same streams, or a test's
     with contextlib.suppress(ValueError):  # not the main thread: a test's
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         code = run()
         sys.stdout.flush()
@@ -47,6 +48,10 @@ def guarded(run: Callable[[], int], arguments: Sequence[str], environment: Mappi
     except Exception as error:  # noqa: BLE001 - the one place that must catch everything
         return _failed(error, arguments, environment, started)
     return code
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def _failed(error: Exception, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:

@@ -5,7 +5,6 @@ Does not know which actions there are nor in which order they run.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.registry import find_builtin
 from lkbuild.execution.capture import capture
 from lkbuild.execution.failures import keep_failure
+from lkbuild.execution.scratch import Scratch, ScratchPool
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.execution.staging import stage
 from lkbuild.keys.manifest import encode_action, make_action
@@ -78,6 +78,7 @@ class ActionRunner:
     def __init__(self, parts: RunnerParts) -> None:
         """Make a runner."""
         self._parts = parts
+        self._scratch = ScratchPool(parts.scratch)
 
     def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False) -> Answer:
         """Bring about an action's result.
@@ -107,8 +108,8 @@ class ActionRunner:
         name = timing_name(planned.info)
         parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=parts.actions.seconds(name)))
         started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="action-", dir=parts.scratch, ignore_cleanup_errors=True) as folder:
-            result = self._execute(planned, layout, root, Path(folder))
+        with self._scratch.take() as scratch:
+            result = self._execute(planned, layout, root, scratch)
         for data in encoded.messages.values():
             parts.blobs.put_bytes(data)
         seconds = time.monotonic() - started
@@ -135,13 +136,13 @@ class ActionRunner:
             raise BuildFailed("the root of an action must be a directory", label=planned.info.label, position=planned.info.position)
         return found.root
 
-    def _execute(self, planned: PlannedAction, layout: Layout, root: Digest | None, folder: Path) -> ActionResult:
+    def _execute(self, planned: PlannedAction, layout: Layout, root: Digest | None, scratch: Scratch) -> ActionResult:
         self._ensure_sources(planned, layout)
         self._bring(layout, root)
         try:
             if planned.spec.builtin is not None:
-                return _result(self._builtin(planned, layout, folder), None)
-            return self._command(planned, layout, root, folder)
+                return _result(self._builtin(planned, layout, scratch.work), None)
+            return self._command(planned, layout, root, scratch)
         except LkbuildError as error:
             error.label = error.label or planned.info.label
             raise
@@ -162,22 +163,21 @@ class ActionRunner:
         )
         return builtin(call)
 
-    def _command(self, planned: PlannedAction, layout: Layout, root: Digest | None, folder: Path) -> ActionResult:
-        parts = self._parts
-        work = folder / "build"
-        work.mkdir()
+    def _command(self, planned: PlannedAction, layout: Layout, root: Digest | None, scratch: Scratch) -> ActionResult:
+        parts, work = self._parts, scratch.work
         request = SandboxRun(
             arguments=planned.spec.arguments,
             environment=planned.spec.environment,
             root=parts.blobs.tree_path(root) if root is not None else None,
             mounts=stage(layout, work, parts.blobs),
             work=work,
-            log=folder / "log",
+            log=scratch.log,
             timeout_s=planned.spec.timeout_s,
             cpus=planned.info.resources.cpus or parts.cpus,
+            temporary=scratch.temporary,
         )
-        for output in planned.spec.outputs:
-            (work / output.path).parent.mkdir(parents=True, exist_ok=True)
+        for folder in {output.path.rpartition("/")[0] for output in planned.spec.outputs} - {""}:
+            (work / folder).mkdir(parents=True, exist_ok=True)
         ended = parts.sandbox.run(request, cancelled=parts.cancelled)
         if ended.exit_code != 0 or ended.reason is not None:
             reason = ended.reason or f"it ended with {ended.exit_code}"

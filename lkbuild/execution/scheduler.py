@@ -13,10 +13,9 @@ import heapq
 import queue
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from lkbuild.base.errors import LkbuildError
 from lkbuild.model.action import Resources
@@ -116,13 +115,13 @@ class Scheduler(Generic[J]):
         running = 0
         stop = False
         bug: BaseException | None = None
-        with ThreadPoolExecutor(max_workers=max(1, self._slots) + LIGHT_SLOTS, thread_name_prefix="action") as pool:
+        with _Workers(self._work) as workers:
             while True:
                 stop = stop or cancelled()
                 while not stop and (job := self._next()) is not None:
                     self._outcome.states[job] = State.RUNNING
-                    pool.submit(self._work, job)
                     running += 1
+                    workers.start(job, running)
                 if running == 0:
                     break
                 done, error = self._wait(cancelled)
@@ -224,3 +223,33 @@ class Scheduler(Generic[J]):
             self._finished.put((job, error))
         else:
             self._finished.put((job, None))
+
+
+class _Workers(Generic[J]):
+    """As many threads as there ever were jobs at once. A concurrent.futures pool makes a Future with a lock of its own for each job."""
+
+    def __init__(self, work: Callable[[J], None]) -> None:
+        self._work = work
+        self._jobs: queue.SimpleQueue[tuple[J] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, job: J, running: int) -> None:
+        """Hand a job over; `running`: how many there are with it."""
+        if running > len(self._threads):
+            thread = threading.Thread(target=self._run, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._jobs.put((job,))
+
+    def _run(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            self._work(item[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()

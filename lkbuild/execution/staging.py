@@ -16,6 +16,7 @@ from lkbuild.store.layout import MTIME
 
 #: Below this size a copy is cheaper than a mount, and the store holds the bytes in its database anyway.
 SMALL: Final = 64 * 1024
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def stage(layout: Layout, work: Path, blobs: BlobStore) -> tuple[tuple[Path, str], ...]:
@@ -36,7 +37,20 @@ def stage(layout: Layout, work: Path, blobs: BlobStore) -> tuple[tuple[Path, str
 
 
 def _copy(leaf: File, target: Path, blobs: BlobStore) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(blobs.get_bytes(leaf.digest))
-    target.chmod(0o555 if leaf.executable else 0o444)
-    os.utime(target, (MTIME, MTIME))  # as of every file that the store hands out: an archive of inputs must not tell when it was built
+    data = memoryview(blobs.get_bytes(leaf.digest))
+    handle = _create(target)
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+        os.fchmod(handle, 0o555 if leaf.executable else 0o444)
+        os.utime(handle, (MTIME, MTIME))  # as of every file that the store hands out: an archive of inputs must not tell when it was built
+    finally:
+        os.close(handle)
+
+
+def _create(target: Path) -> int:
+    try:
+        return os.open(target, _NEW, 0o600)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(target, _NEW, 0o600)

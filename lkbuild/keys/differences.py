@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 #: (name, value) pairs in the order of the walk.
@@ -29,7 +29,7 @@ class Difference:
     Attributes:
         kind: `source`, `inline`, `input` (one that came or went), `argument`, `arguments` (their number), `environment`, `platform`,
             `output`, `timeout`, or `recipe` (of something whose manifest is not known).
-        name: which one: a path, a variable, an index; "/" for the root file system.
+        name: which one: a path (of a source, in the workspace), a variable, an index; "/" for the root file system.
         was, now: both values; None where there was, or is, none. Several arguments stand one a line.
         recipe_was, recipe_now: recipe keys of the action that has it, in the two builds.
         via: recipe keys (now) of the actions that the change reaches through, from the one with the difference to the one asked for.
@@ -46,20 +46,26 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One part of a manifest: its fields, in order."""
+    """One part of a manifest: its fields, in order. `file` is where a source lies, which is in no key."""
 
     kind: str
     name: str
     fields: Mapping[str, str]
+    file: str = field(default="", compare=False)
+
+    @property
+    def shown(self) -> str:
+        """What people know it by."""
+        return self.file or self.name
 
     def value(self) -> str:
         """For people: what kind of thing it is, and which."""
-        for field in ("source", "inline", "recipe", "value"):
-            if field in self.fields:
+        for origin in ("source", "inline", "recipe", "value"):
+            if origin in self.fields:
                 executable = " executable" if self.fields.get("executable") == "1" else ""
                 output = f" {self.fields['output']}" if "output" in self.fields else ""
-                prefix = "" if field in ("source", "inline", "value") else "output of "
-                return f"{prefix}{self.fields[field]}{output}{executable}"
+                prefix = "" if origin in ("source", "inline", "value") else "output of "
+                return f"{prefix}{self.fields[origin]}{output}{executable}"
         return "" if self.kind == "environment" else " ".join(self.fields.values())
 
 
@@ -135,8 +141,10 @@ def _parts(manifest: Manifest) -> dict[str, _Part]:
             found[name] = _Part(kind, inner, {"value": value})
             continue
         part = found.setdefault(match["part"], _Part(match["kind"], match["name"], {}))
-        if match["field"] not in ("name", "path"):
-            found[match["part"]] = _Part(part.kind, part.name, {**part.fields, match["field"]: value})
+        if match["field"] == "file":
+            found[match["part"]] = replace(part, file=value)
+        elif match["field"] not in ("name", "path"):
+            found[match["part"]] = replace(part, fields={**part.fields, match["field"]: value})
     return found
 
 
@@ -154,4 +162,7 @@ def _difference(before: _Part | None, after: _Part | None) -> Difference:
         if before.fields["recipe"] == after.fields["recipe"]:
             return Difference(kind="input", name=part.name, was=before.value(), now=after.value())
         return Difference(kind=kind, name=part.name, was=before.fields["recipe"], now=after.fields["recipe"])
-    return Difference(kind=kind, name=part.name, was=before.value() if before else None, now=after.value() if after else None)
+    was, now = before.value() if before else None, after.value() if after else None
+    if kind == "source" and before is not None and before.file != part.file:
+        was = f"{was} of {before.shown}"
+    return Difference(kind=kind, name=part.shown, was=was, now=now)

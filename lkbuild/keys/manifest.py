@@ -161,6 +161,7 @@ def _walk_origin(
             case SourceFile():
                 inner.digest(2, "source", source(artifact))
                 inner.integer(4, "executable", int(executable(artifact)))
+                inner.covered("file", artifact.path)  # no part of the key: a renamed file is the same input
             case Inline():
                 inner.digest(3, "inline", Digest.of(artifact.data))
                 inner.integer(4, "executable", int(artifact.executable))

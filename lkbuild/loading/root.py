@@ -20,6 +20,17 @@ def find_workspace(start: Path) -> Path:
     Raises:
         LoadError: there is none; or a BUILD.yaml on the way can't be read.
     """
+    found = workspace_above(start)
+    if found is None:
+        raise LoadError(
+            f"no workspace here: neither {start.absolute()} nor a directory above it has a BUILD.yaml with a workspace section",
+            hint="go to a workspace, or make one with lkbuild init",
+        )
+    return found
+
+
+def workspace_above(start: Path) -> Path | None:
+    """As `find_workspace`, but None where there is none."""
     here = start.absolute()
     for directory in (here, *here.parents):
         path = directory / BUILD_FILE
@@ -31,7 +42,4 @@ def find_workspace(start: Path) -> Path:
             continue
         except OSError as error:
             raise LoadError(f"can't read {path}: {error.strerror}", hint="make it readable") from None
-    raise LoadError(
-        f"no workspace here: neither {here} nor a directory above it has a BUILD.yaml with a workspace section",
-        hint="go to a workspace, or make one with lkbuild init",
-    )
+    return None

@@ -202,6 +202,7 @@ class SandboxRun:
         log: host file that takes standard output and error.
         timeout_s: killed after so many seconds.
         cpus: how many CPUs it may use, told as LKBUILD_CPUS.
+        temporary: an empty host directory on the same disk that becomes /tmp, and is the caller's to empty; None: one is made and removed.
     """
 
     arguments: tuple[str, ...]
@@ -212,6 +213,7 @@ class SandboxRun:
     log: Path
     timeout_s: int
     cpus: int = 1
+    temporary: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 
-from lkbuild.base.errors import AnalysisError
+from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.base.label import Label
 from lkbuild.model.action import (
     BUILTIN,
@@ -32,6 +32,8 @@ from lkbuild.model.providers import Files
 from lkbuild.model.target import Target
 
 P = TypeVar("P")
+#: MAX_ARG_STRLEN less the byte that ends it (execve(2)): one argument or environment entry of a command.
+_STRING_MAX: Final = 131_071
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,14 @@ class Rule:
     implicit: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Actions that many targets have in common, and what the function that emitted them returned."""
+
+    actions: tuple[PlannedAction, ...]
+    value: Any
+
+
 class RuleContext:
     """One target in one configuration, as its rule sees it. Collects the actions that the rule emits."""
 
@@ -87,6 +97,7 @@ class RuleContext:
         attrs: Mapping[str, Any],
         dependencies: Callable[[Label, bool], Analysis],
         tool: Callable[[str, str | None], bytes],
+        shared: dict[str, Shared] | None = None,
     ) -> None:
         """Made by the engine.
 
@@ -96,6 +107,7 @@ class RuleContext:
             attrs: with selects resolved.
             dependencies: gives the analyses of direct dependencies, for a label and whether it is a tool.
             tool: gives the content of a file in the `tools/` folder of this rule, or of the rule named second.
+            shared: what targets have asked for by `shared` so far.
         """
         self.target = target
         self.label = target.label
@@ -106,6 +118,10 @@ class RuleContext:
         self._dependencies = dependencies
         self._tool = tool
         self._owner = str(NodeKey(target.label, configuration))
+        self._display: str = target.label.short
+        self._position: Position | None = target.position
+        self._shared = shared if shared is not None else {}
+        self._taken: dict[str, Shared] = {}
 
     # -- dependencies ---------------------------------------------------------------------------------------------------
 
@@ -166,6 +182,10 @@ class RuleContext:
         resources: Resources | None = None,
     ) -> tuple[Output, ...]:
         """Emit an action that runs a command in the sandbox; returns its outputs in the order declared."""
+        texts = [("an argument", text) for text in arguments] + [(name, f"{name}={text}") for name, text in (environment or {}).items()]
+        for name, text in texts:
+            if len(text) > _STRING_MAX // 4 and (size := len(text.encode("utf-8", "surrogateescape"))) > _STRING_MAX:
+                self.fail(f"{name} of the command is {size} bytes long, where Linux passes {_STRING_MAX}", hint="give it fewer files")
         spec = ActionSpec(
             arguments=tuple(arguments),
             environment=tuple(sorted((environment or {}).items())),
@@ -196,6 +216,27 @@ class RuleContext:
         )
         return self._add(spec, name, message, resources or Resources(light=bool(sources)), tuple(sources))
 
+    def shared(self, name: str, make: Callable[[RuleContext], P]) -> P:
+        """What `make` emits and returns, once for all targets that ask for this name: thousands of genrules have one shell.
+
+        It may use nothing of the target, and of the configuration only the execution architecture.
+        """
+        owner = f"{name} ({self.configuration.for_execution()})"
+        found = self._shared.get(owner)
+        if found is None:
+            context = RuleContext(
+                target=self.target, configuration=self.configuration, attrs={}, dependencies=self._dependencies, tool=self._tool
+            )
+            context._owner, context._display, context._position = owner, name, None
+            value = make(context)
+            found = self._shared[owner] = Shared(tuple(context.actions), value)
+        self._taken[owner] = found
+        return cast("P", found.value)
+
+    def emitted(self) -> tuple[PlannedAction, ...]:
+        """All actions that the target needs and no dependency has: its own, and those that it shares with others."""
+        return (*(action for shared in self._taken.values() for action in shared.actions), *self.actions)
+
     def _add(
         self, spec: ActionSpec, mnemonic: str, message: str, resources: Resources, sources: tuple[str, ...] = ()
     ) -> tuple[Output, ...]:
@@ -203,9 +244,9 @@ class RuleContext:
         info = ActionInfo(
             id=identity,
             mnemonic=mnemonic,
-            label=self.label.short,
-            message=message or f"{mnemonic} {self.label.short}",
-            position=self.target.position,
+            label=self._display,
+            message=message or f"{mnemonic} {self._display}",
+            position=self._position,
             resources=resources,
             sources=sources,
         )

@@ -18,7 +18,7 @@ from typing import Final
 
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import SandboxResult, SandboxRun
-from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
+from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
 from lkbuild.sandbox.plan import RootListing, plan
 from lkbuild.sandbox.process import Child, Ending, start
 
@@ -56,10 +56,14 @@ class BubblewrapSandbox:
         self._bwrap = bwrap or find_bwrap()
         self._nested = nested
         self._log_limit = log_limit
+        # A tree of the store never changes, and many actions in a row have the same one.
+        self._roots: dict[Path | None, RootListing] = {}
 
     def run(self, request: SandboxRun, *, cancelled: Callable[[], bool]) -> SandboxResult:
         """Run to the end. Every process that it started is dead when this returns. Raises HostError where it can't start."""
-        root = read_root(request.root)
+        root = self._roots.get(request.root)
+        if root is None:
+            root = self._roots[request.root] = read_root(request.root)
         try:
             # A setuid file that a command makes in its working directory belongs to the host's user: nobody else may reach it.
             request.work.chmod(0o700)
@@ -68,7 +72,7 @@ class BubblewrapSandbox:
             raise HostError(f"the sandbox's folders can't be made: {error}") from error
 
     def _run(self, request: SandboxRun, root: RootListing, cancelled: Callable[[], bool]) -> SandboxResult:
-        with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
+        with temporary_for(request) as temporary, mount_points(request.work, request.mounts):
             options = plan(request, root, temporary, nested=self._nested)
             began = time.monotonic()
             ending, reason = self._supervise(options, request, cancelled)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lkbuild.base.errors import HostError
+from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.plan import Kind, RootEntry, RootListing
 
 
@@ -84,8 +85,12 @@ def _remove_if_empty(point: Path) -> None:
 
 
 @contextlib.contextmanager
-def temporary_beside(work: Path) -> Iterator[Path]:
-    """A new directory beside `work` (the same disk) for /tmp; removed afterwards, whatever modes were left in it."""
+def temporary_for(request: SandboxRun) -> Iterator[Path]:
+    """The directory that becomes /tmp: the caller's, or a new one beside `work` (the same disk) that is removed afterwards."""
+    if request.temporary is not None:
+        yield request.temporary
+        return
+    work = request.work
     folder = Path(tempfile.mkdtemp(prefix=f"{work.name}.tmp-", dir=work.parent))
     try:
         yield folder

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lkbuild.base.errors import HostError
+from lkbuild.base.errors import HostError, Terminated
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import find_bwrap
-from lkbuild.sandbox.folders import mount_points, read_root, temporary_beside
+from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
 from lkbuild.sandbox.plan import Access, plan
 from lkbuild.sandbox.process import Child, Stream, start
 
@@ -41,7 +41,8 @@ def run_interactive(
 ) -> int:
     """Run with the caller's standard streams, or those given; returns the exit code (128 + n for signal n).
 
-    ^C at the terminal goes to the command as well, which decides; a second one kills it. Otherwise as `started`.
+    ^C at the terminal goes to the command as well, which decides; a second one kills it. SIGTERM reaches this process alone, and ends the
+    command. Otherwise as `started`.
     """
     with started(request, access, bwrap=bwrap, nested=nested, stdin=stdin, stdout=stdout, stderr=stderr) as child:
         interrupts = 0
@@ -49,6 +50,8 @@ def run_interactive(
             try:
                 if child.wait(_TICK_S):
                     break
+            except Terminated:
+                child.stop()
             except KeyboardInterrupt:
                 interrupts += 1
                 if interrupts > 1:
@@ -77,7 +80,7 @@ def started(
     """
     access = replace(access, devices=present(access.devices))
     root = read_root(request.root)
-    with temporary_beside(request.work) as temporary, mount_points(request.work, request.mounts):
+    with temporary_for(request) as temporary, mount_points(request.work, request.mounts):
         options = plan(request, root, temporary, access=access, nested=nested)
         try:
             child = start(bwrap or find_bwrap(), options, stdin=stdin, stdout=stdout, stderr=stderr)

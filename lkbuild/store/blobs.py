@@ -126,29 +126,17 @@ class Blobs:
         """Queue a small blob that is not there."""
         smaller = codec.shrink(data)
         kind, stored = (PACKED_RAW, data) if smaller is None else (PACKED_ZSTD, smaller)
-        self._queue(digest, Entry(kind, digest.size, self.uses.now(), stored), len(stored))
-
-    def _queue(self, digest: Digest, entry: Entry, stored: int) -> None:
-        key = bytes.fromhex(digest.hash)
-
-        def apply(connection: sqlite3.Connection) -> None:
-            sql = "UPDATE blobs SET used=max(used, ?) WHERE hash=? AND size=? AND kind=?"
-            if connection.execute(sql, (entry.used, key, entry.size, entry.kind)).rowcount:
-                return
-            packed = None
-            if entry.data is not None:
-                packed = connection.execute("INSERT INTO packed (data) VALUES (?)", (entry.data,)).lastrowid
-            row = (key, entry.size, entry.kind, stored, entry.used, packed)
-            connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
-
-        self.writer.submit(Write(("blobs", digest), entry, apply, 200 + len(entry.data or b"")))
+        self.writer.submit(_row(digest, Entry(kind, digest.size, self.uses.now(), stored), len(stored)))
 
     def put_file(self, path: Path, *, move: bool = False) -> Digest:
         """Store a file's content; with `move` the file may be renamed into the store."""
         handle = _open_source(path)
         try:
-            if os.fstat(handle).st_size <= PACKED_LIMIT:
-                data = b"".join(codec.chunks_of(handle))
+            size = os.fstat(handle).st_size
+            if size <= PACKED_LIMIT:
+                data = os.pread(handle, size + 1, 0)
+                if len(data) != size:  # it grew or shrank meanwhile
+                    data = b"".join(codec.chunks_of(handle))
                 if len(data) <= PACKED_LIMIT:
                     return self.put_bytes(data)
             digest = Digest.of_chunks(codec.chunks_of(handle))
@@ -183,8 +171,8 @@ class Blobs:
         with locked(self.layout.files_lock, exclusive=False):
             stored = temporary.stat().st_size
             atomic.publish(temporary, target)
-            self._queue(digest, Entry(FILE_ZSTD if compressed else FILE_RAW, digest.size, self.uses.now()), stored)
-            self.writer.flush()
+            # Not queued: a file whose row could not be committed is no blob, and the collector takes it for a leftover.
+            self.writer.commit(_row(digest, Entry(FILE_ZSTD if compressed else FILE_RAW, digest.size, self.uses.now()), stored))
 
     def adopt(self, path: Path, digest: Digest, *, link: bool = False) -> bool:
         """Take a file over as a raw blob by rename, or by a hard link; False where the file system does not let us."""
@@ -394,6 +382,23 @@ class _Stream(codec.CheckedReader):
         except codec.Damaged as error:
             self._blobs.discard(self._wanted)
             raise BlobMissing(self._wanted) from error
+
+
+def _row(digest: Digest, entry: Entry, stored: int) -> Write:
+    """The write of a blob's row, and of its bytes where they are packed; `stored` is what they take."""
+    key = bytes.fromhex(digest.hash)
+
+    def apply(connection: sqlite3.Connection) -> None:
+        sql = "UPDATE blobs SET used=max(used, ?) WHERE hash=? AND size=? AND kind=?"
+        if connection.execute(sql, (entry.used, key, entry.size, entry.kind)).rowcount:
+            return
+        packed = None
+        if entry.data is not None:
+            packed = connection.execute("INSERT INTO packed (data) VALUES (?)", (entry.data,)).lastrowid
+        row = (key, entry.size, entry.kind, stored, entry.used, packed)
+        connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    return Write(("blobs", digest), entry, apply, 200 + len(entry.data or b""))
 
 
 def forget(connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:

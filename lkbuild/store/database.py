@@ -35,6 +35,10 @@ INSERT INTO meta VALUES ('removals', 0), ('marks', 0);
 #: How many values one IN (...) takes: SQLite's limit is 32,766, and one statement text is cached for full chunks.
 CHUNK: Final = 500
 _BUSY_S: Final = 60.0
+#: The log is folded in when it has so many pages of 8 KiB.
+_FOLD_PAGES: Final = 2000
+#: At most 1 MiB of pages move in one step.
+_VACUUM_PAGES: Final = 128
 
 
 class Database:
@@ -97,12 +101,34 @@ class Database:
 
     def shrink(self) -> None:
         """Give freed pages back to the file system, and fold the write-ahead log in as far as readers let us."""
-        if self._writer is not None:
-            # Moving pages takes room of its own: on a full disk, or while somebody reads, it is left to the next time.
-            with self._writing, contextlib.suppress(sqlite3.OperationalError):
-                # It gives back a page a step, without a row: only a script steps to the end.
-                self._writer.executescript("PRAGMA incremental_vacuum")
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if self._writer is None:
+            return
+        # Moving pages takes room of its own: on a full disk, or while somebody reads, it is left to the next time.
+        with self._writing, contextlib.suppress(sqlite3.OperationalError):
+            left = self._free_pages()
+            while left:
+                # In steps: the pages that one statement moves are all in memory, and in the log. It gives back a page a step,
+                # without a row: only a script steps to the end.
+                self._writer.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
+                before, left = left, self._free_pages()
+                if left >= before:
+                    break
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _free_pages(self) -> int:
+        return 0 if self._writer is None else int(self._writer.execute("PRAGMA freelist_count").fetchone()[0])
+
+    @contextlib.contextmanager
+    def folded_by_hand(self) -> Iterator[None]:
+        """During the block only `shrink` folds the log in: on a full disk, folding in what is about to be deleted takes the last room."""
+        if self._writer is None:
+            yield
+            return
+        self._writer.execute("PRAGMA wal_autocheckpoint=0")
+        try:
+            yield
+        finally:
+            self._writer.execute(f"PRAGMA wal_autocheckpoint={_FOLD_PAGES}")
 
     def close(self) -> None:
         """Close both connections; the last process to close folds the write-ahead log into the database."""
@@ -141,7 +167,7 @@ def _configured(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA wal_autocheckpoint=2000")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_FOLD_PAGES}")
         # Debian's SQLite overwrites what is deleted, which writes as much as it frees, on a disk that may be full.
         connection.execute("PRAGMA secure_delete=OFF")
         connection.execute("PRAGMA cache_spill=OFF")  # a page changed twice in one transaction is logged once

@@ -47,7 +47,7 @@ class DiskStore:
 
     def __init__(self, layout: Layout, database: Database, lease: leases.Lease | None) -> None:
         self.layout, self.database, self.lease = layout, database, lease
-        self._writer = GroupWriter(database) if database.writable else None
+        self._writer = GroupWriter(database, layout.files_lock) if database.writable else None
         self.bytes = Blobs(layout, database, self._writer, lease)
         self.trees = Trees(self.bytes)
         self.blobs = DiskBlobs(self.bytes, self.trees)
@@ -89,6 +89,10 @@ class DiskStore:
         """Return when everything put so far is committed. Raises StoreError where that is impossible."""
         if self._writer is not None:
             self._writer.flush()
+
+    def held(self) -> AbstractContextManager[None]:
+        """While the block runs nothing that is queued in this process is committed. Don't put or flush in it."""
+        return contextlib.nullcontext() if self._writer is None else self._writer.held()
 
     def close(self) -> None:
         """Commit, give the lease up, close. Raises StoreError where the last puts can't be committed; then they are lost."""

@@ -10,24 +10,23 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
-from lkbuild.store import leases, reserve
+from lkbuild.store import leases
 from lkbuild.store.actions import outputs_of
-from lkbuild.store.blobs import forget
 from lkbuild.store.disk import DiskStore
-from lkbuild.store.failures import StoreReadOnly, translated
+from lkbuild.store.failures import StoreReadOnly
 from lkbuild.store.inventory import ROW_BYTES, Blob, FileOnDisk, Inventory, Tree, file_name, has_file, take_inventory
+from lkbuild.store.removal import Changed, Plan, remove
 from lkbuild.store.uses import COARSE_S
 
-_BATCH: Final = 500
 _ROUNDS: Final = 10
+_LOOK_S: Final = 3600
 _NEVER: Final = 1 << 62
 
 
@@ -71,25 +70,36 @@ class GcReport:
     satisfied: bool
 
 
-@dataclass(slots=True)
-class Plan:
-    """What to take, of one inventory."""
+def is_due(store: DiskStore, policy: GcPolicy, *, clock: Callable[[], float] = time.time) -> bool:
+    """Whether a store may be beyond its policy, by a look that costs milliseconds; asked anew an hour after it was last answered."""
+    if not store.writable or policy == GcPolicy():
+        return False
+    now, looked = clock(), store.database.row("SELECT value FROM meta WHERE name = 'looked'")
+    if looked is not None and 0 <= now - looked[0] < _LOOK_S:
+        return False
+    with store.database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('looked', ?)", (int(now),))
+    if policy.min_free_bytes is not None and _free_bytes(store) < policy.min_free_bytes:
+        return True
+    # Copies beside the blobs are not in it: it is a lower bound.
+    stored = store.database.rows("SELECT ifnull(sum(stored), 0) FROM blobs")[0][0]
+    oldest = store.database.rows("SELECT min(used) FROM actions")[0][0]
+    large = policy.max_bytes is not None and stored > policy.max_bytes
+    old = policy.max_age_s is not None and oldest is not None and oldest < now - policy.max_age_s
+    return large or old
 
-    blobs: list[Blob]
-    trees: list[Tree]
-    expanded: list[FileOnDisk]
-    orphans: list[FileOnDisk]
-    actions: list[tuple[bytes, int]]
-    freed: int
-    satisfied: bool
 
-
-class _Changed(Exception):
-    """A process marked a use since the inventory was taken."""
-
-
-def collect(store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, clock: Callable[[], float] = time.time) -> GcReport:
+def collect(
+    store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, spare_s: int | None = None, clock: Callable[[], float] = time.time
+) -> GcReport:
     """Take what the policy says. This process must not be building with the store meanwhile.
+
+    Args:
+        store: to be collected.
+        policy: what it may take.
+        dry_run: only say what would go.
+        spare_s: what was used in the last so many seconds stays, whatever the policy says.
+        clock: tells the time.
 
     Raises:
         StoreError: the store is read-only.
@@ -102,7 +112,9 @@ def collect(store: DiskStore, policy: GcPolicy, *, dry_run: bool = False, clock:
         others = leases.live(store.layout, apart_from=lease.name)
         now = clock()
         bound = min([now, *others]) - COARSE_S if others else float("inf")
-        if others:
+        if spare_s is not None:
+            bound = min(bound, now - spare_s)
+        if bound < float("inf"):
             stack.pop_all().close()  # others may come and go; what is before the bound stays unused by them, or is marked
         stack.enter_context(store.bytes.uses.unnoted())
         return _collect(store, policy, now=now, bound=bound, in_use=len(others), dry_run=dry_run)
@@ -118,8 +130,8 @@ def _collect(store: DiskStore, policy: GcPolicy, *, now: float, bound: float, in
         first = inventory.bytes_on_disk() if first is None else first
         try:
             if not dry_run:
-                _execute(store, plan, inventory.marks)
-        except _Changed:
+                remove(store, plan, inventory.marks)
+        except Changed:
             continue
         counts = [len(plan.blobs), len(plan.trees), len(plan.expanded), len(plan.actions)]
         freed = plan.freed if dry_run else max(0, first - take_inventory(store).bytes_on_disk())
@@ -157,9 +169,13 @@ def _excess(store: DiskStore, inventory: Inventory, policy: GcPolicy) -> int:
     if policy.max_bytes is not None:
         excess = inventory.bytes_on_disk() - policy.max_bytes
     if policy.min_free_bytes is not None:
-        usage = os.statvfs(store.layout.root)
-        excess = max(excess, policy.min_free_bytes - usage.f_bavail * usage.f_frsize)
+        excess = max(excess, policy.min_free_bytes - _free_bytes(store))
     return max(excess, 0)
+
+
+def _free_bytes(store: DiskStore) -> int:
+    usage = os.statvfs(store.layout.root)
+    return usage.f_bavail * usage.f_frsize
 
 
 _Item = Blob | Tree | FileOnDisk
@@ -221,92 +237,3 @@ def _doomed_actions(store: DiskStore, inventory: Inventory, plan: Plan, before: 
     return [
         (key, used) for key, used, result in inventory.actions if result is None or used < before or (used <= latest and broken(result))
     ]
-
-
-def _execute(store: DiskStore, plan: Plan, marks: int) -> None:
-    # Copies first: removing them needs no room in the database, which a full disk does not have.
-    with translated(store.layout.root), reserve.given_up(store.layout.reserve):
-        for start in range(0, len(plan.expanded), _BATCH):
-            with _removing(store, marks):
-                for file in plan.expanded[start : start + _BATCH]:
-                    file.path.unlink(missing_ok=True)
-        _retrying(lambda: _remove_actions(store, plan.actions, marks))
-        for tree in plan.trees:
-            _retrying(lambda tree=tree: _remove_tree(store, tree, marks))  # type: ignore[misc]  # mypy infers no default
-        for start in range(0, len(plan.blobs), _BATCH):
-            _retrying(lambda start=start: _remove_blobs(store, plan.blobs[start : start + _BATCH], marks))  # type: ignore[misc]  # as above
-        _remove_orphans(store, plan.orphans)
-        _retrying(lambda: _tidy(store))
-
-
-def _retrying(step: Callable[[], None]) -> None:
-    """Once more: on a full disk the first try removed files before its transaction failed."""
-    try:
-        step()
-    except StoreReadOnly:
-        raise
-    except StoreError:
-        step()
-
-
-@contextlib.contextmanager
-def _removing(store: DiskStore, marks: int) -> Iterator[None]:
-    """No file is being published, and nobody has marked a use since the inventory."""
-    with leases.locked(store.layout.files_lock, exclusive=True):
-        if store.database.rows("SELECT value FROM meta WHERE name = 'marks'")[0][0] != marks:
-            raise _Changed
-        yield
-
-
-def _remove_actions(store: DiskStore, actions: Sequence[tuple[bytes, int]], marks: int) -> None:
-    with _removing(store, marks), store.database.transaction() as connection:
-        connection.executemany("DELETE FROM actions WHERE key = ? AND used = ?", actions)
-
-
-def _remove_tree(store: DiskStore, tree: Tree, marks: int) -> None:
-    doomed = store.bytes.temporary()
-    with _removing(store, marks), store.database.transaction() as connection:
-        raw = bytes.fromhex(tree.path.name)
-        row = connection.execute("SELECT used FROM trees WHERE hash = ?", (raw,)).fetchone()
-        if (None if row is None else row[0]) != tree.used:
-            return
-        with contextlib.suppress(FileNotFoundError):
-            tree.path.chmod(0o755)
-            tree.path.rename(doomed)
-        connection.execute("DELETE FROM trees WHERE hash = ?", (raw,))
-    leases.remove_directory(doomed)
-
-
-def _remove_blobs(store: DiskStore, blobs: Sequence[Blob], marks: int) -> None:
-    with _removing(store, marks), store.database.transaction() as connection:
-        doomed = []
-        for blob in blobs:
-            raw = bytes.fromhex(blob.digest.hash)
-            row = connection.execute("SELECT used FROM blobs WHERE hash = ?", (raw,)).fetchone()
-            if row is None or row[0] != blob.used:
-                continue  # put or marked since
-            doomed.append(raw)
-            for path in (
-                *(store.layout.blob(blob.digest, compressed=flag) for flag in (False, True)),
-                *(store.layout.expanded(blob.digest, executable=flag) for flag in (False, True)),
-            ):
-                path.unlink(missing_ok=True)
-        forget(connection, doomed)
-
-
-def _remove_orphans(store: DiskStore, orphans: Sequence[FileOnDisk]) -> None:
-    """Files without a row: of a process that was killed between a rename and its commit."""
-    with leases.locked(store.layout.files_lock, exclusive=True):
-        for file in orphans:
-            raw = bytes.fromhex(file.path.name.removesuffix(".zst"))
-            row = store.database.row("SELECT kind FROM blobs WHERE hash = ?", (raw,))
-            if row is None or row[0] != (3 if file.path.name.endswith(".zst") else 2):
-                file.path.unlink(missing_ok=True)
-
-
-def _tidy(store: DiskStore) -> None:
-    with store.database.transaction() as connection:
-        connection.execute("DELETE FROM recipes WHERE key NOT IN (SELECT key FROM actions)")
-        connection.execute("DELETE FROM sha256 WHERE hash NOT IN (SELECT hash FROM blobs)")
-        connection.execute("DELETE FROM complete WHERE hash NOT IN (SELECT hash FROM blobs)")
-    store.database.shrink()

@@ -1,9 +1,12 @@
-"""What takes the space in a store, by kind. Reads only."""
+"""What takes the space in a store, by kind, and what some results take of it. Knows no targets. Reads only."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lkbuild.base.digest import Digest
+from lkbuild.store.actions import outputs_of
 from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, PACKED_ZSTD
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.inventory import FileOnDisk, take_inventory
@@ -75,3 +78,16 @@ def info(store: DiskStore) -> StoreInfo:
         recipes=store.database.rows("SELECT count(*) FROM recipes")[0][0],
         database_bytes=store.layout.database.stat().st_size,
     )
+
+
+def stored_bytes(store: DiskStore, recipes: Iterable[str]) -> int:
+    """What the outputs and logs of some recipes' results take, each blob once; trees down to their last file."""
+    with store.bytes.uses.unnoted():
+        results = store.actions.get_recipes(Digest(recipe, 0) for recipe in recipes)
+        named: set[Digest] = set()
+        for cached in results.values():
+            named |= outputs_of(cached.result)
+            for tree in cached.result.trees:
+                named |= store.trees.closure(tree.root)
+        sizes = store.database.rows_in("SELECT stored FROM blobs WHERE hash IN (?)", [bytes.fromhex(digest.hash) for digest in named])
+        return sum(stored for (stored,) in sizes)

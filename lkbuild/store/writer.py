@@ -1,7 +1,8 @@
 """Group commit: writes of many threads go into one transaction, in order, a few milliseconds late, and are visible at once.
 
 Writes are applied in the order of their submission, so what is durable is always a prefix of what was submitted: an action result
-never without the blobs put before it. Knows neither tables nor blobs.
+never without the blobs put before it. Commits of all processes wait while somebody holds the lock file exclusively: a collector on a
+full disk. Knows neither tables nor blobs.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from lkbuild.base.errors import StoreError
 from lkbuild.store.database import Database
+from lkbuild.store.failures import translated
+from lkbuild.store.leases import locked
 
 _DELAY_S: Final = 0.005
 _RETRY_S: Final = 1.0
@@ -36,8 +40,8 @@ class Write:
 class GroupWriter:
     """A queue of writes and the thread that commits it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, lock: Path) -> None:
+        self._database, self._lock = database, lock
         self._changed = threading.Condition()
         self._committing = threading.Lock()
         self._pending: list[Write] = []
@@ -67,17 +71,34 @@ class GroupWriter:
         write = self._visible.get(key)
         return None if write is None else write.value
 
+    def commit(self, write: Write) -> None:
+        """Return when everything submitted before, and then this write, is committed.
+
+        Raises:
+            StoreError: what was submitted before stays queued; this write has never been.
+        """
+        self._commit((write,))
+
     def flush(self) -> None:
         """Return when everything submitted before is committed. Raises StoreError; then it stays queued."""
+        self._commit(())
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing that is queued is committed during the block: its room on a full disk is the collector's. Don't flush in it."""
+        with self._committing:
+            yield
+
+    def _commit(self, last: tuple[Write, ...]) -> None:
         with self._committing:
             with self._changed:
                 batch, cost = self._pending, self._cost
                 self._pending, self._cost = [], 0
-            if not batch:
+            if not batch and not last:
                 return
             try:
-                with self._database.transaction() as connection:
-                    for write in batch:
+                with translated(self._database.root), locked(self._lock, exclusive=False), self._database.transaction() as connection:
+                    for write in (*batch, *last):
                         write.apply(connection)
             except BaseException:
                 with self._changed:

@@ -12,7 +12,7 @@ from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput, Input, Resources
 from lkbuild.model.artifact import Inline, NamedArtifact, TargetRef
 from lkbuild.model.attrs import Attr, File, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct
-from lkbuild.model.providers import Files, Test
+from lkbuild.model.providers import Files, OutputGroups, Test
 from lkbuild.model.rule import Rule, RuleContext
 
 from ..file_entries import layer
@@ -24,6 +24,19 @@ _FACTORS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _PLAN: Final = {
     "version": 1,
     "host_services": [{"name": "test-agent", "command": ["/.base/lkbuild-test/agent"], "restart": "always"}],
+}
+_OVMF: Final = "firmware/usr/share/OVMF"
+#: How QEMU boots each format that it can boot: arguments of tools/machine.py's Medium.
+_MEDIA: Final[dict[str, dict[str, Any]]] = {
+    "raw-bios": {"path": "medium"},
+    "raw-efi": {"path": "medium", "efi": _OVMF},
+    "qcow2-bios": {"path": "medium", "form": "qcow2"},
+    "qcow2-efi": {"path": "medium", "form": "qcow2", "efi": _OVMF},
+    "vmdk": {"path": "medium", "form": "vmdk"},
+    "vhd": {"path": "medium", "form": "vpc", "efi": _OVMF},
+    "iso-bios": {"path": "medium", "cdrom": True},
+    "iso-efi": {"path": "medium", "cdrom": True, "efi": _OVMF},
+    "iso": {"path": "medium", "cdrom": True},
 }
 _WORDS: Final = ListOf(item=String(lenient=True))
 _EMPTY: Final = Struct(fields={})
@@ -61,7 +74,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     """One sandboxed action: QEMU and the steps."""
     image = ctx.require(ctx.attrs["image"], ImageInfo, attr=("image",))
     toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
-    agent = ctx.files(ctx.attrs["agent"])
+    medium = ctx.attrs["medium"]
     steps = [_step(ctx, index, step) for index, step in enumerate(ctx.attrs["steps"])]
     test = {
         "arch": image.arch,
@@ -71,12 +84,8 @@ def analyze(ctx: RuleContext) -> list[Any]:
         "disk": _size(ctx.attrs["disk"]) if ctx.attrs["disk"] else 0,
         "timeout_s": ctx.attrs["timeout_s"],
         "steps": steps,
+        **({"medium": _MEDIA[medium]} if medium else {}),
     }
-    entries = [
-        {"path": "lkbuild-test/agent", "kind": "file", "mode": 0o755, "input": "in/agent"},
-        {"path": "etc/lkbuild/image.d/90-test.json", "kind": "file", "mode": 0o644, "contents": json.dumps(_PLAN, sort_keys=True)},
-    ]
-    extra = segment(ctx, layer(ctx, entries, [Input("in/agent", agent[0].artifact)], message="test agent"), "")
     data = [Input(f"data/{item.name.rpartition('/')[2]}", item.artifact) for item in ctx.files(ctx.attrs["data"])]
     (report,) = ctx.run(
         "boot_test",
@@ -84,19 +93,43 @@ def analyze(ctx: RuleContext) -> list[Any]:
         root=toolchain.tree,
         inputs=[
             Input("test.json", Inline((json.dumps(test, sort_keys=True) + "\n").encode())),
-            Input("kernel", image.kernel),
-            Input("initrd.img", image.initrd),
-            Input("agent.img", extra),
+            *(_medium(ctx, medium) if medium else _parts(ctx, image)),
             *(Input(f"tools/{name}", ctx.tool(name)) for name in ("boot.py", "guest.py", "machine.py")),
             *data,
         ],
         outputs=[DeclaredOutput("out/report.jsonl")],
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
         timeout_s=ctx.attrs["timeout_s"] + 60,
-        message=f"boot {ctx.attrs['image'].short} ({image.arch})",
+        message=f"boot {ctx.attrs['image'].short}{medium and '.' + medium} ({image.arch})",
         resources=Resources(cpus=1, memory_mib=_size(ctx.attrs["mem"]) >> 20, seconds=30),
     )
     return [Test(report), Files((NamedArtifact("report.jsonl", report),))]
+
+
+def _parts(ctx: RuleContext, image: ImageInfo) -> tuple[Input, ...]:
+    """Kernel and initrd as the image has them, and the agent's segment."""
+    agent = ctx.files(ctx.attrs["agent"])
+    entries = [
+        {"path": "lkbuild-test/agent", "kind": "file", "mode": 0o755, "input": "in/agent"},
+        {"path": "etc/lkbuild/image.d/90-test.json", "kind": "file", "mode": 0o644, "contents": json.dumps(_PLAN, sort_keys=True)},
+    ]
+    extra = segment(ctx, layer(ctx, entries, [Input("in/agent", agent[0].artifact)], message="test agent"), "")
+    return (Input("kernel", image.kernel), Input("initrd.img", image.initrd), Input("agent.img", extra))
+
+
+def _medium(ctx: RuleContext, form: str) -> tuple[Input, ...]:
+    """The medium as it is shipped, so without an agent; and the firmware that starts it, where that is not the BIOS."""
+    groups = ctx.dep(ctx.attrs["image"]).get(OutputGroups)
+    found = groups.groups.get(form) if groups else None
+    if not found:
+        ctx.fail(f"{ctx.attrs['image'].short} has no format {form} for {ctx.arch}", attr=("medium",))
+    for index, step in enumerate(ctx.attrs["steps"]):
+        for kind in ("run", "fails", "put", "reboot", "poweroff"):
+            if step[kind] is not None:
+                hint = "a medium is booted as it is shipped: wait for an `event`, or press the power button (`powerdown`)"
+                ctx.fail(f"{kind} needs the agent, which no medium has", attr=("steps", index, kind), hint=hint)
+    firmware = ctx.require(ctx.attrs["firmware"], ToolchainInfo, attr=("firmware",), execution=True).tree
+    return (Input("medium", found[0].artifact), *((Input("firmware", firmware),) if "efi" in _MEDIA[form] else ()))
 
 
 def _step(ctx: RuleContext, index: int, step: Any) -> dict[str, Any]:
@@ -126,6 +159,16 @@ the image, the steps or the tools change.""",
     attrs={
         "image": Attr(type=LabelOf(provides=("ImageInfo",)), required=True, doc="What boots."),
         "steps": Attr(type=ListOf(item=STEP), required=True, doc="What must hold."),
+        "medium": Attr(
+            type=String(choices=("", *_MEDIA)),
+            default="",
+            doc="Boot this format of the image by firmware, as it is shipped, rather than kernel and initrd with the test's agent.",
+        ),
+        "firmware": Attr(
+            type=LabelOf(provides=("ToolchainInfo",), execution=True),
+            default=Label("rules/toolchains", "firmware"),
+            doc="OVMF, for EFI media.",
+        ),
         "data": Attr(type=ListOf(item=File()), default=(), doc="Files that `put` steps write into the guest."),
         "mem": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), default="512M", doc="Memory of the guest."),
         "cpus": Attr(type=Integer(minimum=1, maximum=64), default=2, doc="Processors of the guest."),

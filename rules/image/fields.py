@@ -64,6 +64,11 @@ ATTRS: Final = {
         default=(),
         doc="Volumes: `binds: [name:/path]` in containers.",
     ),
+    "media_tools": Attr(
+        type=LabelOf(provides=("ToolchainInfo",), execution=True),
+        default=Label("rules/toolchains", "media"),
+        doc="The tools, EFI stubs and boot loaders of boot media (`//x.iso`, `//x.qcow2-efi`, ...).",
+    ),
     "qemu": Attr(
         type=LabelOf(provides=("ToolchainInfo",), execution=True),
         default=QEMU_BY_ARCH,

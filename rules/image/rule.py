@@ -19,6 +19,7 @@ from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo, Toolchain
 from .containers import Container, containers
 from .fields import ATTRS
 from .initrd import LayerSet, initrd, plan_layer, segment
+from .media import MEDIA_DOC, media
 from .plan import boot_plan
 
 
@@ -47,7 +48,8 @@ def analyze(ctx: RuleContext) -> list[Any]:
     segments = [segment(ctx, artifact, "layers/{id}", compression) for artifact in layers]
     segments += [segment(ctx, artifact, "", compression) for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
     image = ImageInfo(kernel=kernel.image, initrd=initrd(ctx, segments), cmdline=ctx.attrs["cmdline"], arch=ctx.arch)
-    return [image, Files(_files(image)), OutputGroups({"initrd": _files(image)[1:2], "kernel": _files(image)[:1]}), _runnable(ctx, image)]
+    groups = {"initrd": _files(image)[1:2], "kernel": _files(image)[:1], **media(ctx, image)}
+    return [image, Files(_files(image)), OutputGroups(groups), _runnable(ctx, image)]
 
 
 def _root_layers(ctx: RuleContext, packages: Sequence[PackageInfo]) -> tuple[Artifact, ...]:
@@ -115,10 +117,12 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
 
 RULE = Rule(
     name="image",
-    doc="""A bootable image: a kernel, an initrd and a command line.
+    doc=f"""A bootable image: a kernel, an initrd and a command line.
 
 The sections are LinuxKit's. An entry of `onboot`, `services` or `onshutdown` is the label of a package, or a mapping with
-`package:` and fields that override what the package says.""",
+`package:` and fields that override what the package says. Boot media are made when asked for by name, `//images:x.iso`:
+
+{MEDIA_DOC}""",
     attrs=ATTRS,
     analyze=analyze,
 )

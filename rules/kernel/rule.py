@@ -1,6 +1,7 @@
 """kernel: Linux compiled from a configuration.
 
 One action that uses all processors. Its key holds the .config's digest, not the fragments': the same configuration is compiled once.
+The headers for user space are an action of their own, which no configuration is an input of.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from lkbuild.model.action import DeclaredOutput, Input, Resources
-from lkbuild.model.artifact import NamedArtifact
+from lkbuild.model.artifact import Artifact, NamedArtifact
 from lkbuild.model.attrs import Attr, Boolean, LabelOf, String
 from lkbuild.model.providers import Files, OutputGroups
 from lkbuild.model.rule import Rule, RuleContext
 
 from ..providers import KernelConfigInfo, KernelInfo, KernelSourceInfo, ToolchainInfo
 
-_ALWAYS = ("kernel", "System.map", "config", "release", "headers.tar")
+_ALWAYS = ("kernel", "System.map", "config", "release")
 _TIMEOUT_S = 4 * 3600  # one slow processor, a large configuration
 
 
@@ -43,10 +44,11 @@ def analyze(ctx: RuleContext) -> list[Any]:
     )
     output = dict(zip(names, made, strict=True))
     named = {name: NamedArtifact(name, artifact) for name, artifact in output.items()}
-    groups = {"map": "System.map", "config": "config", "release": "release", "headers": "headers.tar", "modules": "modules.tar"}
+    groups = {"map": "System.map", "config": "config", "release": "release", "modules": "modules.tar"}
+    found = {group: (named[name],) for group, name in groups.items() if name in named}
     return [
         Files((named["kernel"],)),
-        OutputGroups({group: (named[name],) for group, name in groups.items() if name in named}),
+        OutputGroups({**found, "headers": (NamedArtifact("headers.tar", _headers(ctx, source, root)),)}),
         KernelInfo(
             image=output["kernel"],
             modules=output.get("modules.tar"),
@@ -55,6 +57,22 @@ def analyze(ctx: RuleContext) -> list[Any]:
             cmdline=ctx.attrs["cmdline"],
         ),
     ]
+
+
+def _headers(ctx: RuleContext, source: KernelSourceInfo, root: Artifact) -> Artifact:
+    (made,) = ctx.run(
+        "headers",
+        ["/bin/sh", "_tools/headers", ctx.arch, source.name, "_out/headers.tar"],
+        root=root,
+        inputs=[
+            Input(source.name, source.archive),
+            Input("_tools/headers", ctx.tool("headers")),
+            Input("_tools/linux.sh", ctx.tool("linux.sh", rule="kernel_config")),
+        ],
+        outputs=[DeclaredOutput("_out/headers.tar")],
+        message=f"headers of {ctx.label.short} for {ctx.arch}",
+    )
+    return made
 
 
 RULE = Rule(

@@ -29,18 +29,22 @@ amd64 busybox-static 1:1.37.0-6+b9 pool/main/b/busybox/busybox-static_1.37.0-6+b
 
 def bundled_toolchain(ctx: RuleContext) -> Output:
     """The tree with busybox and links for its applets, for the execution architecture."""
+    return ctx.shared("bundled toolchain", _emit)
+
+
+def _emit(ctx: RuleContext) -> Output:
     arch = ctx.configuration.exec_arch
     lock = parse_lock(BUNDLED_LOCK)
     found = lock.entries.get(arch)
     if found is None:
         ctx.fail(f"there is no bundled toolchain for {arch}", hint="give the target a toolchain")
     deb = fetch(ctx, lock, found["busybox-static"])
-    return _unpack(ctx, (deb,), _BUNDLED_TREE)
+    return _unpack(ctx, (deb,), _BUNDLED_TREE, "unpack the bundled toolchain")
 
 
 def deb_tree(ctx: RuleContext, debs: tuple[Output, ...], *, links: dict[str, str] | None = None, exclude: tuple[str, ...] = ()) -> Output:
     """Emit the unpacking of packages into one tree; a later one wins where two have the same path."""
-    return _unpack(ctx, debs, _request(links or {}, exclude))
+    return _unpack(ctx, debs, _request(links or {}, exclude), f"unpack {len(debs)} packages for {ctx.label.short}")
 
 
 def _request(links: dict[str, str], exclude: tuple[str, ...]) -> str:
@@ -51,13 +55,13 @@ def _request(links: dict[str, str], exclude: tuple[str, ...]) -> str:
 _BUNDLED_TREE: Final = _request({f"usr/bin/{applet}": "busybox" for applet in APPLETS}, ())
 
 
-def _unpack(ctx: RuleContext, debs: tuple[Output, ...], request: str) -> Output:
+def _unpack(ctx: RuleContext, debs: tuple[Output, ...], request: str, message: str) -> Output:
     (tree,) = ctx.builtin(
         "deb_tree",
         1,
         [request],
         inputs=[Input(f"{index:03d}-{output.name}", output) for index, output in enumerate(debs)],
         outputs=[DeclaredOutput("tree", tree=True)],
-        message=f"unpack {len(debs)} packages for {ctx.label.short}",
+        message=message,
     )
     return tree

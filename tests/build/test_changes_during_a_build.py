@@ -1,5 +1,7 @@
 """A source that changes while it is built: what comes out belongs to one state of it, and the next build is right."""
 
+import os
+import shutil
 import time
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
+START = int(time.time())
 # `use` starts when `slow` is done: by then its source has changed.
 BUILD = """\
 targets:
@@ -61,4 +64,30 @@ def test_two_builds_in_quick_succession_see_every_edit(ws):
     for number in range(6):
         # Same size, and within the granularity of any clock.
         ws.write("p/word.txt", f"{number}\n")
+        assert ws.build("//p:a").text == f"{number}\n"
+
+
+def test_a_store_that_is_deleted_during_the_build_is_an_error_of_the_host_and_the_next_build_is_right(ws, seed, tmp_path):
+    ws.write("p/BUILD.yaml", BUILD.replace("MARK", tmp_path.name))
+    ws.write("p/word.txt", "word\n")
+    process = ws.start("build", "--json", "//p:use")
+    wait_for_command(f"echo {tmp_path.name}".encode())
+    # Away at once, as it would not be by rmtree: what is still written goes with it.
+    ws.cache.rename(tmp_path / "gone")
+    out, err = process.communicate()
+    assert process.returncode == 36, out + err
+    assert "Traceback" not in err
+    assert not (ws.root / "lkbuild-out").exists()
+    shutil.rmtree(ws.cache, ignore_errors=True)
+    shutil.copytree(seed, ws.cache, symlinks=True)
+    assert ws.build("//p:use").text == f"{tmp_path.name}\nword\n"
+    assert ws.lkbuild("cache", "verify").returncode == 0
+
+
+def test_times_of_a_source_in_the_future_and_the_past_hide_no_edit(ws):
+    ws.write("p/BUILD.yaml", "targets:\n  a: {rule: genrule, srcs: [word.txt], outs: [x], cmd: cp $SRCS $OUT}\n")
+    day = 86400
+    for number, shift in enumerate((0, 365 * day, -365 * day, -365 * day, 0)):
+        path = ws.write("p/word.txt", f"{number}\n")
+        os.utime(path, (START + shift, START + shift))
         assert ws.build("//p:a").text == f"{number}\n"

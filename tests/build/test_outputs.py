@@ -142,3 +142,44 @@ def test_a_file_that_a_user_edited_in_an_output_folder_is_restored(ws):
     (folder / "sub/file").write_text("edited\n")
     assert ws.build("//p:a").executed == []
     assert (folder / "sub/file").read_text() == "kept\n"
+
+
+CLASHES = {
+    "the same file": (["b/c"], ["c"]),
+    "a file and a folder": (["b"], ["c"]),
+}
+
+
+@pytest.mark.parametrize(("outer", "inner"), CLASHES.values(), ids=CLASHES)
+def test_two_outputs_in_one_place_are_an_error_that_names_both(ws, outer, inner):
+    ws.write("p/BUILD.yaml", f"targets:\n  a: {{rule: genrule, outs: {outer}, cmd: 'for o in $OUTS; do echo outer > $o; done'}}\n")
+    ws.write("p/a/BUILD.yaml", f"targets:\n  b: {{rule: genrule, outs: {inner}, cmd: echo inner > $OUT}}\n")
+    report = ws.build("//...", code=7)
+    (error,) = report.errors
+    assert report.executed == []
+    assert (error["class"], error["label"], error["file"]) == ("AnalysisError", "//p/a:b", "p/a/BUILD.yaml")
+    assert "//p:a " in error["message"]
+    # Apart from each other each is what it is, whichever came last.
+    assert [ws.build(target).text for target in ("//p:a", "//p/a:b", "//p:a")] == ["outer\n", "inner\n", "outer\n"]
+
+
+def test_an_output_that_is_declared_no_more_goes_and_what_a_user_made_of_it_stays(ws):
+    outs = "targets:\n  a: {{rule: genrule, outs: {}, cmd: 'for o in $OUTS; do echo a > $o; done'}}\n"
+    ws.write("p/BUILD.yaml", outs.format("[x, d/y, d/e/z, mine]"))
+    folder = ws.build("//p:a").paths[0].parent
+    (folder / "mine").write_text("edited\n")
+    (folder / "notes").write_text("of the user\n")
+    ws.write("p/BUILD.yaml", outs.format("[x]"))
+    ws.build("//p:a")
+    assert sorted(path.name for path in folder.iterdir()) == ["mine", "notes", "x"]
+
+
+def test_outputs_of_a_target_in_a_folder_of_anothers_are_not_its_own(ws):
+    outs = "targets:\n  {}: {{rule: genrule, outs: [{}], cmd: echo a > $OUT}}\n"
+    ws.write("p/BUILD.yaml", outs.format("a", "x"))
+    ws.write("p/a/BUILD.yaml", outs.format("b", "y"))
+    inner = ws.build("//p/a:b").path
+    ws.build("//p:a")
+    ws.edit("p/BUILD.yaml", "[x]", "[z]")
+    assert ws.build("//p:a").path.name == "z"
+    assert inner.exists()

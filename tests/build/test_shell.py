@@ -58,3 +58,11 @@ def test_what_an_action_needs_and_can_not_be_made_is_the_error(pair):
     done = pair.lkbuild("shell", "//p:broken", "--", "true")
     assert done.returncode == 1
     assert "//p:word" in done.stderr
+
+
+def test_a_sigterm_ends_what_runs_and_leaves_nothing(pair):
+    with pair.start("shell", "//p:broken", "--", "sh", "-c", "echo begun; exec sleep 1000") as process:
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        assert process.stdout.read() == ""  # nobody holds the other end any more
+    assert process.returncode != 0

@@ -94,6 +94,29 @@ def test_the_content_of_a_source_is_named_with_both_digests(chain):
     assert set(told) == {"//p:both genrule", "//p:strip genrule"}
 
 
+def test_a_file_of_files_is_named_by_its_path_and_the_attribute_that_places_it(ws):
+    ws.write(
+        "p/BUILD.yaml",
+        """\
+targets:
+  files:
+    rule: package
+    skeleton: false
+    files:
+      - {path: /etc/one, contents: one}
+      - {path: /etc/two, source: conf/two.txt}
+""",
+    )
+    ws.write("p/conf/two.txt", "2\n")
+    ws.build("//p:files")
+    ws.write("p/conf/two.txt", "two\n")
+    (found,) = why(ws, "//p:files")["targets"]
+    (change,) = found["actions"][0]["changes"]
+    assert (change["kind"], change["name"], change["attribute"]) == ("source", "p/conf/two.txt", "files[1].source")
+    assert change["position"] == "p/BUILD.yaml:2"
+    assert (change["was"].partition("/")[2], change["now"].partition("/")[2]) == ("2", "4")
+
+
 def test_the_executable_bit_of_a_source_is_named(chain):
     (chain.root / "p/settings.txt").chmod(0o755)
     ((kind, name, was, now),) = would(chain)[2]

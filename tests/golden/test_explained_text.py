@@ -13,6 +13,8 @@ CHANGES = (
         was=OLD,
         now=NEW,
         action="//p:strip genrule",
+        position="p/BUILD.yaml:2",
+        attribute="srcs[0]",
         chain=tuple(f"//p:{number} genrule" for number in range(9)),
     ),
     Change(
@@ -26,6 +28,7 @@ CHANGES = (
         attributes=(AttributeChange(name="cmd", was="cp $SRCS $OUT", now="cat $SRCS > $OUT"),),
         diff=("@@ -1,2 +1,2 @@", " set -eu", "-cp $SRCS $OUT", "+cat $SRCS > $OUT"),
     ),
+    Change(kind="source", name="q/of-a-group.txt", was=OLD, now=NEW, action="//p:strip genrule", position="p/BUILD.yaml:2"),
     Change(kind="environment", name="ARCH", was="amd64", now=None, action="//p:other genrule", position="p/BUILD.yaml:12"),
     Change(kind="configuration", name="", was="amd64", now="arm64", action="//p:other genrule"),
     Change(kind="input", name="/", was=f"output of {OLD} tree", now=None, action="//p:other genrule"),

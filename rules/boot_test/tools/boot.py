@@ -9,12 +9,13 @@ import base64
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from typing import Any
 
 from guest import Guest, GuestError
-from machine import Machine
+from machine import Direct, Machine, Medium
 
 CHUNK = 192 * 1024
 
@@ -30,9 +31,7 @@ class Test:
         self.guest: Guest | None = None
         self.machine = Machine(
             arch=spec["arch"],
-            kernel="kernel",
-            initrd="/tmp/initrd.img",
-            cmdline=spec["cmdline"],
+            boot=Medium(**spec["medium"]) if spec.get("medium") else Direct("kernel", "/tmp/initrd.img", spec["cmdline"]),
             mem=spec["mem"],
             cpus=spec["cpus"],
             disks=["/tmp/disk.img"] if spec["disk"] else [],
@@ -43,12 +42,14 @@ class Test:
         print(f"[{time.monotonic() - self.started:7.2f}] {text}", flush=True)
 
     def prepare(self) -> None:
-        """Put together the initrd (the image's and the agent's segments) and a blank disk."""
-        with open("/tmp/initrd.img", "wb") as out:
-            for name in ("initrd.img", "agent.img"):
-                with open(name, "rb") as part:
-                    while chunk := part.read(1 << 20):
-                        out.write(chunk)
+        """Put together the initrd (the image's and the agent's segments), or the firmware's variables; and a blank disk."""
+        if isinstance(self.machine.boot, Direct):
+            with open("/tmp/initrd.img", "wb") as out:
+                for name in ("initrd.img", "agent.img"):
+                    with open(name, "rb") as part:
+                        shutil.copyfileobj(part, out, 1 << 20)
+        elif self.machine.boot.efi:
+            shutil.copyfile(f"{self.machine.boot.efi}/OVMF_VARS_4M.fd", "/tmp/efi-variables.fd")
         if self.spec["disk"]:
             with open("/tmp/disk.img", "wb") as file:
                 file.truncate(self.spec["disk"])

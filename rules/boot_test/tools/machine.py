@@ -17,14 +17,44 @@ MACHINES = {
 }
 
 
+@dataclass(frozen=True)
+class Direct:
+    """QEMU itself loads kernel and initrd: no firmware's boot loader, no medium."""
+
+    kernel: str
+    initrd: str
+    cmdline: str
+
+    def words(self, _bus: str) -> list[str]:
+        """Of QEMU's command line."""
+        return ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+
+
+@dataclass(frozen=True)
+class Medium:
+    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the folder of OVMF, None for the BIOS."""
+
+    path: str
+    form: str = "raw"
+    cdrom: bool = False
+    efi: str | None = None
+
+    def words(self, bus: str) -> list[str]:
+        """Of QEMU's command line."""
+        words = []
+        if self.efi:
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}/OVMF_CODE_4M.fd"]
+            words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
+        words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
+        return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
+
+
 @dataclass
 class Machine:
     """A guest to start. `disks` are raw files; `forward` are (host port, guest port) of TCP."""
 
     arch: str
-    kernel: str
-    initrd: str
-    cmdline: str
+    boot: Direct | Medium
     mem: str = "1G"
     cpus: int = 2
     disks: list[str] = field(default_factory=list)
@@ -37,7 +67,7 @@ class Machine:
         command = [emulator, "-nodefaults", "-no-user-config", "-display", "none"]
         command += ["-machine", f"{machine},accel={accelerator}", "-cpu", "host" if accelerator == "kvm" else "max"]
         command += ["-m", self.mem, "-smp", str(self.cpus)]
-        command += ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+        command += self.boot.words(bus)
         command += ["-device", f"virtio-rng-{bus}", "-device", f"virtio-serial-{bus}"]
         network = "user,id=net0" + (",restrict=on" if self.isolated else "")
         network += "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self.forward)

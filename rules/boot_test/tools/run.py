@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from machine import Machine, guest_boots_with_kvm
+from machine import Direct, Machine, guest_boots_with_kvm
 
 _PROBE_S = 20
 
@@ -65,9 +65,7 @@ def main() -> None:
         cmdline = file.read().strip()
     machine = Machine(
         arch=options.arch,
-        kernel=options.kernel,
-        initrd=options.initrd,
-        cmdline=cmdline,
+        boot=Direct(options.kernel, options.initrd, cmdline),
         mem=options.mem,
         cpus=options.cpus,
         disks=options.disk,

@@ -32,3 +32,9 @@ lkbuild_untar() {
         *) tar -x -f "$source_archive" "$@" ;;
     esac
 }
+
+# lkbuild_pack DIRECTORY MEMBER TAR: a canonical tar (design 6).
+lkbuild_pack() {
+    tar --create --file "$3" --directory "$1" --format=posix --sort=name --numeric-owner --owner=0 --group=0 \
+        --mtime="@$SOURCE_DATE_EPOCH" --pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f --mode=u+rwX,go+rX,go-w "$2"
+}

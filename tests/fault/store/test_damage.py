@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import time
@@ -258,3 +259,18 @@ def test_a_clock_set_back_loses_nothing_that_is_in_use(root, monkeypatch):
         monkeypatch.setattr(time, "time", lambda: now + 86_400)
         assert collect(collecting, GcPolicy(max_bytes=0, max_age_s=1)).in_use == 1
         assert building.blobs.get_bytes(digest)
+
+
+def test_a_directory_of_a_hundred_thousand_files_comes_back(root, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(100_000):
+        os.mknod(folder / f"{number}")
+    (folder / "99999").write_bytes(b"the one that is not empty")
+    with DiskStore.open(root) as store:
+        tree = store.blobs.put_tree(folder, move=True)
+        assert sum(1 for _ in store.blobs.walk(tree)) == 100_000
+        path = store.blobs.tree_path(tree)
+        assert len(os.listdir(path)) == 100_000  # noqa: PTH208 - a name each is enough
+        assert (path / "99999").read_bytes() == b"the one that is not empty"
+        assert verify(store).clean

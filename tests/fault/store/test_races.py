@@ -39,7 +39,7 @@ def test_a_read_only_store_is_served(tmp_path, run_child, in_namespace, child):
     root = tmp_path / "store"
     with DiskStore.open(root) as store:
         digest = store.blobs.put_bytes(b"served")
-        child.one_action(store, tmp_path, 0)
+        child.one_action(store, child.work(tmp_path, 0), 0)
         result = store.actions.get(child.Digest.of(b"key 0"))
         assert result is not None
         store.blobs.path_of(result.files[0].digest)

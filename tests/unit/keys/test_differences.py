@@ -13,7 +13,7 @@ A, B = Digest.of(b"a"), Digest.of(b"b")
 BASE = {
     "arguments": ("sh", "-c", "x"),
     "environment": (("K", "v"), ("EMPTY", "")),
-    "inputs": (Input("a[1].x/b", SourceFile("a")), Input("i", Inline(b"i"))),
+    "inputs": (Input("a[1].x/b", SourceFile("d/a[0].file")), Input("i", Inline(b"i"))),
     "outputs": (DeclaredOutput("o"),),
 }
 
@@ -35,8 +35,8 @@ def test_equal_manifests_have_no_difference():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"source": B}, ("source", "a[1].x/b", str(A), str(B))),
-        ({"executable": True}, ("source", "a[1].x/b", str(A), f"{A} executable")),
+        ({"source": B}, ("source", "d/a[0].file", str(A), str(B))),
+        ({"executable": True}, ("source", "d/a[0].file", str(A), f"{A} executable")),
         ({"arguments": ("sh", "-c", "y")}, ("argument", "2", "x", "y")),
         ({"arguments": ("sh", "x")}, ("arguments", "", "sh\n-c\nx", "sh\nx")),
         ({"environment": (("K", "w"), ("EMPTY", ""))}, ("environment", "K", "v", "w")),
@@ -61,6 +61,12 @@ def test_a_change_is_named_with_both_values(changes, expected):
 def test_another_output_of_the_same_action_is_another_input():
     one, other = ((Input("x", Output(ActionId("//p", 0), name)),) for name in ("a", "b"))
     assert [item[0] for item in found(manifest(inputs=other), manifest(inputs=one))] == ["input"]
+
+
+def test_a_source_under_another_name_is_no_difference_and_with_other_bytes_names_both():
+    renamed = {"inputs": (Input("a[1].x/b", SourceFile("e/b")), BASE["inputs"][1])}
+    assert found(manifest(**renamed)) == []
+    assert found(manifest(source=B, **renamed)) == [("source", "e/b", f"{A} of d/a[0].file", str(B))]
 
 
 class Build:

@@ -1,0 +1,63 @@
+"""Boot media: every format that QEMU can boot is booted by firmware, as it is shipped; every format is the same bytes when made again."""
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from harness.workspace import REPOSITORY, Workspace, copy_of_repository
+
+from lkbuild.cli.options import default_cache
+
+pytestmark = [pytest.mark.boot, pytest.mark.network]
+
+QUICK = ("--config", "quick")
+BOOTED = ("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "iso-bios", "iso-efi", "iso")
+MEDIA = (*BOOTED, "uki", "gcp")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    cache = os.environ.get("LKBUILD_CACHE")
+    return Workspace(REPOSITORY, Path(cache) if cache else default_cache(os.environ), {"LKBUILD_OUT": str(tmp_path)})
+
+
+@pytest.mark.parametrize("form", BOOTED)
+def test_firmware_boots_the_medium_until_init_says_that_all_is_up(repository, form):
+    target = f"//images/tests:minimal-{form}-test"
+    assert repository.test(*QUICK, target).states == {target: "passed"}
+    assert repository.test(*QUICK, target).executed == []
+
+
+def test_every_format_is_the_same_bytes_when_it_is_made_again(repository):
+    repository.build("--check", *QUICK, *(f"//images:minimal.{form}" for form in MEDIA))
+
+
+def test_google_s_archive_holds_the_disk_filled_up_to_a_whole_number_of_gibibytes(repository):
+    disk = repository.build(*QUICK, "//images:minimal.raw-efi").path.read_bytes()
+    with tarfile.open(repository.build(*QUICK, "//images:minimal.gcp").path) as archive:
+        (member,) = archive.getmembers()
+        assert (member.name, member.size % (1 << 30)) == ("disk.raw", 0)
+        assert archive.extractfile(member).read(len(disk)) == disk
+
+
+def test_azure_s_disk_is_a_multiple_of_a_mebibyte_before_its_footer(repository):
+    path = repository.build(*QUICK, "//images:minimal.vhd").path
+    footer = path.read_bytes()[-512:]
+    assert footer[:8] == b"conectix"
+    assert (path.stat().st_size - 512) % (1 << 20) == 0
+    checksum = int.from_bytes(footer[64:68], "big")
+    assert checksum == ~sum(footer[:64] + footer[68:]) & 0xFFFFFFFF
+
+
+def test_a_step_that_needs_the_agent_is_refused_where_it_stands(tmp_path):
+    checkout = copy_of_repository(tmp_path / "checkout", tmp_path / "cache")
+    checkout.edit(
+        "images/tests/BUILD.yaml",
+        "medium: iso, mem: 512M, timeout_s: 600, arches: [amd64], steps: [up: {}]",
+        "medium: iso, steps: [run: [x]]",
+    )
+    report = checkout.test(*QUICK, "//images/tests:minimal-iso-test", code=7)
+    (error,) = report.errors
+    assert (error["class"], error["file"]) == ("AnalysisError", "images/tests/BUILD.yaml")
+    assert error["label"].startswith("//images/tests:minimal-iso-test")

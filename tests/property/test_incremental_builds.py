@@ -1,0 +1,164 @@
+"""Random graphs of real actions and random edits, each followed by a build: it runs what has inputs that were never seen, nothing else,
+and what it writes is what a build of everything from nothing writes. Issue 3, "Nothing lost".
+
+A model in a few lines says what each command makes. Everything else is real: files, loader, analysis, store, sandbox, lkbuild-out.
+"""
+
+import itertools
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lkbuild.app.build import build
+from lkbuild.app.options import BuildOptions
+from lkbuild.cli.progress.quiet import QuietSink
+
+pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
+
+#: Commands, and what they make of their sources. Most of them give the same for many inputs: rebuilds are to stop there.
+COMMANDS = {
+    "cat $SRCS > $OUT": lambda text: text,
+    "cat $SRCS | sed -n 1p > $OUT": lambda text: text.partition("\n")[0] + "\n",
+    "cat $SRCS | wc -l > $OUT": lambda text: f"{text.count(chr(10))}\n",
+    "cat $SRCS | tr a-z A-Z > $OUT": lambda text: text.upper(),
+}
+TEXTS = ("a\n", "A\n", "a\nb\n", "b\na\n", "ab\n", "a\nc\n")
+FILES = ("f0", "f1", "f2", "g/h0", "g/h1")
+GLOB = "g"
+
+command = st.sampled_from(sorted(COMMANDS))
+text = st.sampled_from(TEXTS)
+#: Numbers of sources; what they mean depends on the target: its own earlier ones, files, or a glob.
+picks = st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True)
+edits = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.sampled_from(FILES), text),
+        st.tuples(st.just("touch"), st.sampled_from(FILES), text),
+        st.tuples(st.just("mode"), st.sampled_from(FILES), text),
+        st.tuples(st.just("new"), st.sampled_from(("g/h2", "g/h3")), text),
+        st.tuples(st.just("remove"), st.sampled_from(("g/h2", "g/h3")), text),
+        st.tuples(st.just("command"), st.integers(0, 5), command),
+        st.tuples(st.just("sources"), st.integers(0, 5), picks),
+        st.tuples(st.just("add"), command, picks),
+        st.tuples(st.just("drop"), st.just(0), st.just(0)),
+        st.tuples(st.just("clean"), st.just(0), st.just(0)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+numbers = itertools.count()
+
+
+@dataclass
+class World:
+    """A workspace, and the model of it."""
+
+    root: Path
+    cache: Path
+    nonce: str
+    targets: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    seen: set[object] = field(default_factory=set)
+
+    def sources(self, number, chosen):
+        """A pick's numbers as sources of the target with this number: never a later target."""
+        known = [*FILES[:3], GLOB, *(f":t{index}" for index in range(number))]
+        return tuple(dict.fromkeys(known[pick % len(known)] for pick in chosen))
+
+    def save(self):
+        lines = ["targets:"] if self.targets else ["targets: {}"]
+        for number, (cmd, sources) in enumerate(self.targets):
+            srcs = ", ".join('{glob: ["g/*"]}' if name == GLOB else f'"{name}"' for name in sources)
+            lines.append(f"  t{number}: {{rule: genrule, srcs: [{srcs}], outs: [o{number}], env: {{NONCE: '{self.nonce}'}}, cmd: '{cmd}'}}")
+        (self.root / "p/BUILD.yaml").write_text("\n".join(lines) + "\n")
+
+    def edit(self, kind, one, other):
+        path = self.root / "p" / str(one)
+        match kind:
+            case "write" | "new":
+                path.write_text(other)
+            case "touch":
+                os.utime(path)
+            case "mode":
+                path.chmod(path.stat().st_mode ^ 0o111)
+            case "remove":
+                path.unlink(missing_ok=True)
+            case "command" if one < len(self.targets):
+                self.targets[one] = (other, self.targets[one][1])
+            case "sources" if one < len(self.targets):
+                self.targets[one] = (self.targets[one][0], self.sources(one, other))
+            case "add":
+                self.targets.append((one, self.sources(len(self.targets), other)))
+            case "drop":
+                self.targets = self.targets[:1] + self.targets[1:-1]
+            case "clean":
+                shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
+        self.save()
+
+    def inputs(self, sources, made):
+        """Name, content and executable bit of each input."""
+        for name in sources:
+            if name.startswith(":"):
+                yield name, made[int(name[2:])], False
+            else:
+                for path in sorted((self.root / "p").glob("g/*")) if name == GLOB else [self.root / "p" / name]:
+                    yield path.name, path.read_text(), os.access(path, os.X_OK)
+
+    def model(self):
+        """What each target makes, and what its action is made of."""
+        made, identities = [], []
+        for number, (cmd, sources) in enumerate(self.targets):
+            inputs = tuple(self.inputs(sources, made))
+            made.append(COMMANDS[cmd]("".join(content for _, content, _ in inputs)))
+            identities.append((number, cmd, inputs))
+        return made, identities
+
+    def build(self, **options):
+        report = build(BuildOptions(cwd=self.root, cache=self.cache, workspace=self.root, **options), ["//..."], QuietSink())
+        assert report.errors == ()
+        outputs = {target.label: Path(target.outputs[0].path).read_text() for target in report.targets}
+        return outputs, [name.partition(" ")[0] for name in report.executed if name.endswith(" genrule")]
+
+    def check(self):
+        made, identities = self.model()
+        outputs, executed = self.build()
+        assert outputs == {f"//p:t{number}": content for number, content in enumerate(made)}
+        ran = [identities[int(label.removeprefix("//p:t"))] for label in executed]
+        new = set(identities) - self.seen
+        assert sorted(ran) == sorted(new)
+        self.seen |= new
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, seed):
+    """A store that all cases share; no two of them have an action in common, for each has a number in its environment."""
+    folder = tmp_path_factory.mktemp("incremental")
+    return folder, Path(shutil.copytree(seed, folder / "cache", symlinks=True))
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(graph=st.lists(st.tuples(command, picks), min_size=2, max_size=5), changes=edits)
+def test_after_any_edits_a_build_runs_what_is_new_and_gives_what_a_clean_build_gives(shared, graph, changes):
+    folder, cache = shared
+    number = next(numbers)
+    world = World(folder / f"w{number}", cache, str(number))
+    (world.root / "p/g").mkdir(parents=True)
+    (world.root / "BUILD.yaml").write_text("workspace: {name: random}\n")
+    for index, name in enumerate(FILES):
+        (world.root / "p" / name).write_text(TEXTS[index % len(TEXTS)])
+    for cmd, chosen in graph:
+        world.edit("add", cmd, chosen)
+    world.check()
+    for change in changes:
+        world.edit(*change)
+        world.check()
+    incremental, _ = world.build()
+    clean = World(world.root, cache, f"clean{number}", world.targets)
+    clean.save()
+    again, executed = clean.build(out=folder / f"out{number}")
+    assert again == incremental
+    assert len(executed) == len(clean.targets)
