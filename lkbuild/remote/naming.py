@@ -93,7 +93,9 @@ class Naming:
             return Name(digest)
         found = self._names.get(digest)
         if found is None:
-            data = messages.get(digest) or self._local.get_bytes(digest)
+            data = messages.get(digest)
+            if data is None:  # an empty directory's message is empty
+                data = self._local.get_bytes(digest)
             found = self.function.of(self.translated(Directory.decode(data), messages))
             self.learn_name(digest, found)
         return found

@@ -7,7 +7,10 @@ from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution
 from harness.actions import make_publication
 
 from lkbuild.base.digest import Digest
+from lkbuild.keys.manifest import encode_action, make_action
+from lkbuild.model.action import ActionSpec, DeclaredOutput, EncodedAction
 from lkbuild.model.ports import BlobMissing
+from lkbuild.model.tree import Layout
 from lkbuild.remote.names import BLAKE3, SHA256
 from lkbuild.remote.naming import Naming
 from lkbuild.store.memory import MemoryStore
@@ -78,6 +81,13 @@ def test_a_name_that_was_computed_is_remembered_by_the_store(store):
     digest = store.blobs.put_bytes(b"content")
     name = Naming(SHA256, store.blobs).blob(digest)
     assert store.blobs.sha256_of(digest) == name.hash == hashlib.sha256(b"content").hexdigest()
+
+
+def test_an_action_that_takes_nothing_in_has_an_empty_root(store):
+    action, directories = make_action(ActionSpec(arguments=("x",), outputs=(DeclaredOutput("y"),)), Layout({}), None)
+    key, messages = encode_action(action)
+    name, sent = Naming(SHA256, store.blobs).action(EncodedAction(key, {**directories, **messages}))
+    assert re.Action.FromString(sent[name]).input_root_digest == sha256(b"")
 
 
 @pytest.mark.parametrize("function", [BLAKE3, SHA256])
