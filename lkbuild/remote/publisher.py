@@ -52,6 +52,7 @@ class Publisher:
         self._peer, self._local = peer, local
         self._queue: queue.SimpleQueue[Publication | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._present: set[Name] = set()
         self._lost: set[Name] = set()
 
@@ -59,10 +60,11 @@ class Publisher:
         """Take a result for upload; returns at once."""
         if self._peer.sealed:
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="remote-upload", daemon=True)
-            self._thread.start()
         self._queue.put(publication)
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="remote-upload", daemon=True)
+                self._thread.start()
 
     def forget(self, digests: Iterable[Digest]) -> None:
         """The server has lost these, whatever it says: they go up again."""

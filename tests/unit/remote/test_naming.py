@@ -77,6 +77,20 @@ def test_what_only_the_bytes_could_tell_is_missing_without_them(publication, tmp
         Naming(SHA256, MemoryStore(tmp_path / "empty").blobs).action(publication.action)
 
 
+def test_a_file_that_holds_what_a_directory_is_encoded_as_has_a_name_of_its_own(store, tmp_path):
+    root = store.blobs.put_tree(make_folder(tmp_path / "tree"))
+    naming = Naming(SHA256, store.blobs)
+    as_directory = naming.directory(root, {})
+    assert naming.blob(root).hash == hashlib.sha256(store.blobs.get_bytes(root)).hexdigest() != as_directory.hash
+    assert naming.directory(root, {}) == as_directory
+
+
+def make_folder(path):
+    path.mkdir()
+    (path / "file").write_bytes(b"content")
+    return path
+
+
 def test_a_name_that_was_computed_is_remembered_by_the_store(store):
     digest = store.blobs.put_bytes(b"content")
     name = Naming(SHA256, store.blobs).blob(digest)
