@@ -55,7 +55,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
         with contextlib.suppress(Exception):
             remotes.close()  # what was built before goes up all the same; the error that is on its way is the one to be told
         raise
-    remotes.close()
+    remotes.close(lambda: sink.emit(Notice(text="uploading what was built; Ctrl-C ends that")))
 
 
 def chosen(session: Session) -> tuple[RemotePolicy, ...]:

@@ -28,6 +28,7 @@ from lkbuild.remote.trees import encode_tree, ordered
 
 #: So many results at most go up together.
 _GROUP: Final = 256
+_MOMENT_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -75,11 +76,14 @@ class Publisher:
                 self._present.discard(name)
                 self._lost.add(name)
 
-    def close(self) -> None:
-        """Return when everything that was taken is up, or has been given up."""
+    def close(self, waiting: Callable[[], None]) -> None:
+        """Return when everything that was taken is up, or has been given up. `waiting` is told when that takes more than a moment."""
         if self._thread is not None:
             self._queue.put(None)
-            self._thread.join()
+            self._thread.join(_MOMENT_S)
+            if self._thread.is_alive():
+                waiting()
+                self._thread.join()
             self._thread = None
 
     def _run(self) -> None:
