@@ -20,6 +20,7 @@ from lkbuild.cli.main import load_command
 from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.verbs import TOPIC_SUMMARIES, VERBS
 from lkbuild.execution.builtins.registry import BUILTINS
+from lkbuild.linuxkit.deviations import DEVIATIONS
 from lkbuild.model.attrs import (
     Attr,
     AttrType,
@@ -94,8 +95,8 @@ def _attributes(attrs: Mapping[str, Attr], shared: Mapping[str, Attr], prefix: s
 
 def _rows(attrs: Mapping[str, Attr], shared: Mapping[str, Attr], prefix: str) -> Iterable[tuple[str, ...]]:
     for name, attr in attrs.items():
-        if prefix and shared.get(name) is attr:
-            continue
+        if prefix and (shared.get(name) is attr or not attr.doc):
+            continue  # told once, or by whoever owns the format
         default = "required" if attr.required else _default(attr.default)
         fixed = "" if attr.configurable else " No `select:`."
         yield f"`{prefix}{name}`", _takes(attr.type), default, attr.doc + fixed
@@ -226,11 +227,38 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 #: Page to the function that writes it.
+def linuxkit_page() -> str:
+    """How LinuxKit's YAML is read, from the list of deviations that tests hold."""
+    parts = [
+        "# LinuxKit's YAML",
+        _NOTE,
+        "",
+        "`lkbuild linuxkit` reads what LinuxKit 1.8 reads: its whole schema, with templates (`@pkg:`), labels of images, names for ids, and several",
+        "files merged into one. `lkbuild linuxkit spec` prints the same config.json and runtime.json as LinuxKit writes, but for what follows.",
+        "What LinuxKit refuses is refused, with the place, the line and what to do. YAML is taken as Go's yaml.v3 takes it: anchors, aliases, merge",
+        "keys and `0666` (a number) included.",
+    ]
+    for deviation in DEVIATIONS:
+        parts += [
+            "",
+            f"## {deviation.name[0].upper()}{deviation.name[1:]}",
+            f"- LinuxKit: {_one_line(deviation.linuxkit)}",
+            f"- lkbuild: {_one_line(deviation.lkbuild)}",
+            f"- Why: {_one_line(deviation.reason)}",
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "rules.md": rules_page,
     "commands.md": commands_page,
     "exit-codes.md": exit_codes_page,
     "builtins.md": builtins_page,
+    "linuxkit.md": linuxkit_page,
 }
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import NoReturn
 
 from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput
 from lkbuild.model.artifact import Output
-from lkbuild.model.deb_lock import DebEntry, DebLock, LockFormatError, parse_lock
+from lkbuild.model.deb_lock import AbsentPackage, DebEntry, DebLock, LockFormatError, parse_lock
 from lkbuild.model.deb_lock import closure as _closure
 from lkbuild.model.rule import RuleContext
 
@@ -34,7 +35,7 @@ def closure(text: str, arch: str, names: Iterable[str], without: Iterable[str] =
         without: packages that are left out, with what only they need.
 
     Raises:
-        ValueError: a name that the lock does not hold (with the nearest names), or text that is no lock.
+        ValueError: a name that the lock does not hold, or text that is no lock.
     """
     return _closure(parse_lock(text), arch, names, without)
 
@@ -53,10 +54,8 @@ def closure_of(
     try:
         parsed = parse_lock(info.text)
         entries = _closure(parsed, arch, names, without)
-    except LockFormatError as error:
-        ctx.fail(f"{info.path}:{error.line}: {error}", attr=("lock",), hint=f"run `lkbuild lock update {lock.short}`")
     except ValueError as error:
-        ctx.fail(str(error), attr=(attr,))
+        _refuse(ctx, info, lock, error, attr, names)
     return tuple((entry, fetch(ctx, parsed, entry)) for entry in entries)
 
 
@@ -72,14 +71,29 @@ def package_of(
     try:
         parsed = parse_lock(info.text)
         _closure(parsed, arch, (name,))
-    except LockFormatError as error:
-        ctx.fail(f"{info.path}:{error.line}: {error}", attr=("lock",), hint=f"run `lkbuild lock update {lock.short}`")
     except ValueError as error:
-        ctx.fail(str(error), attr=(attr,))
+        _refuse(ctx, info, lock, error, attr)
     entries = parsed.entries[arch]
     if stands_for is not None:
         name = next((dep for dep in entries[name].deps if dep.startswith(stands_for)), name)
     return entries[name], fetch(ctx, parsed, entries[name])
+
+
+def _refuse(ctx: RuleContext, info: DebLockInfo, lock: Label, error: ValueError, attr: str, names: Sequence[str] = ()) -> NoReturn:
+    """Fail where a lock can't give what was asked for: at the package's own place where it is one of `names`."""
+    update = f"run `lkbuild lock update {lock.short}`"
+    if isinstance(error, LockFormatError):
+        ctx.fail(f"{info.path}:{error.line}: {error}", attr=("lock",), hint=update)
+    if not isinstance(error, AbsentPackage):
+        ctx.fail(f"{info.path}: {error}", attr=(attr,), hint=update)
+    where = (attr, names.index(error.name)) if error.name in names else (attr,)
+    if error.others:
+        hint = f"choose another by `select:`, or say `arches: [{', '.join(error.others)}]` of the target"
+    elif error.near:
+        hint = f"near: {', '.join(error.near)}; or add it to the packages of {lock.short} and {update}"
+    else:
+        hint = f"add it to the packages of {lock.short} and {update}"
+    ctx.fail(str(error), attr=where, hint=hint)
 
 
 def fetch(ctx: RuleContext, lock: DebLock, entry: DebEntry) -> Output:

@@ -10,54 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from lkbuild.model.linux import CAPABILITIES, RLIMITS, UNLIMITED
+
 from .seccomp import profile
 
-CAPABILITIES: Final = tuple(
-    f"CAP_{name}"
-    for name in [
-        "AUDIT_CONTROL",
-        "AUDIT_READ",
-        "AUDIT_WRITE",
-        "BLOCK_SUSPEND",
-        "BPF",
-        "CHECKPOINT_RESTORE",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "DAC_READ_SEARCH",
-        "FOWNER",
-        "FSETID",
-        "IPC_LOCK",
-        "IPC_OWNER",
-        "KILL",
-        "LEASE",
-        "LINUX_IMMUTABLE",
-        "MAC_ADMIN",
-        "MAC_OVERRIDE",
-        "MKNOD",
-        "NET_ADMIN",
-        "NET_BIND_SERVICE",
-        "NET_BROADCAST",
-        "NET_RAW",
-        "PERFMON",
-        "SETFCAP",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYSLOG",
-        "SYS_ADMIN",
-        "SYS_BOOT",
-        "SYS_CHROOT",
-        "SYS_MODULE",
-        "SYS_NICE",
-        "SYS_PACCT",
-        "SYS_PTRACE",
-        "SYS_RAWIO",
-        "SYS_RESOURCE",
-        "SYS_TIME",
-        "SYS_TTY_CONFIG",
-        "WAKE_ALARM",
-    ]
-)
 PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: What Docker hides and write-protects (moby, oci/defaults.go).
 MASKED: Final = (
@@ -75,26 +31,6 @@ MASKED: Final = (
     "/sys/firmware",
 )
 READ_ONLY: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-RLIMITS: Final = frozenset(
-    [
-        "as",
-        "core",
-        "cpu",
-        "data",
-        "fsize",
-        "locks",
-        "memlock",
-        "msgqueue",
-        "nice",
-        "nofile",
-        "nproc",
-        "rss",
-        "rtprio",
-        "rttime",
-        "sigpending",
-        "stack",
-    ]
-)
 _SECURE: Final = ["nosuid", "nodev", "noexec"]
 
 
@@ -160,7 +96,7 @@ def _capabilities(value: Sequence[str] | None, field: str) -> tuple[str, ...]:
     if not value or value == ("none",):
         return ()
     if value == ("all",):
-        return CAPABILITIES
+        return tuple(sorted(CAPABILITIES))
     for name in value:
         if name not in CAPABILITIES:
             raise ContainerError(field, f"unknown capability: {name}")
@@ -206,18 +142,18 @@ def _number(value: Mapping[str, Any], field: str) -> int:
 
 def _rlimit(text: str) -> dict[str, Any]:
     parts = text.split(",")
-    name = parts[0].upper().removeprefix("RLIMIT_")
-    if len(parts) != 3 or name.lower() not in RLIMITS:
+    name = f"RLIMIT_{parts[0].upper().removeprefix('RLIMIT_')}"
+    if len(parts) != 3 or name not in RLIMITS:
         raise ContainerError("rlimits", f"'{text}' is no limit: write name,soft,hard")
 
     def limit(number: str) -> int:
         if number == "unlimited":
-            return (1 << 64) - 1
+            return UNLIMITED
         if not number.isdecimal():
             raise ContainerError("rlimits", f"'{number}' is no number")
         return int(number)
 
-    return {"type": f"RLIMIT_{name}", "soft": limit(parts[1]), "hard": limit(parts[2])}
+    return {"type": name, "soft": limit(parts[1]), "hard": limit(parts[2])}
 
 
 def _default_mounts(*, readonly: bool) -> list[dict[str, Any]]:

@@ -20,6 +20,15 @@ class DebLockInfo:
     arches: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OciLockInfo:
+    """A lock of OCI images: its workspace path, its text ("" where it was never made), and the folder of the layout with their blobs."""
+
+    path: str
+    text: str
+    layout: str
+
+
 @dataclass(frozen=True, slots=True)
 class ToolchainInfo:
     """A tree that becomes the root file system of sandboxed actions."""

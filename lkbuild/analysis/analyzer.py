@@ -82,8 +82,8 @@ class Analyzer:
         for dependency in dependencies(rule, target.attrs, target):
             position = target.at(*dependency.path)
             needed = self._target(dependency.label, position)
-            _check_edge(target, rule, needed, position)
             configuration = node.configuration.for_execution() if dependency.execution else node.configuration
+            _check_edge(target, rule, needed, position, configuration)
             edges.append(Edge(NodeKey(dependency.label, configuration), position))
         return tuple(edges)
 
@@ -128,7 +128,7 @@ def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
 
 
 def _check_arch(target: Target, configuration: Configuration) -> None:
-    if target.arches and configuration.arch not in target.arches:
+    if not _is_for(target, configuration):
         raise AnalysisError(
             f"{target.label.short} can't be built for {configuration.arch}",
             position=target.at("arches"),
@@ -137,7 +137,19 @@ def _check_arch(target: Target, configuration: Configuration) -> None:
         )
 
 
-def _check_edge(target: Target, rule: Rule, needed: Target, position: Position) -> None:
+def _is_for(target: Target, configuration: Configuration) -> bool:
+    return not target.arches or configuration.arch in target.arches
+
+
+def _check_edge(target: Target, rule: Rule, needed: Target, position: Position, configuration: Configuration) -> None:
+    if not _is_for(needed, configuration):
+        raise AnalysisError(
+            f"{target.label.short} needs {needed.label.short}, which can't be built for {configuration.arch}",
+            position=position,
+            label=str(target.label),
+            hint=f"leave it out by `select:`, or say `arches: [{', '.join(needed.arches)}]` of {target.label.short}, too",
+            related=((needed.at("arches"), "its architectures"),),
+        )
     here = target.label.package
     if needed.label.package != here and not any(pattern.matches(target.label) for pattern in needed.visibility):
         raise AnalysisError(

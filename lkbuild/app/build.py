@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
@@ -18,7 +18,8 @@ from lkbuild.app.options import BuildOptions
 from lkbuild.app.places import check_places, folder_of, places
 from lkbuild.app.reasons import Reasons
 from lkbuild.app.recording import record
-from lkbuild.app.selection import Selected, all_files, analyze, artifacts, select
+from lkbuild.app.request import Requested, request
+from lkbuild.app.selection import all_files, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
 from lkbuild.app.trace import TraceSink
@@ -27,23 +28,10 @@ from lkbuild.base.digest import Digest
 from lkbuild.execution.build import Execution
 from lkbuild.execution.critical import measured_path
 from lkbuild.model.action import PlannedAction, Source
-from lkbuild.model.artifact import ActionId, NamedArtifact, Output
+from lkbuild.model.artifact import ActionId
 from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
 from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport, TargetReport
-
-
-@dataclass(frozen=True, slots=True)
-class Requested:
-    """A selected thing with the artifacts that it means."""
-
-    selected: Selected
-    files: tuple[NamedArtifact, ...]
-
-    def actions(self) -> tuple[ActionId, ...]:
-        """The actions that make them."""
-        return tuple(dict.fromkeys(item.artifact.action for item in self.files if isinstance(item.artifact, Output)))
-
 
 #: Is told of a report while the session is open.
 Observer: TypeAlias = Callable[[Session, BuildReport], None]
@@ -60,8 +48,7 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, ob
     try:
         with open_session(options) as session:
             selected = select(session, patterns)
-            analyses = analyze(session, selected)
-            requested = tuple(Requested(item, artifacts(item, analyses)) for item in selected)
+            analyses, requested = request(session, selected)
             if options.dry_run:
                 report = plan(session, analyses, requested, sink, started)
             else:

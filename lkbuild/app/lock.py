@@ -12,6 +12,7 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import LockError, Position
 from lkbuild.locks.kinds import KINDS, LockKind
+from lkbuild.locks.request import Download
 from lkbuild.model.events import EventSink, Notice
 from lkbuild.model.providers import Locked
 
@@ -27,10 +28,10 @@ def update(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> t
     """Write the lock files anew; one line per change. A lock is written whole or not at all."""
     lines: list[str] = []
     with open_session(options) as session:
-        fetcher = make_http_fetcher(session)
+        download = _download(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
-            text = lock.kind.update(lock.locked.request, lock.locked.content, fetcher.read)
+            text = lock.kind.update(lock.locked.request, lock.locked.content, download)
             lines += _changes(lock, text)
             if text != lock.locked.content:
                 write_atomic(session.root / lock.locked.path, text.encode(), durable=True)
@@ -54,11 +55,25 @@ def diff(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tup
     """What an update would change."""
     lines: list[str] = []
     with open_session(options) as session:
-        fetcher = make_http_fetcher(session)
+        download = _download(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
-            lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, fetcher.read))
+            lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, download))
     return tuple(lines)
+
+
+def _download(session: Session) -> Download:
+    """What a resolver reads with: the fetcher, and `workspace:` for files that are here already (an OCI layout's)."""
+    fetcher = make_http_fetcher(session)
+
+    def download(sources: tuple[str, ...], *, sha256: str | None, size: int | None, limit: int) -> bytes:
+        kind, _, path = sources[0].partition(":")
+        if kind != "workspace":
+            return fetcher.read(sources, sha256=sha256, size=size, limit=limit)
+        with (session.root / path).open("rb") as file:
+            return file.read(limit)
+
+    return download
 
 
 def _locks(session: Session, patterns: Sequence[str]) -> Iterator[_Lock]:

@@ -68,7 +68,7 @@ class LiveKeys:
         node = self._nodes.get(owner)
         if node is None:
             return {}
-        return as_texts(resolve_target(self._session.loader.target(node.label), node.configuration).attrs)
+        return as_texts(resolve_target(self._session.analyzer.target(node.label), node.configuration).attrs)
 
     def inline(self, recipe: str, path: str) -> bytes | None:
         """The content that a rule wrote for an input."""

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lkbuild.analysis.analyzer import Analyses
-from lkbuild.app.build import Requested, execute
+from lkbuild.app.build import execute
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.request import Requested
 from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.workspace_state import WorkspaceState

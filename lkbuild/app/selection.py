@@ -57,7 +57,8 @@ def select(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
         requested[session.loader.resolve(label)] = True
     if any(not pattern.negative for pattern in wildcards):
         for label in session.loader.expand(parsed):
-            requested.setdefault((label, None), False)
+            if label not in named:  # one may name an output, and no target
+                requested.setdefault((label, None), False)
     elif wildcards:
         kept = set(session.loader.expand(parsed))
         requested = {key: explicit for key, explicit in requested.items() if key[0] in kept or key[1]}
@@ -84,7 +85,7 @@ def artifacts(selected: Selected, analyses: Analyses) -> tuple[NamedArtifact, ..
         known = groups.groups if groups else ()
         raise LoadError(
             f"{selected.node.label.short} has no output '{selected.group}'",
-            hint=nearest(selected.group, known) or (f"it has: {', '.join(known)}" if known else None),
+            hint=nearest(selected.group, known) or (f"it has: {', '.join(known)}" if known else "it has its default outputs alone"),
         )
     return groups.groups[selected.group]
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lkbuild.app.build import Requested, execute
+from lkbuild.app.build import execute
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.request import Requested
 from lkbuild.app.run import prepared
 from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session

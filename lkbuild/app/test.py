@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lkbuild.app.build import Observer, Requested, build_requested, nobody
+from lkbuild.app.build import Observer, build_requested, nobody
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.request import Requested
 from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.base.errors import BuildFailed, LkbuildError, NoTests, TestsFailed

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lkbuild.app.build import Requested, actions_of
+from lkbuild.app.build import actions_of
 from lkbuild.app.engine import make_loop
 from lkbuild.app.event_sinks import Silent
 from lkbuild.app.explanation import Explainer, Explanation
 from lkbuild.app.history import BuildRecord, History
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.recording import LiveKeys
-from lkbuild.app.selection import analyze, artifacts, select
+from lkbuild.app.request import Requested, request
+from lkbuild.app.selection import select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
 from lkbuild.app.workspace_state import WorkspaceState
@@ -79,8 +80,7 @@ def why(options: BuildOptions, patterns: Sequence[str]) -> tuple[TargetWhy, ...]
     """For each target: whether it would run, and what makes it."""
     with open_session(options) as session:
         selected = select(session, patterns)
-        analyses = analyze(session, selected)
-        requested = tuple(Requested(item, artifacts(item, analyses)) for item in selected)
+        analyses, requested = request(session, selected)
         actions = actions_of(analyses)
         recent = WorkspaceState(session.state / "state").recipes
         found = []

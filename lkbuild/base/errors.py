@@ -11,6 +11,7 @@ The tree, with the exit code of each family (Bazel's numbers where Bazel has one
     ├── TestsFailed           3
     ├── NoTests               4
     ├── Interrupted           8
+    ├── RegistryError        34   a registry refuses what is pushed, or can't be reached
     ├── LockError            48   a lock file that is out of date, or an input that can't be fetched
     │   └── FetchError       48
     ├── RemoteFailed         34   a remote cache that is required can't be used
@@ -121,6 +122,12 @@ class Interrupted(LkbuildError):
     """Stopped by the user, in order; what was built is kept."""
 
     exit_code = 8
+
+
+class RegistryError(LkbuildError):
+    """A registry refuses what is pushed to it, or can't be reached."""
+
+    exit_code = 34
 
 
 class LockError(LkbuildError):

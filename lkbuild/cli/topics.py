@@ -16,6 +16,7 @@ A label names a target: //package/path:name. The package is a folder with a BUIL
   pkg/dhcpcd              from the folder where you are, as a path
   //:hello                a target of the root package
   //images:minimal.iso    one output of //images:minimal
+  //pkg/dhcpcd.oci        one output of //pkg/dhcpcd, for //pkg/dhcpcd:dhcpcd.oci
 
 A pattern selects many:
 

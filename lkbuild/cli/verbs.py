@@ -14,6 +14,8 @@ VERBS = {
     "shell": "open a shell where an action runs, inputs in place",
     "fetch": "fetch all that targets need, so that --offline works",
     "lock": "update, check or compare lock files",
+    "push": "push a package, as an image, to a registry",
+    "linuxkit": "read LinuxKit's YAML",
     "info": "show what lkbuild knows: store, workspace, schema, rules",
     "cache": "show, verify or collect the store",
     "doctor": "find what this host lacks, and how to mend it",

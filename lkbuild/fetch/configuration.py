@@ -14,6 +14,7 @@ from lkbuild.base.errors import UsageError
 from lkbuild.fetch.apt_sources import parse_sources
 from lkbuild.fetch.mirrors import Mirrors, choose, parse_configured
 from lkbuild.fetch.pip_config import parse_pip
+from lkbuild.fetch.registry import credentials_of
 from lkbuild.fetch.transport import TransportSettings
 
 
@@ -49,6 +50,12 @@ def load_transport(environment: Mapping[str, str]) -> TransportSettings:
         ca_file=bundle,
         ca_folder=environment.get("SSL_CERT_DIR") or None,
     )
+
+
+def load_docker(environment: Mapping[str, str], home: Path, host: str) -> str | None:
+    """`user:password` for a registry, as `docker login` has kept them. Raises UsageError for a configuration that can't be read."""
+    place = Path(environment.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
+    return credentials_of(_text(place), host, str(place))
 
 
 def _pip_files(environment: Mapping[str, str], home: Path, config: Path, root: Path) -> list[Path]:

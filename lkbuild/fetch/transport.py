@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
@@ -18,6 +18,8 @@ from lkbuild.base.errors import HostError
 _CHUNK: Final = 1 << 18
 _CONNECT_S: Final = 20.0
 _REDIRECTS: Final = 5
+#: More than any token or error message has.
+_ANSWER_MAX: Final = 1 << 20
 #: Worth another try at the same place: time-outs, too many requests, and what a server behind a proxy answers while it restarts.
 _TRANSIENT: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 
@@ -65,6 +67,15 @@ class Response(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a server said to a request that was not for a file: headers by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
 class Transport:
     """Opens URLs. Safe to use from many threads."""
 
@@ -105,6 +116,24 @@ class Transport:
         if raw.status == 416:
             raise RangeRefused("HTTP 416")
         raise Refused(f"HTTP {raw.status}")
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Iterable[bytes] | None = None) -> Answer:
+        """Send a request once and read all of a short answer, whatever its status: what that means is the caller's to say.
+
+        Raises:
+            HostError: the certificates can't be read.
+            Interrupted: no answer.
+        """
+        try:
+            raw = self._pool(url).request(
+                method, url, headers={"User-Agent": "lkbuild", **headers}, body=body, redirect=False, preload_content=False
+            )
+            data = raw.read(_ANSWER_MAX)
+            # With a rest unread the connection can't be used again.
+            raw.close() if len(data) == _ANSWER_MAX else raw.release_conn()
+        except HTTPError as error:
+            raise Interrupted(_reason(error.reason or error if isinstance(error, MaxRetryError) else error)) from error
+        return Answer(status=raw.status, headers={name.lower(): value for name, value in raw.headers.items()}, data=data)
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         with self._lock:

@@ -6,7 +6,7 @@ import bz2
 import io
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, Final, Protocol
 
 import zstandard
@@ -156,3 +156,21 @@ def decompressed(source: Reader) -> Reader:
         "gz": _Gzip,
     }
     return Decompressed(source, head, makers[kind])
+
+
+def zstd_frame(chunks: Iterable[bytes], *, level: int, threads: int = 1) -> Iterator[bytes]:
+    """One zstd frame of a stream.
+
+    The bytes do not depend on the number of threads: with one worker or more zstd cuts its input in jobs whose size depends on the
+    level alone (a test compares 1, 2 and 4). The window stays below the kernel's limit of 128 MiB (lib/decompress_unzstd.c).
+    """
+    window = int(zstandard.ZstdCompressionParameters.from_level(level).window_log)
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level, threads=max(1, threads), write_content_size=False, window_log=min(23, window)
+    )
+    chunker = zstandard.ZstdCompressor(compression_params=parameters).chunker(chunk_size=_CHUNK)
+    for chunk in chunks:
+        for data in chunker.compress(chunk):
+            yield bytes(data)
+    for data in chunker.finish():  # type: ignore[no-untyped-call]
+        yield bytes(data)

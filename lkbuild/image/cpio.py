@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, Final
 
-import zstandard
-
+from lkbuild.image.compression import zstd_frame
 from lkbuild.image.entries import MTIME, Entry, Kind, parents
 from lkbuild.image.errors import ArchiveError
 from lkbuild.image.tar import Content, tar_members
@@ -22,7 +21,6 @@ from lkbuild.image.tar import Content, tar_members
 _NAME_MAX: Final = 4096  # N_ALIGN(PATH_MAX) in init/initramfs.c: a longer name is skipped in silence
 _TRAILER: Final = "TRAILER!!!"
 _SIZE_MAX: Final = (1 << 32) - 1  # eight hexadecimal digits
-_CHUNK: Final = 1 << 18
 _TYPES: Final = {
     Kind.FILE: 0o100000,
     Kind.HARDLINK: 0o100000,
@@ -107,23 +105,11 @@ def _header(entry: Entry, inode: int, links: int, *, trailer: bool = False) -> b
 
 
 def compressed(chunks: Iterable[bytes], *, level: int = 19, threads: int = 1) -> Iterator[bytes]:
-    """One zstd frame, padded with zeros to a multiple of 4, which the kernel skips between segments.
-
-    The bytes do not depend on the number of threads: with one worker or more zstd cuts its input in jobs whose size depends on the
-    level alone (a test compares 1, 2 and 4). The window stays below the kernel's limit of 128 MiB (lib/decompress_unzstd.c).
-    """
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        level, threads=max(1, threads), write_content_size=False, window_log=min(23, _window(level))
-    )
-    chunker = zstandard.ZstdCompressor(compression_params=parameters).chunker(chunk_size=_CHUNK)
+    """One zstd frame, padded with zeros to a multiple of 4, which the kernel skips between segments."""
     size = 0
-    for chunk in chunks:
-        for data in chunker.compress(chunk):
-            size += len(data)
-            yield bytes(data)
-    for data in chunker.finish():  # type: ignore[no-untyped-call]
+    for data in zstd_frame(chunks, level=level, threads=threads):
         size += len(data)
-        yield bytes(data)
+        yield data
     if size % 4:
         yield bytes(-size % 4)
 
@@ -131,10 +117,6 @@ def compressed(chunks: Iterable[bytes], *, level: int = 19, threads: int = 1) ->
 def segment(layer: BinaryIO, prefix: str = "", *, level: int = 19, threads: int = 1) -> Iterator[bytes]:
     """A layer as one compressed initramfs segment, in chunks: see layer_to_cpio and compressed."""
     return compressed(layer_to_cpio(layer, prefix), level=level, threads=threads)
-
-
-def _window(level: int) -> int:
-    return int(zstandard.ZstdCompressionParameters.from_level(level).window_log)
 
 
 def _bytes(text: str) -> bytes:

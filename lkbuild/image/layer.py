@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 from lkbuild.image.compression import Reader
 from lkbuild.image.deb import deb_members
 from lkbuild.image.entries import DEFAULT_LIMITS, MERGED, Entry, Kind, Limits, excluder, merged, moved_link
+from lkbuild.image.errors import ArchiveError
 from lkbuild.image.staging import Staging
 from lkbuild.image.tar import tar_members
 
@@ -86,17 +87,35 @@ def files_to_layer(entries: Iterable[tuple[Entry, BinaryIO | None]], scratch: Pa
         yield from staging.layer()
 
 
-def merge_layers(layers: Iterable[Reader], scratch: Path, *, whiteouts: bool = True, exclude: Sequence[str] = ()) -> Iterator[bytes]:
+def merge_layers(
+    layers: Iterable[Reader],
+    scratch: Path,
+    *,
+    whiteouts: bool = True,
+    exclude: Sequence[str] = (),
+    guests: Mapping[int, Collection[str]] | None = None,
+) -> Iterator[bytes]:
     """Several layers as one, from the lowest: the later wins. OCI whiteouts (`.wh.name`, `.wh..wh..opq`) take away what lies below.
 
     A directory's opaque whiteout hides what came before its layer, wherever it stands in that layer, as the specification says.
+
+    Args:
+        layers: opened, each read once, to its end.
+        scratch: a directory for temporary data.
+        whiteouts: whether names that start with `.wh.` take away what lies below.
+        exclude: patterns of paths to leave out (see lkbuild.image.entries.excluder).
+        guests: layers, by their number, whose directories only hold what they bring: one that is there stays as it is. With the
+            directories of each that are meant themselves.
     """
     with Staging(scratch) as staging:
-        for layer in layers:
+        for number, layer in enumerate(layers):
             below = frozenset(staging.paths())
+            meant = (guests or {}).get(number)
             own: set[str] = set()
             for entry, content in tar_members(layer):
                 folder, name = posixpath.split(entry.path)
+                if meant is not None and entry.kind is Kind.DIRECTORY and entry.path in below and entry.path not in meant:
+                    continue
                 if not whiteouts or not name.startswith(_WHITEOUT):
                     staging.add(entry, content)
                     own.add(entry.path)
@@ -131,3 +150,18 @@ def top_links(paths: Iterable[str]) -> list[Entry]:
     """The links bin, lib, ... into usr for what is there: /bin/sh and the ELF interpreter are found through them."""
     there = {"/".join(path.split("/", 2)[1:2]) for path in paths if path.startswith("usr/")}
     return [Entry(path=name, kind=Kind.SYMLINK, mode=0o777, target=f"usr/{name}") for name in MERGED if name in there]
+
+
+def file_of_layer(open_layer: Callable[[], Reader], path: str) -> Iterator[bytes]:
+    """The content of one file of a layer, in chunks. Raises ArchiveError where there is none.
+
+    `open_layer` is called once, and once more where the file is a hard link.
+    """
+    for entry, content in tar_members(open_layer()):
+        if entry.path == path and entry.kind is Kind.FILE:
+            yield from content.chunks()
+            return
+        if entry.path == path and entry.kind is Kind.HARDLINK:
+            yield from file_of_layer(open_layer, entry.target)
+            return
+    raise ArchiveError("no such file in the layer", member=path)

@@ -1,4 +1,4 @@
-"""BUILD.yaml to targets: syntax, types, globs, packages, the workspace, selects and dependencies.
+"""BUILD.yaml to targets: types, globs, packages, the workspace, selects and dependencies.
 
 Only `disk`, `root` and `workspace` touch the disk; the other modules are pure.
 """

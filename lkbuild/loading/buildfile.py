@@ -16,12 +16,13 @@ from lkbuild.base.label import Label, LabelError, Pattern
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.defaults import default_of
 from lkbuild.loading.listing import BUILD_FILE, join
-from lkbuild.loading.source import Marks, Source
-from lkbuild.loading.syntax import Fields, Node, Scalar
+from lkbuild.loading.marks import Marks
 from lkbuild.model.attrs import Attr, Boolean, ListOf, String
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import COMMON_ATTRS, Package, Target
+from lkbuild.syntax.nodes import Fields, Node, Scalar
+from lkbuild.syntax.source import Source
 
 PUBLIC: Final = Pattern("", None, recursive=True)
 SECTIONS: Final = ("workspace", "doc", "visibility", "targets")

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.disk import DiskFiles
-from lkbuild.loading.syntax import Fields, parse
 from lkbuild.model.attrs import Attr, ListOf, MapOf, String, Struct
 from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy
+from lkbuild.syntax.nodes import Fields, parse
 
 POLICY_FILE: Final = "cache/cache.yaml"
 _LIMIT: Final = 1 << 20

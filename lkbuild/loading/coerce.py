@@ -17,10 +17,7 @@ from lkbuild.loading import globs
 from lkbuild.loading.defaults import default_of
 from lkbuild.loading.forms import GLOB, SELECT, fits, is_form
 from lkbuild.loading.listing import Files, join
-from lkbuild.loading.scalars import integer_of, kind_of
-from lkbuild.loading.source import Source, Spot
 from lkbuild.loading.sources import locate
-from lkbuild.loading.syntax import Fields, Items, Node, Scalar
 from lkbuild.loading.wording import expected, found
 from lkbuild.model.artifact import SourceFile, TargetRef
 from lkbuild.model.attrs import (
@@ -41,6 +38,9 @@ from lkbuild.model.attrs import (
     Text,
     TextFile,
 )
+from lkbuild.syntax.nodes import Fields, Items, Node, Scalar
+from lkbuild.syntax.scalars import integer_of, kind_of
+from lkbuild.syntax.source import Source, Spot
 
 MAX_TEXT_BYTES: Final = 16 << 20
 

@@ -11,7 +11,7 @@ from typing import Final
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position
 from lkbuild.loading.listing import Entry, join
-from lkbuild.loading.syntax import MAX_BYTES
+from lkbuild.syntax.nodes import MAX_BYTES
 
 #: Directories that are never packages: at the root (the shared cache's folder), and anywhere.
 _ROOT_SKIPPED: Final = frozenset({"cache"})

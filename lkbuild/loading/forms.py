@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, TypeGuard
 
-from lkbuild.loading.scalars import kind_of
-from lkbuild.loading.syntax import Fields, Items, Node, Scalar
 from lkbuild.model.attrs import AttrType, Boolean, File, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct
+from lkbuild.syntax.nodes import Fields, Items, Node, Scalar
+from lkbuild.syntax.scalars import kind_of
 
 SELECT: Final = "select"
 GLOB: Final = "glob"

@@ -22,9 +22,9 @@ from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package
 
 #: Raised when what is kept changes its meaning.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 #: The only modules whose classes an entry may hold: values, none of which does anything when it is made.
-_TRUSTED: Final = ("lkbuild.base.", "lkbuild.model.", "lkbuild.loading.")
+_TRUSTED: Final = ("lkbuild.base.", "lkbuild.model.", "lkbuild.loading.", "lkbuild.syntax.")
 
 _Answers = dict[tuple[str, str], Any]
 

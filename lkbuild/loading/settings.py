@@ -10,11 +10,11 @@ from lkbuild.base.errors import LoadError, nearest
 from lkbuild.base.label import LabelError, Pattern
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.listing import Files
-from lkbuild.loading.source import Source
-from lkbuild.loading.syntax import Fields, Node
 from lkbuild.model.attrs import Attr, AttrPath, FrozenMap, ListOf, MapOf, String, Struct
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.target import Setting, Workspace
+from lkbuild.syntax.nodes import Fields, Node
+from lkbuild.syntax.source import Source
 
 _WORD: Final = r"[a-z][a-z0-9_-]*"
 _VALUE: Final = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"

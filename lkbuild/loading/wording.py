@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lkbuild.loading.scalars import kind_of
-from lkbuild.loading.syntax import Fields, Items, Node
 from lkbuild.model.attrs import AttrType, Boolean, File, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct, TextFile
+from lkbuild.syntax.nodes import Fields, Items, Node
+from lkbuild.syntax.scalars import kind_of
 
 _ONE = {
     String: "a string",

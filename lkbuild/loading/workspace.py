@@ -16,14 +16,14 @@ from lkbuild.base.label import Label, Pattern
 from lkbuild.loading.buildfile import Rules, package_of, sections
 from lkbuild.loading.coerce import Scope
 from lkbuild.loading.disk import DiskFiles
-from lkbuild.loading.listing import BUILD_FILE, Entry, join
+from lkbuild.loading.listing import BUILD_FILE, Entry, is_package, join
 from lkbuild.loading.parsed import ParsedPackages, RecordingFiles
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
-from lkbuild.loading.source import Source
-from lkbuild.loading.syntax import MAX_BYTES, Fields, parse
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target, Workspace
+from lkbuild.syntax.nodes import MAX_BYTES, Fields, parse
+from lkbuild.syntax.source import Source
 
 __all__ = ["WorkspaceLoader", "find_workspace"]
 
@@ -148,8 +148,7 @@ class WorkspaceLoader:
         return LoadError(f"no package '{name}'", position=referrer, hint=hint or f"a package is a directory with a {BUILD_FILE}")
 
     def _targets_of(self, name: str) -> Iterable[str]:
-        is_package = BUILD_FILE in (self._files.entries(name) or {})
-        return self.package(name).targets if is_package else ()
+        return self.package(name).targets if is_package(self._files, name) else ()
 
     # -- targets --------------------------------------------------------------------------------------------------------
 
@@ -168,8 +167,10 @@ class WorkspaceLoader:
     def resolve(self, label: Label, referrer: Position | None = None) -> tuple[Label, str | None]:
         """A target and, where the label names one of its outputs (`//images:desktop.iso`), the output group `iso`.
 
-        A target of exactly that name comes first, then the longest name that is one. Raises LoadError where there is neither.
+        `//pkg/x.oci` is short for `//pkg/x:x.oci`, as `//pkg/x` is for `//pkg/x:x`. A target of exactly that name comes first, then
+        the longest name that is one. Raises LoadError where there is neither.
         """
+        label = self._long(label)
         targets = self.package(label.package, referrer).targets
         if label.name in targets:
             return label, None
@@ -179,6 +180,16 @@ class WorkspaceLoader:
                 return Label(label.package, name), label.name[len(name) + 1 :]
             name, dot, group = name.rpartition(".")
         raise self._no_target(label, referrer)
+
+    def _long(self, label: Label) -> Label:
+        """The label with its package, where the short form named a package and an output of the target of its name."""
+        folder, _, last = label.package.rpartition("/")
+        name, dot, _ = last.rpartition(".")
+        while dot and name and last == label.name and not is_package(self._files, label.package):
+            if is_package(self._files, join(folder, name)):
+                return Label(join(folder, name), label.name)
+            name, dot, _ = name.rpartition(".")
+        return label
 
     # -- patterns -------------------------------------------------------------------------------------------------------
 

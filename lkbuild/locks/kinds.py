@@ -13,6 +13,7 @@ from lkbuild.base.errors import LockError
 from lkbuild.locks.deb import lockfile as deb_lockfile
 from lkbuild.locks.deb.request import DebRequest
 from lkbuild.locks.deb.update import update as update_deb
+from lkbuild.locks.oci.lock import OciLockKind
 from lkbuild.locks.request import Download, LockChange, LockProblem
 from lkbuild.model.deb_lock import LockFormatError
 
@@ -52,4 +53,4 @@ class DebLockKind:
             raise LockError(f"line {error.line} of the lock: {error}") from error
 
 
-KINDS: Final[Mapping[str, LockKind]] = {"deb": DebLockKind()}
+KINDS: Final[Mapping[str, LockKind]] = {"deb": DebLockKind(), "oci": OciLockKind()}

@@ -16,7 +16,8 @@ class Download(Protocol):
         """The bytes of the first source that works.
 
         Args:
-            sources: `deb:<path>`, `pypi-index:<project>`, `pypi:<project>/<file>`, or URLs; tried in order.
+            sources: `deb:<path>`, `pypi-index:<project>`, `pypi:<project>/<file>`, or URLs; tried in order. Or
+                `workspace:<path>` alone: a file of the workspace (raises OSError).
             sha256: hexadecimal; other bytes are refused. None: the caller verifies by other means (a signature).
             size: exact size where it is known.
             limit: never more bytes than this.

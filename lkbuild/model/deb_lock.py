@@ -29,6 +29,25 @@ class LockFormatError(ValueError):
         self.line = line
 
 
+class AbsentPackage(ValueError):
+    """A name that a lock does not hold for an architecture.
+
+    Attributes:
+        name: the package.
+        others: architectures that the lock holds it for.
+        near: names that the lock does hold for the architecture, the nearest first.
+    """
+
+    def __init__(self, lock: DebLock, arch: str, name: str) -> None:
+        self.name = name
+        self.others = tuple(other for other, by_name in sorted(lock.entries.items()) if name in by_name)
+        self.near = tuple(difflib.get_close_matches(name, lock.entries.get(arch, {}), n=3, cutoff=0.6))
+        if self.others:
+            super().__init__(f"the lock holds {name} for {', '.join(self.others)}, not for {arch}")
+        else:
+            super().__init__(f"the lock holds no {name} for {arch}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebEntry:
     """One package for one architecture.
@@ -164,16 +183,17 @@ def closure(lock: DebLock, arch: str, names: Iterable[str], without: Iterable[st
         without: names that are left out, with what only they need; the lock must hold them, for this architecture or another.
 
     Raises:
-        ValueError: a name that the lock does not hold, with the nearest names.
+        AbsentPackage: a name that the lock does not hold.
+        ValueError: an entry needs one that the lock does not hold.
     """
     entries = lock.entries.get(arch, {})
     left_out = frozenset(without)
     for name in dict.fromkeys(names):
         if name not in entries:
-            raise ValueError(_absent(lock, arch, name))
+            raise AbsentPackage(lock, arch, name)
     for name in sorted(left_out):  # a dependency of one architecture need not be one of another
         if not any(name in by_name for by_name in lock.entries.values()):
-            raise ValueError(_absent(lock, arch, name))
+            raise AbsentPackage(lock, arch, name)
     seen: set[str] = set()
     done: list[DebEntry] = []
     for name in sorted(set(names) - left_out, reverse=True):
@@ -199,12 +219,3 @@ def _visit(entries: Mapping[str, DebEntry], start: str, left_out: frozenset[str]
                     entry = entries[name]
                     raise ValueError(f"line {entry.line} of the lock: {name} needs {dep}, which the lock does not hold for {entry.arch}")
                 stack.append((dep, False))
-
-
-def _absent(lock: DebLock, arch: str, name: str) -> str:
-    others = [other for other, by_name in sorted(lock.entries.items()) if name in by_name]
-    if others:
-        return f"the lock holds {name} for {', '.join(others)}, not for {arch}"
-    near = difflib.get_close_matches(name, lock.entries.get(arch, {}), n=3, cutoff=0.6)
-    hint = f"; near: {', '.join(near)}" if near else "; add it to the packages of the lock's target and run `lkbuild lock update`"
-    return f"the lock holds no {name} for {arch}{hint}"

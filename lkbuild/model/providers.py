@@ -27,6 +27,17 @@ class OutputGroups:
     groups: Mapping[str, tuple[NamedArtifact, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """Output groups that are one thing for several architectures together, as an index of images is.
+
+    Attributes:
+        groups: by name, the builtin that joins them and its version. Each architecture's output is an input of the architecture's name.
+    """
+
+    groups: Mapping[str, tuple[str, int]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runnable:
     """What `lkbuild run //t` starts: a command in a sandbox with the caller's terminal.

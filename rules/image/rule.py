@@ -9,17 +9,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lkbuild.model.action import ActionSpec, Input
-from lkbuild.model.artifact import Artifact, Inline, NamedArtifact
-from lkbuild.model.providers import Files, OutputGroups, Runnable
+from lkbuild.model.artifact import Artifact
 from lkbuild.model.rule import Rule, RuleContext
 
 from ..file_entries import files_layer, layer
-from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo, ToolchainInfo
+from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo
 from .containers import Container, containers
 from .fields import ATTRS
 from .initrd import LayerSet, initrd, plan_layer, segment
-from .media import MEDIA_DOC, media
+from .media import MEDIA_DOC
+from .outputs import outputs
 from .plan import boot_plan
 
 
@@ -48,8 +47,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     segments = [segment(ctx, artifact, "layers/{id}", compression) for artifact in layers]
     segments += [segment(ctx, artifact, "", compression) for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
     image = ImageInfo(kernel=kernel.image, initrd=initrd(ctx, segments), cmdline=ctx.attrs["cmdline"], arch=ctx.arch)
-    groups = {"initrd": _files(image)[1:2], "kernel": _files(image)[:1], **media(ctx, image)}
-    return [image, Files(_files(image)), OutputGroups(groups), _runnable(ctx, image)]
+    return outputs(ctx, image)
 
 
 def _root_layers(ctx: RuleContext, packages: Sequence[PackageInfo]) -> tuple[Artifact, ...]:
@@ -79,40 +77,6 @@ def _bundle(container: Container) -> list[dict[str, Any]]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
-
-
-def _files(image: ImageInfo) -> tuple[NamedArtifact, ...]:
-    cmdline = Inline((image.cmdline + "\n").encode())
-    return (NamedArtifact("kernel", image.kernel), NamedArtifact("initrd.img", image.initrd), NamedArtifact("cmdline", cmdline))
-
-
-def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
-    toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
-    spec = ActionSpec(
-        arguments=(
-            "/usr/bin/python3",
-            "tools/run.py",
-            f"--arch={image.arch}",
-            "--kernel=kernel",
-            "--initrd=initrd.img",
-            "--cmdline=cmdline",
-        ),
-        inputs=(
-            *(Input(item.name, item.artifact) for item in _files(image)),
-            Input("tools/machine.py", ctx.tool("machine.py", rule="boot_test")),
-            Input("tools/run.py", ctx.tool("run.py", rule="boot_test")),
-        ),
-        root=toolchain.tree,
-        outputs=(),
-        cacheable=False,
-    )
-    options = {
-        "publish": "HOST:GUEST: forward a TCP port of this machine to the guest",
-        "disk": "PATH[,size=2G]: a persistent disk, made where there is none",
-        "mem": "memory of the guest, 1G by default",
-        "cpus": "processors of the guest, 2 by default",
-    }
-    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm",))
 
 
 RULE = Rule(

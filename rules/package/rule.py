@@ -11,13 +11,14 @@ from typing import Any, Final
 from lkbuild.model.action import DeclaredOutput, Input
 from lkbuild.model.artifact import Artifact, NamedArtifact, Output
 from lkbuild.model.attrs import Attr, Boolean, FrozenMap, Integer, LabelOf, ListOf, MapOf, String
-from lkbuild.model.providers import Files
+from lkbuild.model.providers import Files, OutputGroups
 from lkbuild.model.rule import Rule, RuleContext
 
 from ..container_fields import CONTAINER_FIELDS, SUPERVISION_FIELDS
 from ..debs import closure_of
 from ..file_entries import FILES, files_layer
 from ..file_entries import layer as entries_layer
+from ..oci_layout import GROUP, JOINT, oci_layout
 from ..providers import LayerInfo, PackageInfo
 from .skeleton import skeleton_entries
 
@@ -64,10 +65,13 @@ def analyze(ctx: RuleContext) -> list[Any]:
     initramfs = ctx.attrs["initramfs"]
     layers = (*((*own, *given) if not initramfs else ()), *debs, *skeleton)
     container = FrozenMap({name: ctx.attrs[name] for name in (*CONTAINER_FIELDS, *SUPERVISION_FIELDS) if ctx.attrs[name] is not None})
+    every = tuple(dict.fromkeys((*own, *given, *debs, *skeleton)))
     return [
         PackageInfo(name=ctx.label.name, layers=layers, initramfs=(*own, *given) if initramfs else (), container=container),
         LayerInfo(layers),
-        Files(tuple(_named(layer, index) for index, layer in enumerate((*own, *given, *debs, *skeleton)))),
+        Files(tuple(_named(layer, index) for index, layer in enumerate(every))),
+        OutputGroups({GROUP: (NamedArtifact(f"{ctx.label.name}.{GROUP}", oci_layout(ctx, every, container, ctx.attrs["labels"])),)}),
+        JOINT,
     ]
 
 
@@ -101,7 +105,8 @@ RULE = Rule(
 
 Its root file system is made of layers: its own `files`, the `layers` of other targets, one layer for each Debian package of
 the closure of `debs`, and a skeleton (directories, users, links) at the bottom. It also takes every container field of LinuxKit, as
-defaults for the images that use it.""",
+defaults for the images that use it. Its further output `:x.oci` is the same as an OCI image layout; of several architectures
+(`--arch all`) it is one layout with an index.""",
     attrs={
         "lock": Attr(type=LabelOf(provides=("DebLockInfo",)), doc="The lock that `debs` come from."),
         "debs": Attr(type=ListOf(item=String()), default=(), doc="Debian packages; their closure is taken."),
@@ -110,6 +115,7 @@ defaults for the images that use it.""",
         "keep": Attr(type=ListOf(item=String()), default=(), doc="Patterns of paths to keep although they are left out by default."),
         "files": Attr(type=FILES, default=(), doc="Single files, as in LinuxKit's `files:`."),
         "layers": Attr(type=ListOf(item=LabelOf(provides=("LayerInfo",))), default=(), doc="Targets whose layers it has, too."),
+        "labels": Attr(type=MapOf(value=String(lenient=True)), default=FrozenMap(), doc="Labels of its OCI image, `:x.oci`."),
         "users": Attr(type=MapOf(value=Integer(minimum=1, maximum=65533)), default={}, doc="Users and groups to know, by name."),
         "skeleton": Attr(type=Boolean(), default=True, doc="Whether the skeleton is at its bottom."),
         "initramfs": Attr(

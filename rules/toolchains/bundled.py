@@ -24,6 +24,9 @@ BUNDLED_LOCK: Final = """\
 # date: 2026-09-12T07:55:41Z
 # recommends: no
 amd64 busybox-static 1:1.37.0-6+b9 pool/main/b/busybox/busybox-static_1.37.0-6+b9_amd64.deb 955316 598a3fd92bdafc34cd81196b2952ad36e910e47a4ecf162f8ce5e8e262598e53 -
+arm64 busybox-static 1:1.37.0-6+b9 pool/main/b/busybox/busybox-static_1.37.0-6+b9_arm64.deb 847552 c833be48abfa16bc19c4966ec93e289ff1ce5d2f1476cad3a57bd105378cd15c -
+riscv64 busybox-static 1:1.37.0-6+b9 pool/main/b/busybox/busybox-static_1.37.0-6+b9_riscv64.deb 941532 4add476d2b185c5b487c285b38d790f0881a7e4a8e2ddde835f917e770eb8633 -
+s390x busybox-static 1:1.37.0-6+b9 pool/main/b/busybox/busybox-static_1.37.0-6+b9_s390x.deb 925856 6e6d4257dd06c7a07aa88f207cc0e8b6d1a2e06f7f118d528af31b2169b51978 -
 """
 
 
@@ -37,7 +40,7 @@ def _emit(ctx: RuleContext) -> Output:
     lock = parse_lock(BUNDLED_LOCK)
     found = lock.entries.get(arch)
     if found is None:
-        ctx.fail(f"there is no bundled toolchain for {arch}", hint="give the target a toolchain")
+        ctx.fail(f"there is no bundled toolchain that runs on {arch}", hint="give the target a toolchain")
     deb = fetch(ctx, lock, found["busybox-static"])
     return _unpack(ctx, (deb,), _BUNDLED_TREE, "unpack the bundled toolchain")
 

@@ -6,10 +6,26 @@ owns (the REAPI's, a folder's) is listed below with its reason.
 
 import ast
 
+_IN_MEMORY = "`linuxkit build` makes the targets of a BUILD.yaml in memory, and names their rules as a BUILD.yaml would"
+_CONVERTED = "the BUILD.yaml that `linuxkit convert` writes is a workspace's, and names rules as any does"
+_LINUXKITS = "a key of LinuxKit's YAML"
 #: (file, name): why the string is not the rule.
 ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/app/init.py", "genrule"): "the first BUILD.yaml that init writes is a workspace's, and names a rule as any workspace does",
-    ("lkbuild/loading/syntax_errors.py", "alias"): "YAML's alias (`*x`), in the words of its own specification",
+    ("lkbuild/syntax/complaints.py", "alias"): "YAML's alias (`*x`), in the words of its own specification",
+    ("lkbuild/linuxkit/schema.py", "kernel"): _LINUXKITS,
+    ("lkbuild/linuxkit/schema.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/config.py", "kernel"): _LINUXKITS,
+    ("lkbuild/linuxkit/config.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/specs.py", "image"): _LINUXKITS,
+    ("lkbuild/app/linuxkit/build.py", "linuxkit_image"): _IN_MEMORY,
+    ("lkbuild/app/linuxkit/build.py", "oci_lock"): _IN_MEMORY,
+    ("lkbuild/app/linuxkit/convert.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/convert.py", "linuxkit_image"): _CONVERTED,
+    ("lkbuild/linuxkit/convert.py", "oci_lock"): _CONVERTED,
+    ("lkbuild/linuxkit/metadata.py", "kernel"): _LINUXKITS,
+    ("lkbuild/linuxkit/metadata.py", "image"): _LINUXKITS,
+    ("lkbuild/app/linuxkit/templates.py", "image"): "a key of a LinuxKit package's build.yml",
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from harness.workspace import REPOSITORY, Workspace
 
 from lkbuild.cli.options import default_cache
+from lkbuild.model.configuration import ARCHES
 
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
@@ -36,6 +37,23 @@ def passes(repository, target, *arguments):
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_with_debians_kernel_boots(repository, image):
     passes(repository, f"//images:{image}-test", *QUICK)
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_the_smallest_image_boots_on_every_architecture(repository, arch):
+    passes(repository, "//images:minimal-test", *QUICK, "--arch", arch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("image", ["linuxkit", "sshd"])
+def test_every_architecture_has_services(repository, image, arch):
+    passes(repository, f"//images:{image}-test", *QUICK, "--arch", arch)
+
+
+@pytest.mark.slow
+def test_a_docker_engine_for_another_architecture_runs_a_container(repository):
+    passes(repository, "//images:docker-desktop-test", *QUICK, "--arch", "arm64")
 
 
 @pytest.mark.slow

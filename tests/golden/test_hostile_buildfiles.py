@@ -14,8 +14,8 @@ from lkbuild.base.errors import LoadError
 from lkbuild.base.label import Label, Pattern
 from lkbuild.cli.main import main
 from lkbuild.loading.root import find_workspace
-from lkbuild.loading.syntax import MAX_BYTES, MAX_DEPTH
 from lkbuild.loading.workspace import WorkspaceLoader
+from lkbuild.syntax.nodes import MAX_BYTES, MAX_DEPTH
 
 
 def loader(root: Path) -> WorkspaceLoader:

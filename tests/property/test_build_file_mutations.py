@@ -15,8 +15,8 @@ from lkbuild.loading.dependencies import dependencies
 from lkbuild.loading.listing import Entry
 from lkbuild.loading.select import resolve_target
 from lkbuild.loading.settings import conditions, workspace_of
-from lkbuild.loading.syntax import parse
 from lkbuild.model.configuration import Configuration
+from lkbuild.syntax.nodes import parse
 
 REGISTRY = RuleRegistry((bundled_rules(),))
 TEXT = """\

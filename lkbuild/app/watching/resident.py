@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lkbuild.analysis.analyzer import Analyses
-from lkbuild.app.build import Requested, build_requested
+from lkbuild.app.build import build_requested
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.options import BuildOptions, new_invocation
-from lkbuild.app.selection import analyze, artifacts, select
+from lkbuild.app.request import Requested, request
+from lkbuild.app.selection import select
 from lkbuild.app.session import Loaded, Session, open_session
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Touched
@@ -91,9 +92,8 @@ class Resident:
     def plan(self, session: Session) -> Plan:
         """What is to be built, analysed once as long as nothing of it changes."""
         if self._plan is None:
-            selected = select(session, self._patterns)
-            analyses = analyze(session, selected)
-            self._plan = Plan(tuple(Requested(item, artifacts(item, analyses)) for item in selected), analyses)
+            analyses, requested = request(session, select(session, self._patterns))
+            self._plan = Plan(requested, analyses)
         return self._plan
 
     def take(self, touched: Touched) -> tuple[str, ...]:

@@ -22,6 +22,11 @@ BUILTINS: Final[dict[str, tuple[int, str, str]]] = {
     "tar_layer": (1, "layers", "tar_layer"),
     "merge_layers": (1, "layers", "merge"),
     "cpio": (1, "layers", "cpio"),
+    "oci_layer": (1, "oci", "layer"),
+    "oci_layout": (1, "oci", "layout"),
+    "oci_index": (1, "oci", "index"),
+    "oci_root": (1, "oci_root", "oci_root"),
+    "layer_file": (1, "oci_root", "layer_file"),
     "deb_tree": (1, "trees", "deb_tree"),
     "archive_tree": (1, "trees", "archive_tree"),
 }

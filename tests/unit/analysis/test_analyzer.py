@@ -87,6 +87,14 @@ def test_an_architecture_that_a_target_does_not_have_is_an_error():
     assert error(target("//a:a", arches=("arm64",))).label == "//a:a"
 
 
+def test_an_architecture_that_a_dependency_does_not_have_is_an_error_where_it_is_named():
+    found = error(target("//a:a", deps=["//a:b"]), target("//a:b", arches=("arm64",)))
+    assert (found.label, found.position.line) == ("//a:a", 2)
+    assert found.related
+    # A tool is for the machine that runs it, whatever is built with it.
+    assert analyze(target("//a:a", "tool", ["//a:b"]), target("//a:b", arches=("amd64",)), arch="arm64")
+
+
 def test_a_cycle_is_an_error_at_its_first_edge():
     found = error(target("//a:a", deps=["//a:b"]), target("//a:b", deps=["//a:a"]), kind=CycleError)
     assert found.position.line == 2

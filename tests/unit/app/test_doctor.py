@@ -77,8 +77,13 @@ def test_little_room_is_a_warning_and_none_a_failure(free, state):
 
 def test_each_architecture_is_native_or_cross_and_an_unknown_machine_is_a_failure(tmp_path):
     (tmp_path / "qemu-riscv64").write_text("")
-    found = {finding.name: finding for finding in doctor.check_arches("aarch64", tmp_path)}
+    kvm = tmp_path / "kvm"
+    assert "KVM" not in {item.name: item for item in doctor.check_arches("aarch64", tmp_path, kvm)}["arm64"].text
+    kvm.touch()
+    found = {finding.name: finding for finding in doctor.check_arches("aarch64", tmp_path, kvm)}
+    assert [name for name, finding in found.items() if "KVM" in finding.text] == ["arm64"]
+    assert [name for name, finding in found.items() if "cross" in finding.text] == ["amd64", "riscv64", "s390x"]
     assert set(found) == set(ARCHES)
     assert "native" in found["arm64"].text
     assert "binfmt" in found["riscv64"].text
-    assert doctor.check_arches("vax", tmp_path)[0].state == "fail"
+    assert doctor.check_arches("vax", tmp_path, tmp_path)[0].state == "fail"

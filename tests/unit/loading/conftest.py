@@ -11,11 +11,11 @@ import pytest
 from lkbuild.loading.buildfile import Rules, package_of, sections
 from lkbuild.loading.coerce import Scope
 from lkbuild.loading.listing import Entry, join
-from lkbuild.loading.syntax import parse
 from lkbuild.model.attrs import Attr
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package
+from lkbuild.syntax.nodes import parse
 
 
 class MemoryFiles:

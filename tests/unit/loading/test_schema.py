@@ -10,12 +10,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lkbuild.analysis.load_rules import RuleRegistry, bundled_rules
-from lkbuild.loading.scalars import kind_of
 from lkbuild.loading.schema import json_schema
-from lkbuild.loading.syntax import Fields, Items, Node, Scalar, parse
 from lkbuild.model.attrs import Attr, File, ListOf, OneOf, String, Struct
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Setting
+from lkbuild.syntax.nodes import Fields, Items, Node, Scalar, parse
+from lkbuild.syntax.scalars import kind_of
 
 REGISTRY = RuleRegistry((bundled_rules(),))
 ITEM = OneOf(options=(String(), Struct(fields={"name": Attr(type=String(), doc="", required=True)})))

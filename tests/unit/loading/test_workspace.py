@@ -110,6 +110,8 @@ def test_a_pattern_that_selects_nothing_is_an_error(patterns: list[str], expand:
         ("//a:desktop.iso.sig", ("//a:desktop.iso.sig", None)),
         ("//a:desktop.iso.sig.asc", ("//a:desktop.iso.sig", "asc")),
         ("//a:desktop.tar.zst", ("//a:desktop", "tar.zst")),
+        ("//a/b.iso", ("//a/b:b", "iso")),
+        ("//a/b.tar.zst", ("//a/b:b", "tar.zst")),
     ],
 )
 def test_a_label_may_name_an_output_of_a_target(text: str, expected: tuple[str, str | None], loader: WorkspaceLoader) -> None:

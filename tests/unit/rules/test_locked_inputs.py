@@ -12,7 +12,8 @@ from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.base.label import Label
 from lkbuild.locks.kinds import KINDS
 from lkbuild.model.attrs import FrozenMap, Text
-from lkbuild.model.configuration import Configuration
+from lkbuild.model.configuration import ARCHES, Configuration
+from lkbuild.model.deb_lock import parse_lock
 from lkbuild.model.providers import Files, Locked
 from lkbuild.model.rule import Analysis, RuleContext
 from lkbuild.model.target import Target
@@ -203,3 +204,13 @@ def test_our_own_lock_holds_what_its_target_asks_for(analyze):
         attrs[name] = Text(f"pkg/debian/{attrs[name]}", (folder / attrs[name]).read_text(encoding="utf-8"))
     _, providers = analyze("deb_lock", attrs)
     assert KINDS["deb"].check(providers["Locked"].request, providers["Locked"].content) == ()
+
+
+def test_the_bundled_shell_is_the_one_of_our_own_lock_for_every_machine_that_may_build(debs):
+    bundled = importlib.import_module(debs[0].__name__.rpartition(".")[0] + ".toolchains.bundled")
+    ours = parse_lock((ROOT / "pkg/debian/debian.lock").read_text(encoding="utf-8"))
+    shells = {arch: by_name["busybox-static"] for arch, by_name in ours.entries.items()}
+    carried = parse_lock(bundled.BUNDLED_LOCK)
+    assert set(carried.entries) == set(ARCHES)
+    assert {arch: str(by_name["busybox-static"]) for arch, by_name in carried.entries.items()} == {a: str(e) for a, e in shells.items()}
+    assert carried.date == ours.date

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 
-from lkbuild.loading.source import Source, Spot
-from lkbuild.loading.syntax_errors import MAX_DEPTH, TOO_DEEP, translate
+from lkbuild.syntax.complaints import MAX_DEPTH, TOO_DEEP, translate
+from lkbuild.syntax.source import Source, Spot
 
 MAX_BYTES: Final = 4 << 20
 
@@ -58,17 +58,24 @@ def parse(data: bytes, file: str) -> tuple[Source, Node | None]:
     Raises:
         LoadError: at the first place that is not right.
     """
-    source = _decode(data, file)
-    builder = _Builder(source)
+    source = decoded(data, file)
+    return source, built(data, Builder(source))
+
+
+def built(data: bytes, builder: Builder) -> Node | None:
+    """What a builder makes of some YAML. Raises LoadError."""
     try:
         for event in yaml.parse(data, Loader=yaml.CSafeLoader):
+            if builder.done:
+                break
             builder.take(event)
     except yaml.YAMLError as error:
-        raise translate(source, error, builder.open_bracket) from None
-    return source, builder.root
+        raise translate(builder.source, error, builder.open_bracket) from None
+    return builder.root
 
 
-def _decode(data: bytes, file: str) -> Source:
+def decoded(data: bytes, file: str) -> Source:
+    """The lines of a file that is text. Raises LoadError."""
     if len(data) > MAX_BYTES:
         raise Source(file).error((0, 0), f"the file has {len(data):,} bytes", f"at most {MAX_BYTES:,} are read; split the package")
     if data[:3] == b"\xef\xbb\xbf":
@@ -100,7 +107,7 @@ def _end(text: str) -> Spot:
 
 
 @dataclass(slots=True)
-class _Frame:
+class Frame:
     """A collection that is not closed yet; `bracket` or brace: not block style. `seen` is None for a list."""
 
     spot: Spot
@@ -111,13 +118,15 @@ class _Frame:
     key: Scalar | None = None
 
 
-class _Builder:
-    """Turns events into nodes."""
+class Builder:
+    """Turns events into nodes. What it refuses, `lkbuild.syntax.general` knows how to take."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.root: Node | None = None
-        self._open: list[_Frame] = []
+        #: No more events are wanted.
+        self.done = False
+        self._open: list[Frame] = []
         self._documents = 0
 
     @property
@@ -130,41 +139,48 @@ class _Builder:
         kind = type(event)
         if kind is yaml.ScalarEvent:
             self._check_properties(event)
-            self._scalar(Scalar(event.value, event.implicit[0], _spot(event)))
+            self._scalar(Scalar(event.value, event.implicit[0], spot_of(event)))
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self._check_properties(event)
             self._start(event, mapping=kind is yaml.MappingStartEvent)
         elif kind is yaml.MappingEndEvent:
             frame = self._open.pop()
-            self._value(Fields(tuple(frame.pairs), frame.spot))
+            self._close(frame, Fields(tuple(frame.pairs), frame.spot))
         elif kind is yaml.SequenceEndEvent:
             frame = self._open.pop()
-            self._value(Items(tuple(frame.items), frame.spot))
+            self._close(frame, Items(tuple(frame.items), frame.spot))
         elif kind is yaml.AliasEvent:
-            raise self.source.error(_spot(event), f"the alias '*{event.anchor}' is not supported", _NO_ALIASES)
+            self._alias(event)
         elif kind is yaml.DocumentStartEvent:
             self._document(event)
+
+    def _close(self, frame: Frame, node: Node) -> None:
+        del frame  # for those who do more
+        self._value(node)
+
+    def _alias(self, event: Any) -> None:
+        raise self.source.error(spot_of(event), f"the alias '*{event.anchor}' is not supported", _NO_ALIASES)
 
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise self.source.error(_spot(event), "a second document starts here", "a BUILD.yaml is one document; take out the '---'")
+            raise self.source.error(spot_of(event), "a second document starts here", "a BUILD.yaml is one document; take out the '---'")
 
     def _check_properties(self, event: Any) -> None:
         if event.anchor is not None:
-            raise self.source.error(_spot(event), f"the anchor '&{event.anchor}' is not supported", _NO_ALIASES)
+            raise self.source.error(spot_of(event), f"the anchor '&{event.anchor}' is not supported", _NO_ALIASES)
         if event.tag is not None:
             raise self.source.error(
-                _spot(event), f"the tag '{_short(event.tag)}' is not supported", "write the value itself; quote it to get a string"
+                spot_of(event), f"the tag '{short_tag(event.tag)}' is not supported", "write the value itself; quote it to get a string"
             )
 
     def _start(self, event: Any, *, mapping: bool) -> None:
-        spot = _spot(event)
+        spot = spot_of(event)
         if self._expects_key():
             raise self.source.error(spot, f"a {'mapping' if mapping else 'list'} can't be a key", "keys are plain words")
         if len(self._open) >= MAX_DEPTH:
             raise self.source.error(spot, *TOO_DEEP)
-        self._open.append(_Frame(spot, event.flow_style, {} if mapping else None))
+        self._open.append(Frame(spot, event.flow_style, {} if mapping else None))
 
     def _expects_key(self) -> bool:
         return bool(self._open) and self._open[-1].seen is not None and self._open[-1].key is None
@@ -205,10 +221,12 @@ class _Builder:
 _NO_ALIASES: Final = "write the value out where it is used; share values by a target that others depend on"
 
 
-def _spot(event: Any) -> Spot:
+def spot_of(event: Any) -> Spot:
+    """Where an event begins."""
     mark = event.start_mark
     return mark.line, mark.column
 
 
-def _short(tag: str) -> str:
+def short_tag(tag: str) -> str:
+    """A tag as it is written: `!!str`."""
     return tag.replace("tag:yaml.org,2002:", "!!")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lkbuild.loading.scalars import integer_of, kind_of
+from lkbuild.syntax.scalars import integer_of, kind_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from lkbuild.base.errors import LoadError
-from lkbuild.loading.source import Source, Spot
+from lkbuild.syntax.source import Source, Spot
 
 _QUOTE: Final = "put the text in quotes"
 #: How deep a BUILD.yaml may be nested. libyaml has a limit of its own, and meets it first where it scans ahead.

@@ -1,4 +1,4 @@
-"""The text of a BUILD.yaml and places in it: makes positions and errors.
+"""The text of a file and places in it: makes positions and errors.
 
 A place is a zero-based (line, column) pair until it is shown, since a position with its line of text is needed for errors only
 and costs more than the node that it belongs to. Does not know YAML.
@@ -6,12 +6,10 @@ and costs more than the node that it belongs to. Does not know YAML.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from lkbuild.base.errors import LoadError, Position
-from lkbuild.model.attrs import AttrPath
 
 #: Zero-based line and column, in characters.
 Spot: TypeAlias = tuple[int, int]
@@ -36,22 +34,3 @@ class Source:
         """An error at a place, to be raised by the caller."""
         others = tuple((self.position(other), text) for other, text in related)
         return LoadError(message, position=self.position(spot), hint=hint, label=label, related=others)
-
-
-class Marks(Mapping[AttrPath, Position]):
-    """Positions of a target's attributes and their parts, made when asked for. Can be pickled."""
-
-    __slots__ = ("_source", "_spots")
-
-    def __init__(self, source: Source, spots: Mapping[AttrPath, Spot]) -> None:
-        self._source = source
-        self._spots = spots
-
-    def __getitem__(self, path: AttrPath) -> Position:
-        return self._source.position(self._spots[path])
-
-    def __iter__(self) -> Iterator[AttrPath]:
-        return iter(self._spots)
-
-    def __len__(self) -> int:
-        return len(self._spots)

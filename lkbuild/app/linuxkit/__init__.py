@@ -1,0 +1,1 @@
+"""Use cases of `lkbuild linuxkit`: LinuxKit's YAML in."""

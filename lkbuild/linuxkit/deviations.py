@@ -1,0 +1,104 @@
+"""Where lkbuild does not do what LinuxKit does with a linuxkit.yml, and why. Data: docs/reference/linuxkit.md is written from it.
+
+tests/unit/linuxkit/test_deviations.py has a test for each by its name, and the conformance tests name those that a case shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """One difference. `linuxkit`: what LinuxKit does; `lkbuild`: what is done here; `reason`: why."""
+
+    name: str
+    linuxkit: str
+    lkbuild: str
+    reason: str
+
+
+DEVIATIONS: Final = (
+    Deviation(
+        name="volume as a mount's source",
+        linuxkit="`mounts:` with `type: bind` and a volume's name as `source:` keeps the name, which is no path at boot.",
+        lkbuild="The source becomes `/containers/volumes/<name>/merged`, as it does in `binds:`. So it does in the label of an image.",
+        reason="LinuxKit checks the volume and then changes a copy. The container does not start, or mounts a relative path.",
+    ),
+    Deviation(
+        name="volumes of several files",
+        linuxkit="Of the volumes that merged files declare, containers find those of the last file only.",
+        lkbuild="They find all. A volume that two files declare alike is one; declared differently it is an error.",
+        reason="What `a.yml b.yml` means would depend on which of them declares the volume.",
+    ),
+    Deviation(
+        name="fields with a capital letter",
+        linuxkit="""Fields of `resources:` (`kernelTCP`, `disableOOMKiller`, `realtimeRuntime`, `realtimePeriod`, `leafWeight`,
+            `weightDevice`, the `throttle...` ones, `hugepageLimits`, `classID`) and of id mappings (`hostID`, `containerID`) pass the
+            schema and are dropped.""",
+        lkbuild="They are in config.json as they are written. A value that the OCI specification has no room for is an error.",
+        reason="A limit that is not set is not noticed; a mapping without `hostID` maps root of the container to root of the host.",
+    ),
+    Deviation(
+        name="page sizes",
+        linuxkit="`hugepageLimits: [{pageSize: 2097152}]`: the schema wants a number of bytes, and the value is dropped.",
+        lkbuild="The number becomes the OCI specification's text: `2MB`.",
+        reason="It is what the specification and runc call that size.",
+    ),
+    Deviation(
+        name="id mappings of mounts",
+        linuxkit="`uidmappings:` and `gidmappings:` of `mounts:` pass the schema and are dropped.",
+        lkbuild="They are in config.json.",
+        reason="The mount would be without the mapping that was asked for.",
+    ),
+    Deviation(
+        name="capabilities that are added",
+        linuxkit="`capabilities.add` repeats what the label has; with a label of `all` or `none` it is an error.",
+        lkbuild="Each capability is there once; `all` and `none` mean the same on either side.",
+        reason="The list is a set.",
+    ),
+    Deviation(
+        name="texts that start with @",
+        linuxkit="A text that starts with `@` and is no `@pkg:` becomes the empty text.",
+        lkbuild="It stays as it is.",
+        reason="Nothing says that `@` is special; the value is lost without a word.",
+    ),
+    Deviation(
+        name="templates that can't be resolved",
+        linuxkit="`@pkg:<path>` of which the package can't be found stays as it stands, and fails later as a name.",
+        lkbuild="An error at its place says what is missing. On standard input there is no folder that a path could be relative to.",
+        reason="The cause is shown, not the consequence.",
+    ),
+    Deviation(
+        name="ids out of range",
+        linuxkit="A negative `uid`, or one above 4294967295, is wrapped to 32 bits.",
+        lkbuild="It is an error.",
+        reason="`-1` would become an id that no process can have.",
+    ),
+    Deviation(
+        name="read-only binds with more options",
+        linuxkit="A read-only volume may be bound with the option `ro` alone: `ro,nosuid` is an error.",
+        lkbuild="It may be bound with any options in which `ro` stands before `rw`, as LinuxKit itself allows in `mounts:`.",
+        reason="Nothing is written to the volume.",
+    ),
+    Deviation(
+        name="sources",
+        linuxkit="`source:` of a file is relative to the folder where the command runs.",
+        lkbuild="It is relative to the file that names it; only where nothing is there, to the folder where the command runs.",
+        reason="A configuration means the same wherever it is built from.",
+    ),
+    Deviation(
+        name="what is not read",
+        linuxkit="""`trust:` (without effect since 2021), a second document in a file, and a namespace that is neither a word nor a path
+            pass silently.""",
+        lkbuild="They pass, with a warning at their place.",
+        reason="Who wrote them believes that they do something.",
+    ),
+    Deviation(
+        name="addresses",
+        linuxkit="A configuration may be named by its URL, and is fetched.",
+        lkbuild="It is refused: download it.",
+        reason="What comes from outside is locked by its digest.",
+    ),
+)

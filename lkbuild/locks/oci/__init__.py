@@ -1,0 +1,1 @@
+"""Locks of OCI images: names in, one manifest for each architecture out."""

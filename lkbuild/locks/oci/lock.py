@@ -1,0 +1,100 @@
+"""Resolving the images of a layout into a lock, judging a lock, comparing two. Reads the layout through the download function.
+
+The request is JSON: `layout`, the workspace path of an OCI layout, and `images`, references; none: all that the layout names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lkbuild.base.errors import FetchError, LockError, nearest
+from lkbuild.locks.oci.layout import Layout, ReadFile
+from lkbuild.locks.request import Download, LockChange, LockProblem
+from lkbuild.model.configuration import ARCHES
+from lkbuild.model.deb_lock import LockFormatError
+from lkbuild.model.oci_lock import CONFIG_KEYS, OciEntry, parse_oci_lock, render
+from lkbuild.model.references import digest_of, normal
+
+
+@dataclass(frozen=True, slots=True)
+class OciRequest:
+    """What a target asks for."""
+
+    layout: str
+    images: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> OciRequest:
+        """From the JSON of a rule."""
+        found = json.loads(text)
+        return cls(found["layout"], tuple(found["images"]))
+
+
+class OciLockKind:
+    """OCI images: see docs/format/oci-lock.md."""
+
+    def update(self, request: str, old_text: str, download: Download) -> str:
+        """As LockKind: tags are resolved anew."""
+        del old_text
+        wanted = OciRequest.parse(request)
+        layout = Layout(_reader(wanted.layout, download), wanted.layout)
+        names = {normal(name): digest for name, digest in layout.names.items()}
+        return render(
+            entry for reference in wanted.images or names for entry in _entries(layout, normal(reference), _digest(names, reference))
+        )
+
+    def check(self, request: str, text: str) -> tuple[LockProblem, ...]:
+        """As LockKind."""
+        if not text.strip():
+            return (LockProblem(message="the lock file is missing or empty"),)
+        try:
+            held = {reference for reference, _ in parse_oci_lock(text)}
+        except LockFormatError as error:
+            return (LockProblem(message=str(error), line=error.line),)
+        missing = [image for image in OciRequest.parse(request).images if normal(image) not in held]
+        return tuple(LockProblem(message=f"{image} is not in the lock") for image in missing)
+
+    def diff(self, old: str, new: str) -> tuple[LockChange, ...]:
+        """As LockKind."""
+        try:
+            before, after = (parse_oci_lock(text) if text.strip() else {} for text in (old, new))
+        except LockFormatError as error:
+            raise LockError(f"line {error.line} of the lock: {error}") from error
+        changes = []
+        for key in sorted(before.keys() | after.keys()):
+            was, now = before.get(key), after.get(key)
+            if was != now:
+                changes.append(LockChange(name=key[0], old=was.manifest if was else "", new=now.manifest if now else "", arches=key[1:]))
+        return tuple(changes)
+
+
+def _reader(layout: str, download: Download) -> ReadFile:
+    def read(path: str, limit: int) -> bytes:
+        return download((f"workspace:{layout}/{path}",), sha256=None, size=None, limit=limit)
+
+    return read
+
+
+def _digest(names: dict[str, str], reference: str) -> str:
+    found = digest_of(normal(reference)) or names.get(normal(reference))
+    if found is None:
+        raise LockError(f"the layout has no image '{normal(reference)}'", hint=nearest(normal(reference), names))
+    return found
+
+
+def _entries(layout: Layout, reference: str, digest: str) -> Iterator[OciEntry]:
+    arches = [arch for arch in layout.arches(digest) if arch in ARCHES]
+    if not arches:
+        raise FetchError(f"{reference} is for none of {', '.join(ARCHES)}")
+    for arch in arches:
+        image = layout.image(digest, arch)
+        config = image.config.get("config") or {}
+        yield OciEntry(
+            reference=reference,
+            arch=arch,
+            manifest=image.manifest,
+            layers=tuple(layer.digest for layer in image.layers),
+            config={key: config[key] for key in CONFIG_KEYS if config.get(key)},
+        )

@@ -1,0 +1,55 @@
+"""What every image hands out: kernel, initrd and command line, and how they are run in QEMU. Does not know how the initrd was made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lkbuild.model.action import ActionSpec, Input
+from lkbuild.model.artifact import Inline, NamedArtifact
+from lkbuild.model.providers import Files, OutputGroups, Runnable
+from lkbuild.model.rule import RuleContext
+
+from ..providers import ImageInfo, ToolchainInfo
+from .media import media
+
+
+def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
+    """The providers of an image whose rule has `qemu` and `media_tools`: where one is not set, it can't be run, or has no media."""
+    files = _files(image)
+    run = [_runnable(ctx, image)] if ctx.attrs["qemu"] is not None else []
+    found = media(ctx, image) if ctx.attrs["media_tools"] is not None else {}
+    return [image, Files(files), OutputGroups({"initrd": files[1:2], "kernel": files[:1], **found}), *run]
+
+
+def _files(image: ImageInfo) -> tuple[NamedArtifact, ...]:
+    cmdline = Inline((image.cmdline + "\n").encode())
+    return (NamedArtifact("kernel", image.kernel), NamedArtifact("initrd.img", image.initrd), NamedArtifact("cmdline", cmdline))
+
+
+def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
+    toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
+    spec = ActionSpec(
+        arguments=(
+            "/usr/bin/python3",
+            "tools/run.py",
+            f"--arch={image.arch}",
+            "--kernel=kernel",
+            "--initrd=initrd.img",
+            "--cmdline=cmdline",
+        ),
+        inputs=(
+            *(Input(item.name, item.artifact) for item in _files(image)),
+            Input("tools/machine.py", ctx.tool("machine.py", rule="boot_test")),
+            Input("tools/run.py", ctx.tool("run.py", rule="boot_test")),
+        ),
+        root=toolchain.tree,
+        outputs=(),
+        cacheable=False,
+    )
+    options = {
+        "publish": "HOST:GUEST: forward a TCP port of this machine to the guest",
+        "disk": "PATH[,size=2G]: a persistent disk, made where there is none",
+        "mem": "memory of the guest, 1G by default",
+        "cpus": "processors of the guest, 2 by default",
+    }
+    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm",))

@@ -1,0 +1,177 @@
+"""linuxkit_image: the image that a linuxkit.yml describes, laid out as LinuxKit lays it out, for the init that the file names.
+
+What the files mean is lkbuild.linuxkit's business; here it becomes layers and segments. Images come from an `oci_lock`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from lkbuild.base.errors import LoadError, Position
+from lkbuild.linuxkit.config import Config, merge, read
+from lkbuild.linuxkit.images import image_settings
+from lkbuild.linuxkit.process import ImageSettings
+from lkbuild.linuxkit.specs import Bundle, bundles
+from lkbuild.model.action import DeclaredOutput, Input
+from lkbuild.model.artifact import Artifact, Output
+from lkbuild.model.attrs import Attr, File, LabelOf, ListOf, String, TextFile
+from lkbuild.model.rule import Rule, RuleContext
+
+from ..file_entries import layer
+from ..image.initrd import initrd, segment
+from ..image.outputs import outputs
+from ..oci import LockedImages, merged
+from ..providers import ImageInfo
+from .files import files_layer
+from .filters import ABOVE, ABOVE_ROOT, BELOW, EXCLUDED
+from .sections import SECTIONS, own_config
+
+
+def analyze(ctx: RuleContext) -> list[Any]:
+    """Read the files, make a segment of each image, and join them."""
+    config = merge(_configs(ctx))
+    image = _Builder(ctx, config)
+    kernel, before = image.kernel()
+    segments = [*before, *image.root(), *image.volumes(), *image.containers()]
+    cmdline = config.kernel.get("cmdline", "")
+    return outputs(ctx, ImageInfo(kernel=kernel, initrd=initrd(ctx, segments), cmdline=cmdline, arch=ctx.arch))
+
+
+def _configs(ctx: RuleContext) -> Iterator[Config]:
+    for index, text in enumerate(ctx.attrs["srcs"]):
+        if text.missing:
+            ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
+        yield read(text.content.encode(), text.path, _no_packages)
+    yield own_config(ctx)
+
+
+def _no_packages(text: str, position: Position) -> str:
+    hint = "`lkbuild linuxkit build` resolves it; in a target, write the image that it stands for"
+    raise LoadError(f"'{text}' is not resolved in a target: its tag depends on git", position=position, hint=hint)
+
+
+class _Builder:
+    """Emits what an image consists of."""
+
+    def __init__(self, ctx: RuleContext, config: Config) -> None:
+        self._ctx = ctx
+        self._config = config
+        self._images = LockedImages(ctx, ctx.attrs["lock"])
+        self._below = layer(ctx, BELOW, message="what every LinuxKit image has")
+
+    def kernel(self) -> tuple[Artifact, list[Artifact]]:
+        """The kernel, and what comes first in the initrd: microcode, and the tar with modules."""
+        kernel, ctx = self._config.kernel, self._ctx
+        if not kernel.get("image"):
+            ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
+        source = self._images.layer(self._images.entry(kernel["image"], self._config.kernel_place or ctx.target.at("srcs")))
+        before: list[Artifact] = []
+        if kernel.get("ucode"):
+            before.append(self._file(source, kernel["ucode"]))
+        tar = kernel.get("tar", "kernel.tar")
+        if tar not in ("", "none"):
+            (modules,) = ctx.builtin(
+                "tar_layer",
+                1,
+                [],
+                inputs=[Input("kernel.tar", self._file(source, tar))],
+                outputs=[DeclaredOutput("layer.tar")],
+                message=f"kernel modules of {ctx.label.short}",
+            )
+            before.append(self._segment(modules, ""))
+        return self._file(source, kernel.get("binary") or "kernel"), before
+
+    def root(self) -> Iterator[Artifact]:
+        """The init images and the files, as one: a directory that a file needs stays as the images have it."""
+        above = layer(self._ctx, ABOVE_ROOT, message="hosts and resolv.conf of the root")
+        found: dict[str, Artifact] = {}
+        for index, (reference, position) in enumerate(self._config.init):
+            entry = self._images.entry(reference, position)
+            found[f"{index:03d}"] = self._images.layer(entry, below=[self._below], above=[above], exclude=EXCLUDED)
+        files = files_layer(self._ctx, self._config)
+        guests = {}
+        if files is not None:
+            found["files"], guests["files"] = files
+        if found:
+            request = {"sha256": {}, "exclude": [], "guests": guests}
+            yield self._segment(merged(self._ctx, found, request, message=f"root of {self._ctx.label.short}"), "")
+
+    def volumes(self) -> Iterator[Artifact]:
+        """The folders of all volumes, and the files of those that have an image. One that can't be written has no place for it."""
+        entries: list[dict[str, Any]] = []
+        for volume in self._config.volumes.values():
+            if volume.get("format") == "oci":
+                raise volume.places.error(("format",), "volumes of format oci are not supported yet", "format: filesystem is")
+            path = f"containers/volumes/{volume.name}"
+            names = ("lower", "merged") if volume.readonly else ("lower", "tmp", "merged")
+            entries += [{"path": f"{path}/{name}", "kind": "dir", "mode": 0o755} for name in names]
+            if volume.reference is not None:
+                entry = self._images.entry(volume.reference, volume.places.position("image"))
+                yield self._segment(self._images.layer(entry), f"{path}/lower")
+        if entries:
+            yield self._segment(layer(self._ctx, entries, message=f"volumes of {self._ctx.label.short}"), "")
+
+    def containers(self) -> Iterator[Artifact]:
+        """The files of each image once, and the bundles of all containers."""
+        above = layer(self._ctx, ABOVE, message="hosts and resolv.conf of a container")
+        entries: list[dict[str, Any]] = []
+        for bundle in bundles(self._config, self._settings):
+            if bundle.root.startswith(f"{bundle.path}/"):
+                entry = self._images.entry(bundle.container.reference, bundle.container.places.position("image"))
+                made = self._images.layer(entry, below=[self._below], above=[above], exclude=EXCLUDED)
+                yield self._segment(made, bundle.root)
+            entries += _bundle(bundle)
+        if entries:
+            yield self._segment(layer(self._ctx, entries, message=f"containers of {self._ctx.label.short}"), "")
+
+    def _settings(self, reference: str, position: Position) -> ImageSettings:
+        return image_settings(self._images.entry(reference, position).config)
+
+    def _file(self, source: Output, path: str) -> Output:
+        (output,) = self._ctx.builtin(
+            "layer_file",
+            1,
+            [path.strip("/")],
+            inputs=[Input("layer.tar", source)],
+            outputs=[DeclaredOutput("file")],
+            message=f"{path} of {self._ctx.label.short}",
+        )
+        return output
+
+    def _segment(self, artifact: Artifact, prefix: str) -> Output:
+        return segment(self._ctx, artifact, prefix, self._ctx.attrs["compression"])
+
+
+def _bundle(bundle: Bundle) -> Iterator[dict[str, Any]]:
+    for name in ("rootfs",) if bundle.readonly else ("rootfs", "tmp"):
+        yield {"path": f"{bundle.path}/{name}", "kind": "dir", "mode": 0o755}
+    for name, content in (("config.json", bundle.config), ("runtime.json", bundle.runtime)):
+        yield {"path": f"{bundle.path}/{name}", "kind": "file", "mode": 0o644, "contents": json.dumps(content, indent=1) + "\n"}
+
+
+RULE = Rule(
+    name="linuxkit_image",
+    doc="""A bootable image from LinuxKit's YAML, unchanged: kernel, initrd and command line.
+
+`srcs` are merged as LinuxKit merges them, and laid out as LinuxKit lays them out, for the init that they name. The target may hold
+LinuxKit's sections itself, beside or instead of `srcs`: `lkbuild linuxkit convert` writes such a target. Each image is packed once
+and cached. How the files are read, and where that differs from LinuxKit: [LinuxKit's YAML](linuxkit.md).""",
+    attrs={
+        "srcs": Attr(type=ListOf(item=TextFile()), default=(), doc="Files, merged in this order; the own sections come last."),
+        "lock": Attr(type=LabelOf(provides=("OciLockInfo",)), required=True, doc="The `oci_lock` that holds the images that they name."),
+        "data": Attr(type=ListOf(item=File()), default=(), doc="The files that they name as `source:`. An optional one may be missing."),
+        **SECTIONS,
+        "compression": Attr(type=String(choices=("fast", "small")), default="fast", doc="How layers are packed: as in `image`."),
+        "qemu": Attr(
+            type=LabelOf(provides=("ToolchainInfo",), execution=True),
+            doc="QEMU and Python, for `lkbuild run`. Without it, there is no run.",
+        ),
+        "media_tools": Attr(
+            type=LabelOf(provides=("ToolchainInfo",), execution=True),
+            doc="The tools of boot media: `//rules/toolchains:media`. Without them there are none.",
+        ),
+    },
+    analyze=analyze,
+)

@@ -1,0 +1,77 @@
+"""OCI images in rules: from a lock and a reference to an entry, and the action that makes a layer of its layers.
+
+Shared by every rule that takes `lock: //some:oci_lock`. Pure. Does not know what an image is for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from lkbuild.base.errors import AnalysisError, Position, nearest
+from lkbuild.base.label import Label
+from lkbuild.model.action import DeclaredOutput, Input
+from lkbuild.model.artifact import Artifact, Output, SourceFile
+from lkbuild.model.deb_lock import LockFormatError
+from lkbuild.model.oci_lock import OciEntry, parse_oci_lock
+from lkbuild.model.references import normal
+from lkbuild.model.rule import RuleContext
+
+from .providers import OciLockInfo
+
+
+class LockedImages:
+    """The images of an `oci_lock` dependency, for the architecture that is built for."""
+
+    def __init__(self, ctx: RuleContext, lock: Label) -> None:
+        """Read the lock. Fails at the attribute `lock`."""
+        self._ctx = ctx
+        self._update = f"run `lkbuild lock update {lock.short}`"
+        self._info = ctx.require(lock, OciLockInfo, attr=("lock",))
+        if not self._info.text.strip():
+            ctx.fail(f"the lock file {self._info.path} is missing or empty", attr=("lock",), hint=self._update)
+        try:
+            self._entries = parse_oci_lock(self._info.text)
+        except LockFormatError as error:
+            ctx.fail(f"{self._info.path}:{error.line}: {error}", attr=("lock",), hint=self._update)
+
+    def entry(self, reference: str, position: Position) -> OciEntry:
+        """An image by its reference. Raises AnalysisError at the position where it is named."""
+        name, arch = normal(reference), self._ctx.arch
+        found = self._entries.get((name, arch))
+        if found is not None:
+            return found
+        arches = [other for known, other in self._entries if known == name]
+        message = f"{name} is not locked for {arch}" if arches else f"{name} is not in the lock {self._info.path}"
+        hint = f"it is for {', '.join(arches)}" if arches else nearest(name, {known for known, _ in self._entries}) or self._update
+        raise AnalysisError(message, position=position, hint=hint, label=str(self._ctx.label))
+
+    def layer(
+        self, entry: OciEntry, *, below: Sequence[Artifact] = (), above: Sequence[Artifact] = (), exclude: Sequence[str] = ()
+    ) -> Output:
+        """Emit the merging of an image's layers into one, checked against the lock.
+
+        `below`: layers under it. `above`: layers over it, whose directories leave those of the image as they are.
+        """
+        blobs = {
+            f"image/{index:03d}": SourceFile(f"{self._info.layout}/blobs/sha256/{digest.removeprefix('sha256:')}")
+            for index, digest in enumerate(entry.layers)
+        }
+        own = {path: digest.removeprefix("sha256:") for path, digest in zip(blobs, entry.layers, strict=True)}
+        guests = {f"above/{index}": artifact for index, artifact in enumerate(above)}
+        inputs = {**{f"below/{index}": artifact for index, artifact in enumerate(below)}, **blobs, **guests}
+        request = {"sha256": own, "exclude": list(exclude), "guests": {path: [] for path in guests}}
+        return merged(self._ctx, inputs, request, message=f"layer of {entry.reference.rpartition('/')[2]}")
+
+
+def merged(ctx: RuleContext, inputs: Mapping[str, Artifact], request: Mapping[str, object], *, message: str) -> Output:
+    """Emit the builtin `oci_root`."""
+    (output,) = ctx.builtin(
+        "oci_root",
+        1,
+        [json.dumps(request, sort_keys=True)],
+        inputs=[Input(path, artifact) for path, artifact in inputs.items()],
+        outputs=[DeclaredOutput("layer.tar")],
+        message=message,
+    )
+    return output

@@ -1,0 +1,80 @@
+"""C programs for every architecture from one toolchain, without emulation; they run, and are the same bytes each time."""
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.workspace import copy_of_repository
+
+from lkbuild.cli.options import default_cache
+from lkbuild.model.configuration import ARCHES
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+BUILD = """targets:
+  hello: {rule: c_binary, srcs: [hello.c, hello.h], flags: [-Wall, -Werror, "-DNAME=\\"world\\""]}
+  other: {rule: c_binary, srcs: [other.c]}
+  broken: {rule: c_binary, srcs: [broken.c]}
+  nothing: {rule: c_binary, srcs: [hello.h]}
+
+  # QEMU's user mode, to show that what was cross-compiled is right: building it needs none.
+  emulators:
+    rule: toolchain
+    lock: //pkg/debian
+    debs: [busybox-static, qemu-user]
+    links: {usr/bin/sh: busybox}
+  said:
+    rule: genrule
+    srcs: [":hello"]
+    outs: [said.txt]
+    toolchain: ":emulators"
+    env: {CPU: {select: {amd64: x86_64, arm64: aarch64, riscv64: riscv64, s390x: s390x}}}
+    cmd: qemu-$CPU $SRCS > $OUT
+"""
+HELLO = """#include <stdio.h>
+#include <sys/utsname.h>
+#include "hello.h"
+int main(void) {
+  struct utsname machine;
+  uname(&machine);
+  return printf(FORMAT, NAME, machine.machine, (long double)1 / 3) < 0;
+}
+"""
+#: uname(2)'s words.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64", "s390x": "s390x"}
+
+
+@pytest.fixture
+def c(tmp_path):
+    """The repository's workspace elsewhere, over the user's store: a C library takes half a minute of processor time."""
+    cache = os.environ.get("LKBUILD_CACHE")
+    here = copy_of_repository(tmp_path / "workspace", Path(cache) if cache else default_cache(os.environ))
+    here.write("c/BUILD.yaml", BUILD)
+    here.write("c/hello.c", HELLO)
+    unseen = os.urandom(8).hex()  # not compiled before
+    here.write("c/hello.h", f'#define FORMAT "hello %s on %s, %.30Lf\\n" // {unseen}\n')
+    here.write("c/other.c", f'int main(void) {{ return sizeof "{unseen}" == 0; }}\n')
+    here.write("c/broken.c", "int main(void) { return missing; }\n")
+    return here
+
+
+def test_one_source_is_a_program_for_every_architecture_and_each_runs(c):
+    report = c.build("--arch", "all", "//c:said")
+    said = {path.parts[-4]: path.read_text() for path in report.paths}
+    # Long doubles are the compiler's own routines on most of them: x86's have fewer digits.
+    third = dict.fromkeys(ARCHES, "0.333333333333333333333333333333") | {"amd64": "0.333333333333333333342368351437"}
+    assert said == {arch: f"hello world on {MACHINES[arch]}, {third[arch]}\n" for arch in ARCHES}
+    # The C library is made once for an architecture, whatever is linked with it.
+    assert set(c.build("--arch", "all", "//c:other").executed) == {"//c:other c_compile"}
+
+
+def test_a_program_is_the_same_bytes_when_it_is_made_again(c):
+    assert c.build("--check", "--arch", "arm64", "//c:hello").digests
+
+
+def test_what_the_compiler_says_is_told(c):
+    report = c.build("--arch", "s390x", "//c:broken", code=1)
+    assert "broken.c:1:" in report.stderr
+    assert "missing" in report.stderr
+    (error,) = c.build("//c:nothing", code=7).errors
+    assert (error["class"], error["line"]) == ("AnalysisError", 5)

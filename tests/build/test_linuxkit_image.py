@@ -1,0 +1,172 @@
+"""LinuxKit's YAML as a target: locked images in, an initrd laid out as LinuxKit lays it out."""
+
+import json
+import stat
+
+import pytest
+from harness.initrd import unpacked
+from harness.oci import Images, tar_of
+
+from lkbuild.linuxkit.config import read
+from lkbuild.linuxkit.process import ImageSettings
+from lkbuild.linuxkit.specs import specs
+
+TARGETS = """\
+workspace: {name: test}
+targets:
+  lock: {rule: oci_lock, layout: oci, lock: oci.lock}
+  image: {rule: linuxkit_image, srcs: [a.yml, b.yml], lock: ":lock", data: [motd]}
+  alone: {rule: oci_image, lock: ":lock", image: "org/web:1"}
+"""
+A = """\
+kernel: {image: "org/kernel:1", cmdline: console=ttyS0, ucode: ucode.cpio}
+init: ["org/init:1"]
+onboot: [{name: once, image: "org/web:1", command: [/once]}]
+volumes: [{name: data, image: "org/web:1", readonly: true}, {name: free}]
+"""
+B = """\
+services: [{name: web, image: "org/web:1", uid: web, readonly: true, binds: ["data:/data:ro"]}]
+files:
+  - {path: etc/motd, source: motd, mode: "0600"}
+  - {path: srv/secret, contents: x, uid: web}
+  - {path: etc/none, source: missing, optional: true}
+  - {path: etc/linuxkit.yml, metadata: yaml}
+"""
+
+
+@pytest.fixture
+def linuxkit(ws):
+    images = Images(ws.root / "oci")
+    images.add(
+        "org/kernel:1", {"kernel": b"vmlinuz", "kernel.tar": tar_of({"lib/modules/6.12/x.ko": b"module"}), "ucode.cpio": b"070701ucode"}
+    )
+    images.add("org/init:1", {"etc": None, "init": b"#!init", "etc/hosts": b"theirs", "Dockerfile": b"FROM scratch"})
+    images.add("org/web:1", {"bin/old": b"old", "bin/web": b"web"}, {"bin/.wh.old": b""}, Entrypoint=["/bin/web"], Env=["A=1"])
+    ws.write("BUILD.yaml", TARGETS)
+    ws.write("a.yml", A)
+    ws.write("b.yml", B)
+    ws.write("motd", "hello\n")
+    assert ws.lkbuild("lock", "update", "//:lock").returncode == 0
+    return ws
+
+
+def initrd(report):
+    return unpacked(next(path for path in report.paths if path.name == "initrd.img").read_bytes())
+
+
+def test_an_image_is_laid_out_as_linuxkit_does(linuxkit):
+    report = linuxkit.build("--arch", "amd64", "//:image")
+    by_name = {path.name: path for path in report.paths}
+    assert by_name["kernel"].read_bytes() == b"vmlinuz"
+    assert by_name["cmdline"].read_text() == "console=ttyS0\n"
+    assert by_name["initrd.img"].read_bytes().startswith(b"070701ucode")
+    found = initrd(report)
+    assert found["lib/modules/6.12/x.ko"].content == b"module"
+    assert found["init"].content == b"#!init"
+    assert found["etc/hosts"].content.startswith(b"127.0.0.1")
+    assert found["etc/resolv.conf"].content == b"/run/resolvconf/resolv.conf"
+    assert "Dockerfile" not in found
+    once, web = "containers/onboot/000-once", "containers/services/web"
+    assert found[f"{once}/lower/bin/web"].content == b"web"
+    assert f"{once}/lower/bin/old" not in found
+    assert f"{web}/rootfs/bin/web" not in found, "a second container of an image uses the files of the first"
+    assert {f"{once}/tmp", f"{once}/rootfs", f"{web}/rootfs", "containers/volumes/data/merged", "containers/volumes/free/tmp"} <= set(found)
+    assert "containers/volumes/data/tmp" not in found, "a read-only volume has no place to be written to"
+    assert found["containers/volumes/data/lower/bin/web"].content == b"web"
+
+
+def test_files_leave_the_directories_that_are_there_as_they_are(linuxkit):
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    assert (found["etc/motd"].content, stat.S_IMODE(found["etc/motd"].mode)) == (b"hello\n", 0o600)
+    assert stat.S_IMODE(found["etc"].mode) == 0o755
+    assert (stat.S_IMODE(found["srv"].mode), found["srv"].uid, found["srv/secret"].uid) == (0o700, 101, 101)
+    assert "etc/none" not in found
+
+
+def test_the_bundles_are_what_spec_prints(linuxkit):
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    done = linuxkit.lkbuild("linuxkit", "spec", "--images", "oci", "--arch", "amd64", "a.yml", "b.yml")
+    printed = json.loads(done.stdout)
+    assert {path: json.loads(found[path].content) for path in printed} == printed
+    assert printed["containers/services/web/config.json"]["process"]["args"] == ["/bin/web"]
+
+
+def test_the_metadata_means_the_same_configuration(linuxkit):
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    merged = read(found["etc/linuxkit.yml"].content, "metadata.yml")
+    printed = json.loads(linuxkit.lkbuild("linuxkit", "spec", "--images", "oci", "--arch", "amd64", "a.yml", "b.yml").stdout)
+    web = ImageSettings(entrypoint=("/bin/web",), env=("A=1",))
+    assert specs(merged, lambda _reference, _position: web) == printed
+
+
+def test_a_changed_service_packs_its_own_segment_only(linuxkit):
+    linuxkit.build("--arch", "amd64", "//:image")
+    linuxkit.edit("b.yml", "readonly: true", "readonly: true, hostname: h")
+    assert linuxkit.build("--arch", "amd64", "//:image").mnemonics == ["concat", "cpio", "cpio", "layer", "layer", "oci_root"]
+
+
+def test_an_image_that_is_not_locked_is_an_error_at_its_name(linuxkit):
+    linuxkit.edit("b.yml", "org/web:1", "org/wep:1")
+    (error,) = linuxkit.build("--arch", "amd64", "//:image", code=7).errors
+    assert (error["file"], error["line"], error["column"]) == ("b.yml", 1, 31)
+    assert "docker.io/org/web:1" in error["hint"]
+
+
+def test_a_blob_that_is_not_what_the_lock_says_is_refused(linuxkit):
+    lock = (linuxkit.root / "oci.lock").read_text()
+    blob = next(line for line in lock.splitlines() if "/web:1 " in line).split(" ")[3].split(",")[0].removeprefix("sha256:")
+    linuxkit.write(f"oci/blobs/sha256/{blob}", "damaged")
+    (error,) = linuxkit.build("--arch", "amd64", "//:alone", code=48).errors
+    assert blob in error["message"]
+
+
+def test_the_lock_follows_the_layout_and_check_says_so(linuxkit):
+    assert linuxkit.lkbuild("lock", "check", "//:lock").returncode == 0
+    Images.add(_again(linuxkit), "org/web:1", {"bin/web": b"new"}, arches=("amd64", "arm64"))
+    done = linuxkit.lkbuild("lock", "diff", "//:lock")
+    assert [line.split(" ")[1:3] for line in done.stdout.splitlines()] == [["~", "docker.io/org/web:1"], ["+", "docker.io/org/web:1"]]
+
+
+def _again(ws):
+    images = object.__new__(Images)
+    images.folder, images._names = ws.root / "oci", {}
+    for item in json.loads((ws.root / "oci" / "index.json").read_text())["manifests"]:
+        images._names[item["annotations"]["org.opencontainers.image.ref.name"]] = item
+    return images
+
+
+def test_an_image_of_the_lock_is_a_package_of_its_own(linuxkit):
+    report = linuxkit.build("--arch", "amd64", "//:alone")
+    assert report.mnemonics == ["oci_root"]
+
+
+def test_the_command_builds_the_same_without_a_workspace(linuxkit):
+    target = linuxkit.build("--arch", "amd64", "//:image")
+    (linuxkit.root / "BUILD.yaml").unlink()
+    command = linuxkit.build("build", "--images", "oci", "--arch", "amd64", "--name", "x", "a.yml", "b.yml", verb="linuxkit")
+    ours, theirs = initrd(command), initrd(target)
+    metadata = "etc/linuxkit.yml"
+    assert {**ours, metadata: None} == {**theirs, metadata: None}
+    assert linuxkit.root / "lkbuild-out" / "amd64" / "x" / "kernel" in command.paths
+    assert linuxkit.build("build", "--images", "oci", "--arch", "amd64", "--name", "x", "a.yml", "b.yml", verb="linuxkit").executed == []
+
+
+def test_the_command_tells_mistakes_at_their_places(linuxkit):
+    linuxkit.edit("a.yml", "org/kernel:1", "org/kernle:1")
+    (error,) = linuxkit.build("build", "--images", "oci", "--arch", "amd64", "a.yml", "b.yml", verb="linuxkit", code=7).errors
+    assert (error["file"], error["line"], error["column"]) == ("a.yml", 1, 17)
+
+
+def test_a_converted_configuration_is_the_same_image(linuxkit):
+    target = linuxkit.build("--arch", "amd64", "//:image")
+    (linuxkit.root / "BUILD.yaml").unlink()
+    done = linuxkit.lkbuild("linuxkit", "convert", "--name", "x", "a.yml", "b.yml")
+    assert (done.returncode, done.stdout) == (0, f"{linuxkit.root / 'BUILD.yaml'}\n")
+    assert linuxkit.lkbuild("lock", "update", "//:x-images").returncode == 0
+    assert initrd(linuxkit.build("--arch", "amd64", "//:x")) == initrd(target)
+
+
+def test_a_mistake_in_a_section_of_a_target_is_told_at_its_place(linuxkit):
+    linuxkit.write("BUILD.yaml", TARGETS + '  own: {rule: linuxkit_image, lock: ":lock", kernel: {image: "org/kernle:1"}}\n')
+    (error,) = linuxkit.build("--arch", "amd64", "//:own", code=7).errors
+    assert (error["file"], error["line"], error["column"]) == ("BUILD.yaml", 6, 62)
