@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from lkbuild.loading.cache_policy import load_cache_policy
 from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, WRITE_BLOBS, WRITE_RESULTS, RemotePolicy
 from lkbuild.model.events import EventSink, Notice
 from lkbuild.model.ports import BlobStore, RemoteCache
+from lkbuild.sandbox.credential_helper import run_helper
 
 if TYPE_CHECKING:
     from lkbuild.remote.opening import Plan
@@ -52,7 +55,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
         with contextlib.suppress(Exception):
             remotes.close()  # what was built before goes up all the same; the error that is on its way is the one to be told
         raise
-    remotes.close()
+    remotes.close(lambda: sink.emit(Notice(text="uploading what was built; Ctrl-C ends that")))
 
 
 def chosen(session: Session) -> tuple[RemotePolicy, ...]:
@@ -85,9 +88,16 @@ def _plan(session: Session, policy: RemotePolicy) -> Plan:
             return None
         return session.root / (environment.get("HOME", "") + text[1:] if text.startswith("~/") else text)
 
+    address = parse_address(policy.url)
+    program = place(policy.credential_helper)
+
+    def helped(program: Path) -> bytes:
+        request = json.dumps({"uri": address.uri}).encode()
+        return run_helper(program, request, session.root, environment)
+
     return Plan(
-        address=parse_address(policy.url),
-        credentials=Credentials(values, place(policy.token_file)),
+        address=address,
+        credentials=Credentials(values, place(policy.token_file), partial(helped, program) if program else None),
         tls=TlsFiles(ca=place(policy.ca), certificate=place(policy.certificate), key=place(policy.key)),
         rights=rights,
         quiet_s=policy.timeout_s,

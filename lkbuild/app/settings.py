@@ -30,5 +30,6 @@ def make_wish(
         slots=session.options.jobs or cpus,
         cpus=cpus,
         keep_going=session.options.keep_going,
-        download=Download(session.options.download),
+        # What is to be compared must be here.
+        download=Download.ALL if session.options.check else Download(session.options.download),
     )

@@ -23,6 +23,7 @@ class RemotePolicy:
         timeout_s: a call that makes no progress for so long is given up.
         headers: (name, environment variable that holds its value) of headers sent along.
         token_file: a file with a bearer token, read again when it changes.
+        credential_helper: a program that tells headers, by the protocol that Bazel's helpers speak.
         ca, certificate, key: PEM files for TLS. Paths are relative to the workspace, or begin with `/` or `~/`.
         http_digests: how blobs are named over HTTP, which has no negotiation: `sha256` or `blake3`.
     """
@@ -33,6 +34,7 @@ class RemotePolicy:
     http_digests: str = "sha256"
     headers: tuple[tuple[str, str], ...] = ()
     token_file: str | None = None
+    credential_helper: str | None = None
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None

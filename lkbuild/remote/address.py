@@ -42,6 +42,11 @@ class Address:
         return self.scheme in ("grpc", "http") and not here
 
     @property
+    def uri(self) -> str:
+        """What a credential helper is asked about: an HTTP URL in any case."""
+        return self.target if self.is_http else f"http{'s' if self.scheme == 'grpcs' else ''}://{self.target}/"
+
+    @property
     def is_http(self) -> bool:
         """Whether it speaks Bazel's HTTP protocol rather than gRPC."""
         return self.scheme.startswith("http")

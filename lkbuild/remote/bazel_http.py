@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Final, TypeVar, cast
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, TimeoutError  # noqa: A004 - its own, not that of the language
 
 from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.faults import Denied, Fault, NotThere, Unavailable
@@ -179,7 +179,7 @@ class HttpClient:
                 preload_content=False,
             )
         except HTTPError as error:
-            raise Unavailable(_reason(error)) from error
+            raise Unavailable(_reason(error), slow=isinstance(error, TimeoutError)) from error
         if response.status in (200, 201, 204, 206) and not (method == "GET" and response.status == 204):
             if method != "GET":
                 response.drain_conn()

@@ -7,7 +7,7 @@ to a server.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lkbuild.base import wire
 from lkbuild.base.digest import EMPTY, Digest
@@ -109,11 +109,15 @@ class Remotes:
         """See RemoteCache."""
         return RemoteUse(self._tally.requests, self._tally.bytes_up, self._tally.bytes_down)
 
-    def close(self) -> None:
-        """Wait for the uploads, then end all connections. Raises RemoteFailed where remotes are required and something went wrong."""
+    def close(self, waiting: Callable[[], None] = lambda: None) -> None:
+        """Wait for the uploads (`waiting` is told when that takes more than a moment), then end all connections.
+
+        Raises:
+            RemoteFailed: remotes are required and something went wrong.
+        """
         try:
             for publisher in self._publishers:
-                publisher.close()
+                publisher.close(waiting)
         finally:
             for peer in self._peers:
                 peer.client.close()

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _WINDOW: Final = 64
 #: A batch may hold 4 MiB of blobs, and some servers send more.
 _MESSAGE_LIMIT: Final = 64 << 20
-#: How long one message may take to be answered: a cache that is slower than this is no gain.
-_ANSWER_S: Final = 20.0
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MESSAGE_LIMIT),
     ("grpc.max_send_message_length", _MESSAGE_LIMIT),
@@ -75,7 +73,7 @@ class Channel:
         stub = self._channel().unary_unary(method)
         flying: deque[Any] = deque()
         rest = iter(requests)
-        timeout = timeout_s or min(self._settings.quiet_s, _ANSWER_S)
+        timeout = min(timeout_s or self._settings.quiet_s, self._settings.quiet_s)
         metadata = self._metadata()
 
         def launch() -> None:
@@ -165,7 +163,7 @@ class Channel:
             yield
         except (grpc.RpcError, grpc.FutureCancelledError) as error:
             if watched.fired:
-                raise Unavailable(f"nothing came or went for {self._settings.quiet_s:g} s") from error
+                raise Unavailable(f"nothing came or went for {self._settings.quiet_s:g} s", slow=True) from error
             if isinstance(error, grpc.RpcError):
                 raise _fault(error) from error
             raise Unavailable("the call was cancelled") from error
@@ -200,7 +198,8 @@ def _fault(error: Any) -> Fault:
     if code in _TRANSIENT:
         trailing = error.trailing_metadata() or ()
         status = next((value for key, value in trailing if key == "grpc-status-details-bin"), b"")
-        return Unavailable(reason, retry_delay(status) if isinstance(status, bytes) else 0.0)
+        delay = retry_delay(status) if isinstance(status, bytes) else 0.0
+        return Unavailable(reason, delay, slow=code == "DEADLINE_EXCEEDED")
     if code in _DENIED:
         return Denied(reason)
     return (NotThere if code in _ABSENT else Fault)(reason)

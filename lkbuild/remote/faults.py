@@ -18,11 +18,11 @@ class Fault(Exception):
 
 
 class Unavailable(Fault):
-    """Down, slow or overloaded: worth another try. `after_s` is what the server asked us to wait."""
+    """Down, slow or overloaded: worth another try. `after_s` is what the server asked us to wait; `slow`: we have waited for it already."""
 
-    def __init__(self, reason: str, after_s: float = 0.0) -> None:
+    def __init__(self, reason: str, after_s: float = 0.0, *, slow: bool = False) -> None:
         super().__init__(reason)
-        self.after_s = after_s
+        self.after_s, self.slow = after_s, slow
 
 
 class Denied(Fault):

@@ -18,6 +18,8 @@ from lkbuild.remote.faults import Denied, Fault, Unavailable
 T = TypeVar("T")
 
 _TRIES: Final = 4
+#: A try that ended by a time-out counts as so many: who waits for a slow server waits as long for each.
+_SLOW: Final = 2
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 #: How long a remote that failed is left alone; doubled each time that it fails again.
@@ -61,7 +63,7 @@ class Guard:
             try:
                 answer = act()
             except Unavailable as fault:
-                failures = 0 if advanced() else failures + 1
+                failures = 0 if advanced() else failures + (_SLOW if fault.slow else 1)
                 if self._cancelled():
                     raise
                 if trial or failures >= tries:

@@ -33,6 +33,8 @@ class Naming:
         self.function, self._local = function, local
         self.native = function is BLAKE3
         self._names: dict[Digest, Name] = {}
+        # Apart from those of blobs: a directory's message is another one there, the same bytes as a file are not.
+        self._directories: dict[Digest, Name] = {}
         self._trees: dict[Digest, TreeNames] = {}
         self._lock = threading.Lock()
 
@@ -41,7 +43,7 @@ class Naming:
         with self._lock:
             self._names.update(found.names)
             self._trees.update(found.trees)
-            self._names.update({root: tree.root for root, tree in found.trees.items()})
+            self._directories.update({root: tree.root for root, tree in found.trees.items()})
 
     def learn_name(self, digest: Digest, name: Name) -> None:
         """Take in one pair."""
@@ -91,11 +93,14 @@ class Naming:
         """What the server calls a directory, whose message is among `messages` or in the store. Raises BlobMissing."""
         if self.native:
             return Name(digest)
-        found = self._names.get(digest)
+        found = self._directories.get(digest)
         if found is None:
-            data = messages.get(digest) or self._local.get_bytes(digest)
+            data = messages.get(digest)
+            if data is None:  # an empty directory's message is empty
+                data = self._local.get_bytes(digest)
             found = self.function.of(self.translated(Directory.decode(data), messages))
-            self.learn_name(digest, found)
+            with self._lock:
+                self._directories[digest] = found
         return found
 
     def action(self, action: EncodedAction) -> tuple[Name, dict[Name, bytes]]:

@@ -28,6 +28,7 @@ from lkbuild.remote.trees import encode_tree, ordered
 
 #: So many results at most go up together.
 _GROUP: Final = 256
+_MOMENT_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Publisher:
         self._peer, self._local = peer, local
         self._queue: queue.SimpleQueue[Publication | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._present: set[Name] = set()
         self._lost: set[Name] = set()
 
@@ -59,10 +61,11 @@ class Publisher:
         """Take a result for upload; returns at once."""
         if self._peer.sealed:
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="remote-upload", daemon=True)
-            self._thread.start()
         self._queue.put(publication)
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="remote-upload", daemon=True)
+                self._thread.start()
 
     def forget(self, digests: Iterable[Digest]) -> None:
         """The server has lost these, whatever it says: they go up again."""
@@ -73,11 +76,14 @@ class Publisher:
                 self._present.discard(name)
                 self._lost.add(name)
 
-    def close(self) -> None:
-        """Return when everything that was taken is up, or has been given up."""
+    def close(self, waiting: Callable[[], None]) -> None:
+        """Return when everything that was taken is up, or has been given up. `waiting` is told when that takes more than a moment."""
         if self._thread is not None:
             self._queue.put(None)
-            self._thread.join()
+            self._thread.join(_MOMENT_S)
+            if self._thread.is_alive():
+                waiting()
+                self._thread.join()
             self._thread = None
 
     def _run(self) -> None:

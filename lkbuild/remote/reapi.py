@@ -15,6 +15,8 @@ from lkbuild.remote.messages import IDENTITY, NOT_FOUND, OK, ZSTD, BlobAnswer
 from lkbuild.remote.names import FUNCTIONS, SHA256, DigestFunction, Name
 
 _CONNECT_S: Final = 5.0
+#: How long a question may take to be answered, other than one for bytes: a cache that is slower is no gain.
+_ANSWER_S: Final = 10.0
 _CHUNK: Final = 1 << 20
 #: gRPC's own limit of a message is 4 MiB: what is left is for digests and framing.
 _BATCH_LIMIT: Final = (4 << 20) - (256 << 10)
@@ -60,7 +62,7 @@ class ReapiClient:
         parts = [names[start : start + _PER_QUESTION] for start in range(0, len(names), _PER_QUESTION)]
         requests = [messages.missing_request(self._instance, part, self.function.number) for part in parts]
         found: set[Name] = set()
-        for answer in self._many(messages.FIND_MISSING, requests):
+        for answer in self._many(messages.FIND_MISSING, requests, _ANSWER_S):
             found |= messages.parse_missing(answer)
         return found
 
@@ -146,7 +148,7 @@ class ReapiClient:
         """See Client."""
         requests = [messages.result_request(self._instance, action, self.function.number) for action in actions]
         found: dict[Name, bytes] = {}
-        for action, answer in zip(actions, self._channel.many(messages.GET_RESULT, requests), strict=True):
+        for action, answer in zip(actions, self._channel.many(messages.GET_RESULT, requests, timeout_s=_ANSWER_S), strict=True):
             if isinstance(answer, bytes):
                 found[action] = answer
             elif not isinstance(answer, NotThere):
@@ -160,8 +162,8 @@ class ReapiClient:
         for _answer in self._many(messages.UPDATE_RESULT, requests):
             pass
 
-    def _many(self, method: str, requests: Sequence[bytes]) -> Iterator[bytes]:
-        for answer in self._channel.many(method, requests):
+    def _many(self, method: str, requests: Sequence[bytes], timeout_s: float | None = None) -> Iterator[bytes]:
+        for answer in self._channel.many(method, requests, timeout_s=timeout_s):
             if isinstance(answer, Fault):
                 raise answer
             yield answer

@@ -161,6 +161,13 @@ def test_an_event_file_says_what_went_over_the_wire(chain, server):
     assert json.loads(last)["remote"]["bytes_up"] > 0
 
 
+def test_what_a_remote_had_can_be_checked(chain, elsewhere, server):
+    chain.build("//p:both", f"--remote={server.url}")
+    report = elsewhere("second").build("//p:both", f"--remote={server.url}", "--check")
+    assert report.errors == []
+    assert report.text == "WORD\nWORD\nother\n"
+
+
 def test_a_dry_run_knows_what_others_have_built(chain, elsewhere, server):
     chain.build("//p:both", f"--remote={server.url}")
     report = elsewhere("second").build("//p:both", f"--remote={server.url}", "--dry-run")

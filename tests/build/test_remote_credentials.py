@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import grpc
 import pytest
@@ -107,6 +108,28 @@ def test_secrets_are_shown_and_kept_nowhere(team, server):
 def test_secrets_are_not_sent_in_the_clear(team, server, url):
     team.edit("cache/cache.yaml", server.url, url)
     assert team.build("//p:a", code=2).errors[0]["class"] == "UsageError"
+
+
+def test_a_credential_helper_tells_who_we_are(team, server):
+    helper = team.write(
+        "tools/helper",
+        f"""#!/bin/sh
+test "$1" = get && cat > {team.root}/asked && echo '{{"headers": {{"X-From-Helper": ["{TOKEN}"]}}}}'
+""",
+        executable=True,
+    )
+    team.edit("cache/cache.yaml", "token_file: ~/token", "credential_helper: tools/helper")
+    team.build("//p:a")
+    assert server.results
+    assert all(headers["x-from-helper"] == TOKEN for headers in server.headers)
+    assert json.loads((team.root / "asked").read_text(encoding="utf-8")) == {"uri": server.url.replace("grpcs", "https") + "/"}
+    helper.write_text("#!/bin/sh\necho no; exit 1\n", encoding="utf-8")
+    team.write("p/word.txt", "sword\n")
+    server.calls.clear()
+    report = team.build("//p:a")
+    assert report.text == "sword\n"
+    assert server.calls.total() == 0
+    assert len([line for line in report.stderr.splitlines() if server.url in line]) == 1
 
 
 def test_a_url_with_a_password_is_refused_without_showing_it(team):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import grpc
 import pytest
 from harness.actions import LARGE, OUTPUTS, SMALL, make_publication
@@ -170,9 +172,9 @@ def test_a_server_that_refuses_results_still_gives_them(new_machine, server, pub
     machine = new_machine("partner", server.url)
     other = make_publication(machine.store.blobs, tmp_path / "other", name="other")
     machine.remotes.publish(other)
-    machine.remotes._publishers[0].close()
+    machine.remotes._publishers[0].close(lambda: None)
     machine.remotes.publish(other)
-    machine.remotes._publishers[0].close()
+    machine.remotes._publishers[0].close(lambda: None)
     assert server.calls["UpdateActionResult"] <= 2
     assert len(machine.told) == 1
     assert set(find(machine, published)) == {published.recipe}
@@ -223,3 +225,13 @@ def test_small_blobs_come_in_batches_that_the_server_takes(new_machine, server, 
     assert machine.remotes.bring({item.digest for item in result.files}, [item.root for item in result.trees]) == set()
     assert machine.store.blobs.get_bytes(small(published)) == SMALL
     assert machine.told == []
+
+
+def test_who_waits_for_uploads_is_told(new_machine, server, tmp_path):
+    told = threading.Event()
+    server.is_.hooks["FindMissingBlobs"] = lambda request, context: told.wait()
+    machine = new_machine("theirs", server.url)
+    machine.remotes.publish(make_publication(machine.store.blobs, tmp_path / "made"))
+    machine.remotes.close(told.set)
+    assert told.is_set()
+    assert len(server.results) == 2

@@ -25,3 +25,29 @@ def test_a_token_that_can_not_be_read_is_a_refusal(tmp_path, content):
         file.write_bytes(content)
     with pytest.raises(Denied):
         Credentials(token_file=file).headers()
+
+
+def test_a_helper_is_asked_again_when_its_answer_has_expired():
+    now = 1_000_000.0
+    answers = [
+        b'{"headers": {"Authorization": ["Bearer one"]}, "expires": "1970-01-12T13:46:50Z"}',
+        b'{"headers": {"Authorization": ["Bearer two"]}}',
+        b'{"headers": {"Authorization": ["Bearer three"]}}',
+    ]
+    credentials = Credentials(helper=lambda: answers.pop(0), now=lambda: now)
+    assert credentials.headers() == (("authorization", "Bearer one"),)
+    now += 9
+    assert credentials.headers() == (("authorization", "Bearer one"),)
+    now += 1
+    assert credentials.headers() == (("authorization", "Bearer two"),)
+    now += 1799
+    assert credentials.headers() == (("authorization", "Bearer two"),)
+    now += 1
+    assert credentials.headers() == (("authorization", "Bearer three"),)
+    assert credentials.redact("one Bearer two three") == "*** *** ***"
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b"null", b'{"headers": 1}', b'{"expires": "soon"}', b'{"headers": {"a": 1}}'])
+def test_a_helper_that_answers_nonsense_is_a_refusal(answer):
+    with pytest.raises(Denied):
+        Credentials(helper=lambda: answer).headers()

@@ -41,6 +41,13 @@ def test_what_is_unavailable_for_a_moment_is_asked_again(world):
     assert world.told == []
 
 
+def test_a_slow_server_is_not_waited_for_as_often(world):
+    act, calls = failing(100, Unavailable("slow", slow=True))
+    with pytest.raises(Unavailable):
+        world.guard.ask(act)
+    assert len(calls) == 2
+
+
 def test_a_server_that_says_how_long_is_obeyed_within_reason(world):
     assert world.guard.ask(failing(1, Unavailable("busy", 3.0))[0]) == "answer"
     assert world.guard.ask(failing(1, Unavailable("busy", 3600.0))[0]) == "answer"

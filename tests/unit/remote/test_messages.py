@@ -1,10 +1,12 @@
 """Our messages are those of the generated code, in both directions: buildstream's wheel carries it."""
 
+import pytest
 from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as re
 from buildstream._protos.google.bytestream import bytestream_pb2 as bs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lkbuild.base import wire
 from lkbuild.base.digest import Digest
 from lkbuild.remote import messages
 from lkbuild.remote.messages import BlobAnswer
@@ -96,3 +98,17 @@ def test_capabilities(functions, may_update, batch_bytes, compressors, batch_com
 def test_request_metadata():
     expected = re.RequestMetadata(tool_details=re.ToolDetails(tool_name="lkbuild", tool_version="1"), tool_invocation_id="x")
     assert messages.request_metadata("lkbuild", "1", "x") == expected.SerializeToString()
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(0, 500_000_000), (3, 0), (2, 250_000_000)])
+def test_a_server_says_how_long_to_wait(seconds, nanos):
+    """google.rpc.RetryInfo{retry_delay=1 Duration{seconds=1, nanos=2}} as an Any among the details (3) of a google.rpc.Status."""
+    delay = wire.message(1, wire.integer(1, seconds) + wire.integer(2, nanos))
+    detail = wire.text(1, "type.googleapis.com/google.rpc.RetryInfo") + wire.message(2, delay)
+    other = wire.text(1, "type.googleapis.com/google.rpc.DebugInfo") + wire.message(2, b"\x0a\x01x")
+    assert messages.retry_delay(wire.integer(1, 14) + wire.message(3, other) + wire.message(3, detail)) == seconds + nanos / 1e9
+
+
+@given(st.binary())
+def test_noise_says_nothing_of_waiting(data):
+    assert messages.retry_delay(data) >= 0
