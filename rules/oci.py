@@ -46,6 +46,23 @@ class LockedImages:
         hint = f"it is for {', '.join(arches)}" if arches else nearest(name, {known for known, _ in self._entries}) or self._update
         raise AnalysisError(message, position=position, hint=hint, label=str(self._ctx.label))
 
+    def platforms(self, reference: str) -> tuple[OciEntry, ...]:
+        """An image for each architecture that it is locked for."""
+        return tuple(entry for (name, _), entry in self._entries.items() if name == normal(reference))
+
+    def blob(self, digest: str) -> Output:
+        """Emit the check of a blob against the lock."""
+        hexadecimal = digest.removeprefix("sha256:")
+        (output,) = self._ctx.builtin(
+            "checked",
+            1,
+            [hexadecimal],
+            inputs=[Input("blob", SourceFile(f"{self._info.layout}/blobs/sha256/{hexadecimal}"))],
+            outputs=[DeclaredOutput("blob")],
+            message=f"check blob {hexadecimal[:12]}",
+        )
+        return output
+
     def layer(
         self, entry: OciEntry, *, below: Sequence[Artifact] = (), above: Sequence[Artifact] = (), exclude: Sequence[str] = ()
     ) -> Output:

@@ -138,7 +138,7 @@ def actions_of(analyses: Analyses) -> dict[ActionId, PlannedAction]:
 
 
 def _check_places(session: Session, requested: Sequence[Requested]) -> None:
-    found = (places(item.selected.node, session.loader.target(item.selected.node.label).position, item.files) for item in requested)
+    found = (places(item.selected.node, session.analyzer.target(item.selected.node.label).position, item.files) for item in requested)
     check_places(place for several in found for place in several)
 
 

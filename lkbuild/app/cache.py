@@ -51,7 +51,7 @@ def gc(options: BuildOptions, *, max_bytes: int | None) -> dict[str, Any]:
 def collect_if_due(session: Session, sink: EventSink) -> None:
     """After a build that added something: where the store is beyond the workspace's policy, take what was not used for a day.
 
-    A policy that can't be read, or a store that can't be collected, is told and is no failure of the build.
+    A store that can't be collected is told, and is no failure of the build.
     """
     try:
         found = load_cache_policy(session.root)

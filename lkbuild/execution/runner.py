@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, LkbuildError
@@ -25,6 +26,9 @@ from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
 from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
 from lkbuild.model.ports import ActionCache, BlobStore, Fetcher, RemoteCache, Sandbox, SandboxRun
 from lkbuild.model.tree import File, Layout, Subtree
+
+#: What takes longer is not begun where another process runs it already: its result is waited for.
+_WORTH_WAITING_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,16 @@ class ActionRunner:
             if hit is not None:
                 return Answer(encoded, hit, Source.REMOTE_HIT)
         name = timing_name(planned.info)
-        parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=parts.actions.seconds(name)))
+        seconds = parts.actions.seconds(name)
+        if forced or not planned.spec.cacheable or (seconds or planned.info.resources.seconds) < _WORTH_WAITING_S:
+            return self._run(planned, encoded, layout, root, seconds)
+        with parts.actions.claim(key, parts.cancelled) as waited:
+            hit = parts.actions.get(key) if waited else None
+            return Answer(encoded, hit, Source.LOCAL_HIT) if hit is not None else self._run(planned, encoded, layout, root, seconds)
+
+    def _run(self, planned: PlannedAction, encoded: EncodedAction, layout: Layout, root: Digest | None, expected: float | None) -> Answer:
+        parts = self._parts
+        parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=expected))
         started = time.monotonic()
         with self._scratch.take() as scratch:
             result = self._execute(planned, layout, root, scratch)
@@ -115,8 +128,8 @@ class ActionRunner:
         seconds = time.monotonic() - started
         result = ActionResult(files=result.files, trees=result.trees, log=result.log, seconds=seconds)
         if planned.spec.cacheable:
-            parts.actions.put(key, result)
-        parts.actions.record_seconds(name, seconds)
+            parts.actions.put(encoded.key, result)
+        parts.actions.record_seconds(timing_name(planned.info), seconds)
         return Answer(encoded, result, Source.EXECUTED)
 
     def _resolve(self, artifact: Artifact, made: Callable[[Output], ActionResult]) -> File | Subtree:

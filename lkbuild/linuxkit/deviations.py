@@ -83,6 +83,25 @@ DEVIATIONS: Final = (
         reason="Nothing is written to the volume.",
     ),
     Deviation(
+        name="read-only volumes",
+        linuxkit="A volume with `readonly: true` gets the folder `tmp` all the same, by which init takes it for one that can be written.",
+        lkbuild="It gets none, so that init mounts it read-only.",
+        reason="It says so.",
+    ),
+    Deviation(
+        name="files of volumes",
+        linuxkit="An image that fills a volume gets `dev`, `proc`, `sys`, `etc/hosts`, `etc/mtab` and `etc/resolv.conf` too.",
+        lkbuild="A volume holds what the image holds.",
+        reason="It is data, and no root file system.",
+    ),
+    Deviation(
+        name="directories of files",
+        linuxkit="""`files: [{path: etc/foo}]` also writes `etc`, with a mode made from the file's (0700) and its owner, over that of the
+            init images.""",
+        lkbuild="A directory that is there keeps its mode and owner, unless `directory: true` names it. A new one is as in LinuxKit.",
+        reason="One file with mode 0600 locks all but root out of /etc.",
+    ),
+    Deviation(
         name="sources",
         linuxkit="`source:` of a file is relative to the folder where the command runs.",
         lkbuild="It is relative to the file that names it; only where nothing is there, to the folder where the command runs.",

@@ -66,7 +66,7 @@ def _kind(part: Part, path: str) -> str:
     kinds = [*given, *further]
     if not kinds:
         raise _error(part, "path", f"the file '{path}' has no content", "write contents:, source:, metadata:, symlink: or directory: true")
-    if len(further) > 1 or (given and further) or given[:1] == ["directory"] == [name for name in given if name != "contents"] != given:
+    if len(further) > 1 or (given and further) or {"directory", "contents"} <= {*given}:
         raise _error(part, kinds[-1], f"the file '{path}' has both {kinds[0]} and {kinds[-1]}", "take one of them away")
     kind = kinds[0]
     if kind == "metadata" and part.get("metadata") not in _METADATA:

@@ -31,6 +31,8 @@ class OciEntry:
         reference: its expanded name, with tag or digest.
         arch: the architecture.
         manifest: digest of its manifest.
+        manifest_size: bytes of it.
+        config_blob: digest of its configuration.
         layers: digests of its layers, from the lowest.
         config: the configuration's `config` object, of CONFIG_KEYS what is there.
     """
@@ -38,12 +40,15 @@ class OciEntry:
     reference: str
     arch: str
     manifest: str
+    manifest_size: int
+    config_blob: str
     layers: tuple[str, ...]
     config: Mapping[str, Any]
 
     def __str__(self) -> str:
         config = json.dumps(dict(self.config), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return f"{self.reference} {self.arch} {self.manifest} {','.join(self.layers) or '-'} {config}"
+        blobs = f"{self.manifest} {self.manifest_size} {self.config_blob} {','.join(self.layers) or '-'}"
+        return f"{self.reference} {self.arch} {blobs} {config}"
 
 
 def render(entries: Iterable[OciEntry]) -> str:
@@ -66,17 +71,25 @@ def parse_oci_lock(text: str) -> dict[tuple[str, str], OciEntry]:
 
 
 def _entry(line: str, number: int) -> OciEntry:
-    parts = line.split(" ", 4)
-    if len(parts) != 5 or parts[1] not in ARCHES:
-        raise LockFormatError("expected: reference architecture manifest layers configuration", number)
-    reference, arch, manifest, joined, text = parts
+    parts = line.split(" ", 6)
+    if len(parts) != 7 or parts[1] not in ARCHES or not (parts[3].isascii() and parts[3].isdecimal()):
+        raise LockFormatError("expected: reference architecture manifest size configuration layers settings", number)
+    reference, arch, manifest, size, config_blob, joined, text = parts
     layers = tuple(joined.split(",")) if joined != "-" else ()
-    if not all(_DIGEST.match(digest) for digest in (manifest, *layers)):
+    if not all(_DIGEST.match(digest) for digest in (manifest, config_blob, *layers)):
         raise LockFormatError("a digest is sha256: and 64 hexadecimal digits", number)
     try:
         config = json.loads(text)
     except ValueError as error:
-        raise LockFormatError(f"the configuration is no JSON: {error}", number) from None
+        raise LockFormatError(f"the settings are no JSON: {error}", number) from None
     if not isinstance(config, dict):
-        raise LockFormatError("the configuration is no JSON object", number)
-    return OciEntry(reference=reference, arch=arch, manifest=manifest, layers=layers, config=FrozenMap(config))
+        raise LockFormatError("the settings are no JSON object", number)
+    return OciEntry(
+        reference=reference,
+        arch=arch,
+        manifest=manifest,
+        manifest_size=int(size),
+        config_blob=config_blob,
+        layers=layers,
+        config=FrozenMap(config),
+    )

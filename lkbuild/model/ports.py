@@ -122,6 +122,13 @@ class ActionCache(Protocol):
         """Record a result whose outputs are stored. The first writer wins."""
         ...
 
+    def claim(self, key: Digest, cancelled: Callable[[], bool]) -> AbstractContextManager[bool]:
+        """The right to run an action while a block does: whoever comes second waits. What the block has put is there for all when it ends.
+
+        Gives whether somebody else had it meanwhile: then there may be a result. Raises Interrupted where `cancelled` says so.
+        """
+        ...
+
     def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
         """Results by recipe key: one query for many."""
         ...

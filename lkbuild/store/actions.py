@@ -5,8 +5,9 @@ Every row carries a checksum, since SQLite has none: a flipped bit in a result w
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from blake3 import blake3
@@ -16,6 +17,7 @@ from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import CachedResult
 from lkbuild.model.results import decode_result, encode_result
 from lkbuild.store.blobs import Blobs
+from lkbuild.store.claims import claimed
 from lkbuild.store.trees import Trees
 from lkbuild.store.writer import Write
 
@@ -95,6 +97,16 @@ class Actions:
         if replace:
             # Read back as it will be from the database: outputs sorted, seconds in whole nanoseconds.
             self._blobs.writer.submit(Write(("actions", key), decode_result(data), apply, 200 + len(data)))
+
+    @contextlib.contextmanager
+    def claim(self, key: Digest, cancelled: Callable[[], bool]) -> Iterator[bool]:
+        """The right to run an action; whoever comes second waits, in this process or another."""
+        if not self._blobs.database.writable:  # nothing can be run
+            yield False
+            return
+        with claimed(self._blobs.layout, key, cancelled) as waited:
+            yield waited
+            self._blobs.writer.flush()  # who waits looks into the database
 
     def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
         """Results by recipe key."""

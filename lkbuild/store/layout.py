@@ -11,6 +11,7 @@ root/
   tmp/<pid>-<n>/            what such a process is writing; renamed into place when whole
   reserve                   2 MiB of nothing: room to collect when the disk is full
   open.lock, files.lock     flock(2): opening against collecting; publishing files against removing them
+  claims.lock               one byte for each action that runs (fcntl(2)): the same is not run twice at once
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class Layout:
     def database(self) -> Path:
         """The SQLite database."""
         return self.root / "store.sqlite"
+
+    @property
+    def claims(self) -> Path:
+        """The file whose bytes stand for actions that run."""
+        return self.root / "claims.lock"
 
     @property
     def trees(self) -> Path:

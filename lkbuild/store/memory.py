@@ -9,12 +9,12 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import StoreError
+from lkbuild.base.errors import Interrupted, StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing, CachedResult
 from lkbuild.model.results import decode_result, encode_result
@@ -191,7 +191,9 @@ class MemoryActions:
         self._results: dict[Digest, ActionResult] = {}
         self._recipes: dict[Digest, Digest] = {}
         self._seconds: dict[str, float] = {}
+        self._claims: set[Digest] = set()
         self._lock = threading.Lock()
+        self._released = threading.Condition(self._lock)
 
     def get(self, key: Digest) -> ActionResult | None:
         """The result, or None where there is none or an output is gone."""
@@ -207,6 +209,24 @@ class MemoryActions:
         with self._lock:
             if self.get(key) is None:
                 self._results[key] = decode_result(encode_result(result))
+
+    @contextlib.contextmanager
+    def claim(self, key: Digest, cancelled: Callable[[], bool]) -> Iterator[bool]:
+        """The right to run an action; whoever comes second waits."""
+        waited = False
+        with self._released:
+            while key in self._claims:
+                waited = True
+                if cancelled():
+                    raise Interrupted("stopped; what was built is kept")
+                self._released.wait(0.1)
+            self._claims.add(key)
+        try:
+            yield waited
+        finally:
+            with self._released:
+                self._claims.discard(key)
+                self._released.notify_all()
 
     def get_recipes(self, recipes: Iterable[Digest]) -> dict[Digest, CachedResult]:
         """Results by recipe key."""

@@ -29,6 +29,7 @@ class Medium:
     base: str = ""
 
 
+_BUILDER: Final = "amd64"
 _EFI: Final = ("amd64",)  # the EFI stub of another architecture is a package of that architecture
 _BIOS: Final = ("amd64",)
 MEDIA: Final = {
@@ -48,7 +49,9 @@ MEDIA_DOC: Final = "\n".join(f"- `.{form}`: {medium.doc} ({', '.join(medium.arch
 
 
 def media(ctx: RuleContext, image: ImageInfo) -> dict[str, tuple[NamedArtifact, ...]]:
-    """Output groups: every format that the architecture has."""
+    """Output groups: every format that the architecture has. They are made on amd64: loaders come as packages of the builder."""
+    if ctx.configuration.exec_arch != _BUILDER:
+        return {}
     tools = ctx.require(ctx.attrs["media_tools"], ToolchainInfo, attr=("media_tools",), execution=True)
     cmdline = Inline((image.cmdline + "\n").encode())
     release = Inline(_OS_RELEASE.format(name=ctx.label.name).encode())

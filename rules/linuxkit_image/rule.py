@@ -26,6 +26,7 @@ from ..oci import LockedImages, merged
 from ..providers import ImageInfo
 from .files import files_layer
 from .filters import ABOVE, ABOVE_ROOT, BELOW, EXCLUDED
+from .oci_volume import oci_volume
 from .sections import SECTIONS, own_config
 
 
@@ -102,12 +103,12 @@ class _Builder:
         """The folders of all volumes, and the files of those that have an image. One that can't be written has no place for it."""
         entries: list[dict[str, Any]] = []
         for volume in self._config.volumes.values():
-            if volume.get("format") == "oci":
-                raise volume.places.error(("format",), "volumes of format oci are not supported yet", "format: filesystem is")
             path = f"containers/volumes/{volume.name}"
             names = ("lower", "merged") if volume.readonly else ("lower", "tmp", "merged")
             entries += [{"path": f"{path}/{name}", "kind": "dir", "mode": 0o755} for name in names]
-            if volume.reference is not None:
+            if volume.get("format") == "oci":
+                yield self._segment(oci_volume(self._ctx, self._images, volume), f"{path}/lower")
+            elif volume.reference is not None:
                 entry = self._images.entry(volume.reference, volume.places.position("image"))
                 yield self._segment(self._images.layer(entry), f"{path}/lower")
         if entries:

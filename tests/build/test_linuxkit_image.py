@@ -10,6 +10,7 @@ from harness.oci import Images, tar_of
 from lkbuild.linuxkit.config import read
 from lkbuild.linuxkit.process import ImageSettings
 from lkbuild.linuxkit.specs import specs
+from lkbuild.locks.oci.layout import Layout, blob_path
 
 TARGETS = """\
 workspace: {name: test}
@@ -71,11 +72,20 @@ def test_an_image_is_laid_out_as_linuxkit_does(linuxkit):
     assert f"{once}/lower/bin/old" not in found
     assert f"{web}/rootfs/bin/web" not in found, "a second container of an image uses the files of the first"
     assert {f"{once}/tmp", f"{once}/rootfs", f"{web}/rootfs", "containers/volumes/data/merged", "containers/volumes/free/tmp"} <= set(found)
-    assert "containers/volumes/data/tmp" not in found, "a read-only volume has no place to be written to"
-    assert found["containers/volumes/data/lower/bin/web"].content == b"web"
 
 
-def test_files_leave_the_directories_that_are_there_as_they_are(linuxkit):
+def test_read_only_volumes(linuxkit):
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    assert ("containers/volumes/data/tmp" in found, "containers/volumes/free/tmp" in found) == (False, True)
+
+
+def test_files_of_volumes(linuxkit):
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    lower = "containers/volumes/data/lower"
+    assert {path for path in found if path.startswith(lower)} == {lower, f"{lower}/bin", f"{lower}/bin/web"}
+
+
+def test_directories_of_files(linuxkit):
     found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
     assert (found["etc/motd"].content, stat.S_IMODE(found["etc/motd"].mode)) == (b"hello\n", 0o600)
     assert stat.S_IMODE(found["etc"].mode) == 0o755
@@ -99,6 +109,19 @@ def test_the_metadata_means_the_same_configuration(linuxkit):
     assert specs(merged, lambda _reference, _position: web) == printed
 
 
+def test_a_volume_can_hold_an_image_as_it_is(linuxkit):
+    linuxkit.edit("a.yml", "{name: free}", '{name: free}, {name: oci, image: "org/web:1", format: oci, platforms: [linux/amd64]}')
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    lower = "containers/volumes/oci/lower"
+    layout = Layout(lambda path, limit: found[f"{lower}/{path}"].content[:limit], "volume")
+    image = layout.image(layout.names["docker.io/org/web:1"], "amd64")
+    assert image.config["config"]["Entrypoint"] == ["/bin/web"]
+    assert all(f"{lower}/{blob_path(layer.digest)}" in found for layer in image.layers)
+    linuxkit.edit("a.yml", "linux/amd64", "linux/arm64")
+    (error,) = linuxkit.build("--arch", "amd64", "//:image", code=7).errors
+    assert (error["file"], error["line"]) == ("a.yml", 4)
+
+
 def test_a_changed_service_packs_its_own_segment_only(linuxkit):
     linuxkit.build("--arch", "amd64", "//:image")
     linuxkit.edit("b.yml", "readonly: true", "readonly: true, hostname: h")
@@ -114,7 +137,7 @@ def test_an_image_that_is_not_locked_is_an_error_at_its_name(linuxkit):
 
 def test_a_blob_that_is_not_what_the_lock_says_is_refused(linuxkit):
     lock = (linuxkit.root / "oci.lock").read_text()
-    blob = next(line for line in lock.splitlines() if "/web:1 " in line).split(" ")[3].split(",")[0].removeprefix("sha256:")
+    blob = next(line for line in lock.splitlines() if "/web:1 " in line).split(" ")[5].split(",")[0].removeprefix("sha256:")
     linuxkit.write(f"oci/blobs/sha256/{blob}", "damaged")
     (error,) = linuxkit.build("--arch", "amd64", "//:alone", code=48).errors
     assert blob in error["message"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lkbuild.analysis.load_rules import RuleRegistry
-from lkbuild.app.linuxkit.inputs import read_config, source_of
+from lkbuild.app.linuxkit.inputs import STDIN, read_config, source_of
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import LkbuildError, LoadError, UsageError
 from lkbuild.linuxkit.config import Config, Warned
@@ -39,6 +39,8 @@ class Converted:
 
 def convert(files: Sequence[str], *, name: str, layout: str, cwd: Path, environment: Mapping[str, str], dry_run: bool = False) -> Converted:
     """Write BUILD.yaml in the current folder, where there is none yet. Raises LkbuildError."""
+    if STDIN in files:
+        raise UsageError("standard input can't be converted", hint="a BUILD.yaml is made from files: name one")
     path = cwd / BUILD_FILE
     if path.exists() and not dry_run:
         raise UsageError(f"there is a {BUILD_FILE} already", hint="--dry-run prints what would be written")

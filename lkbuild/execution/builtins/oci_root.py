@@ -1,4 +1,4 @@
-"""Builtins that read OCI images: oci_root, layer_file. Do not know what the images are for."""
+"""Builtins that read OCI images: oci_root, checked, layer_file. Do not know what the images are for."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def oci_root(call: BuiltinCall) -> tuple[OutputFile]:
     return call.made(writer.digest)
 
 
+def checked(call: BuiltinCall) -> tuple[OutputFile]:
+    """A file that is what a lock says. Argument: its SHA-256, hexadecimal."""
+    ((path, file),) = call.files()
+    _verify(call, path, call.arguments[0])
+    return call.made(file.digest)
+
+
 def layer_file(call: BuiltinCall) -> tuple[OutputFile]:
     """One file of a layer. Argument: its path."""
     ((_, file),) = call.files()
@@ -48,4 +55,4 @@ def _verify(call: BuiltinCall, path: str, digest: str) -> None:
         while chunk := stream.read(_CHUNK):
             found.update(chunk)
     if found.hexdigest() != digest:
-        raise FetchError(f"the layer sha256:{digest} is not what its name says", hint="copy the image anew, then run `lkbuild lock update`")
+        raise FetchError(f"the blob sha256:{digest} is not what its name says", hint="copy the image anew, then run `lkbuild lock update`")

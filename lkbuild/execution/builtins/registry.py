@@ -26,6 +26,7 @@ BUILTINS: Final[dict[str, tuple[int, str, str]]] = {
     "oci_layout": (1, "oci", "layout"),
     "oci_index": (1, "oci", "index"),
     "oci_root": (1, "oci_root", "oci_root"),
+    "checked": (1, "oci_root", "checked"),
     "layer_file": (1, "oci_root", "layer_file"),
     "deb_tree": (1, "trees", "deb_tree"),
     "archive_tree": (1, "trees", "archive_tree"),

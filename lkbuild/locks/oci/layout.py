@@ -34,9 +34,11 @@ class OciBlob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OciImage:
-    """One image for one platform: the digest of its manifest, its configuration (the JSON object), its layers from the lowest."""
+    """One image for one platform: its manifest's digest and size, its configuration (digest and JSON object), layers from the lowest."""
 
     manifest: str
+    manifest_size: int
+    config_blob: str
     config: Mapping[str, Any]
     layers: tuple[OciBlob, ...]
 
@@ -74,25 +76,28 @@ class Layout:
         """The image of a digest (an index's or a manifest's) for Linux on an architecture. Raises FetchError."""
         found = self._json(digest)
         if not _is_index(found):
-            return self._image(digest, found)
+            return self._image(digest)
         platforms = dict(self._platforms(found))
         if arch not in platforms:
             raise FetchError(f"{digest} has no image for linux/{arch}", hint=f"it has: {', '.join(platforms) or 'nothing'}")
-        return self._image(platforms[arch], self._json(platforms[arch]))
+        return self._image(platforms[arch])
 
     def arches(self, digest: str) -> tuple[str, ...]:
         """The architectures, in OCI's names, that an image has for Linux. Raises FetchError."""
         found = self._json(digest)
         if _is_index(found):
             return tuple(arch for arch, _ in self._platforms(found))
-        return (str(self._image(digest, found).config.get("architecture")),)
+        return (str(self._image(digest).config.get("architecture")),)
 
-    def _image(self, digest: str, manifest: Mapping[str, Any]) -> OciImage:
+    def _image(self, digest: str) -> OciImage:
+        data = self._blob(digest)
+        manifest = _object(data, blob_path(digest))
         config = manifest.get("config")
         if not isinstance(config, dict):
             raise FetchError(f"{digest} in {self._name} is no image manifest")
         layers = tuple(_blob(item) for item in manifest.get("layers", ()))
-        return OciImage(manifest=digest, config=self._json(str(config.get("digest"))), layers=layers)
+        blob = str(config.get("digest"))
+        return OciImage(manifest=digest, manifest_size=len(data), config_blob=blob, config=self._json(blob), layers=layers)
 
     def _names(self) -> list[tuple[str, str]]:
         found = []
@@ -109,6 +114,9 @@ class Layout:
                 yield str(platform.get("architecture")), str(item.get("digest"))
 
     def _json(self, digest: str) -> Mapping[str, Any]:
+        return _object(self._blob(digest), blob_path(digest))
+
+    def _blob(self, digest: str) -> bytes:
         if not _DIGEST.match(digest):
             raise FetchError(f"'{digest}' is no SHA-256 digest")
         path = blob_path(digest)
@@ -118,7 +126,7 @@ class Layout:
             raise FetchError(f"the blob {digest} can't be read: {error.strerror}", hint=f"it should be {self._name}/{path}") from None
         if hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
             raise FetchError(f"the blob {digest} is not what its name says", hint=f"{self._name}/{path} is damaged: copy the image anew")
-        return _object(data, path)
+        return data
 
 
 def blob_path(digest: str) -> str:

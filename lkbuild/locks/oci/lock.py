@@ -95,6 +95,8 @@ def _entries(layout: Layout, reference: str, digest: str) -> Iterator[OciEntry]:
             reference=reference,
             arch=arch,
             manifest=image.manifest,
+            manifest_size=image.manifest_size,
+            config_blob=image.config_blob,
             layers=tuple(layer.digest for layer in image.layers),
             config={key: config[key] for key in CONFIG_KEYS if config.get(key)},
         )

@@ -1,5 +1,6 @@
 """Two builds on one store at once, one of them killed: the other ends well, the next build is right, the store is whole."""
 
+import json
 import os
 import signal
 import time
@@ -45,6 +46,19 @@ def test_two_builds_at_once_both_end_well_and_share(many):
     right(many.build("//p/..."))
     right(there.build("//p/..."))
     clean(many)
+
+
+def test_what_takes_seconds_is_run_once_for_both(ws):
+    ws.write("p/BUILD.yaml", "targets:\n  slow: {rule: genrule, srcs: [in.txt], outs: [x], cmd: sleep 2.5; cat $SRCS > $OUT}\n")
+    ws.write("p/in.txt", "first\n")
+    ws.build("//p:slow")  # how long it takes is known from now on
+    ws.write("p/in.txt", "second\n")
+    there = ws.beside("there")
+    processes = [one.start("build", "--json", "//p:slow") for one in (ws, there)]
+    told = [json.loads(process.communicate()[0]) for process in processes]
+    assert sorted(report["executed"] for report in told) == [[], ["//p:slow genrule"]]
+    assert sum(report["counts"]["local_hit"] for report in told) >= 1
+    assert ws.build("//p:slow").path.read_text() == there.build("//p:slow").path.read_text() == "second\n"
 
 
 # When it is killed must not matter: each number is another moment.

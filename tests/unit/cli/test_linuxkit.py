@@ -86,6 +86,7 @@ def test_an_architecture_that_an_image_does_not_have_is_an_input_that_is_missing
         ["linuxkit", "spec", "--images", "x", "--arch", "all", "a.yml"],
         ["linuxkit", "spec", "--images", "x", "missing.yml"],
         ["linuxkit", "build", "--images", "x", "missing.yml"],
+        ["linuxkit", "convert", "-"],
         ["linuxkit", "spec", "--images", "x", "https://example.com/a.yml"],
     ],
 )

@@ -1,5 +1,7 @@
 """Each deviation from LinuxKit that docs/reference/linuxkit.md tells of."""
 
+from pathlib import Path
+
 import pytest
 
 from lkbuild.app.linuxkit.inputs import read_config, source_of
@@ -139,10 +141,13 @@ def test_addresses(tmp_path):
         read_config(["https://example.com/linuxkit.yml"], tmp_path, {})
 
 
+#: Where a deviation is seen in what is built, and not in a specification.
+BUILT = Path(__file__).parents[2] / "build" / "test_linuxkit_image.py"
+
+
 def test_every_deviation_has_its_test():
     def plain(name):
         return name.replace("'", "").replace(" @", " at").replace("-", "_").replace(" ", "_")
 
-    assert [f"test_{plain(deviation.name)}" for deviation in DEVIATIONS] == [
-        name for name in globals() if name.startswith("test_") and name != "test_every_deviation_has_its_test"
-    ]
+    tests = Path(__file__).read_text(encoding="utf-8") + BUILT.read_text(encoding="utf-8")
+    assert [item.name for item in DEVIATIONS if f"def test_{plain(item.name)}(" not in tests] == []
