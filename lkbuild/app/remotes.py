@@ -51,7 +51,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
 
     guarding = Guarding(cancelled=session.options.cancel)
     refuse = complaints.refuse if session.options.strict_trust else None
-    signing = signing_key(session.options.environment) if any(WRITE_RESULTS in policy.rights for policy in policies) else None
+    signing = signing_key(session.options) if any(WRITE_RESULTS in policy.rights for policy in policies) else None
     plans = [trusting(_plan(session, policy), policy, keys, signing) for policy in policies]
     peers = [open_peer(plan, local, tally, tell, guarding, refuse) for plan in plans]
     remotes = Remotes(peers, local, tally, complaints)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from lkbuild.remote.opening import Plan
     from lkbuild.remote.signing import SigningKey
 
-_VARIABLE = "LKBUILD_SIGNING_KEY"
-
 
 def keygen(path: Path) -> dict[str, Any]:
     """Make a private key in a new file; its public half, as the policy takes it. Raises UsageError, HostError."""
@@ -45,16 +43,17 @@ def trusted(options: BuildOptions) -> list[dict[str, Any]]:
     ]
 
 
-def signing_key(environment: Mapping[str, str]) -> SigningKey | None:
-    """Our private key: of the file that LKBUILD_SIGNING_KEY names, else of lkbuild/signing.key in the user's configuration, if it is there.
+def signing_key(options: BuildOptions) -> SigningKey | None:
+    """Our private key: of the file that was named, else of lkbuild/signing.key in the user's configuration, if it is there.
 
     Raises:
         UsageError: it can't be read, or others can.
     """
-    named = environment.get(_VARIABLE)
-    path = Path(named) if named else _configuration(environment) / "lkbuild/signing.key"
-    if not named and not path.exists():
-        return None
+    path = options.signing_key
+    if path is None:
+        path = _configuration(options.environment) / "lkbuild/signing.key"
+        if not path.exists():
+            return None
     from lkbuild.remote.keyfile import read_key  # noqa: PLC0415 - not for those who sign nothing
 
     return read_key(path)

@@ -22,7 +22,7 @@ def command() -> Command:
         doc="""info: where the store is and what takes its space. verify: read all of it and compare digests; what is damaged is named, and
             with --repair removed, so that the next build makes it again (exit 36 where damage stays). gc: remove what was not used for
             longest until the store is within its size, never what a running build uses. keygen: make a private key in a new FILE, which
-            signs what is published (LKBUILD_SIGNING_KEY), and print its public half for cache/cache.yaml. trust: whose results count
+            signs what is published (--signing-key), and print its public half for cache/cache.yaml. trust: whose results count
             there.""",
         examples=(
             ("lkbuild cache verify --repair", "after a disk had errors"),

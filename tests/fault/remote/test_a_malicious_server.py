@@ -46,6 +46,21 @@ def publish(new_machine, server, tmp_path):
 
 
 @pytest.fixture
+def with_inputs(ours, tmp_path):
+    """A machine that has the inputs of what was published: all but the outputs matter."""
+
+    def act(name):
+        machine = ours()
+        for folder in ("in", "toolchain"):
+            root = machine.store.blobs.put_tree(tmp_path / f"made-{name}" / folder)
+            assert machine.store.blobs.has(root)
+        machine.store.blobs.put_bytes(b"source")
+        return machine
+
+    return act
+
+
+@pytest.fixture
 def ours(new_machine, server):
     return lambda *keys: new_machine("ours", server.url, trust=Trust(keys=keys or (KEY,), namespace="main"))
 
@@ -55,10 +70,7 @@ def by_recipe(machine, made):
 
 
 def by_action(machine, made):
-    """With the inputs at hand, which name the action to a server of SHA-256."""
-    for data in made.action.messages.values():
-        machine.store.blobs.put_bytes(data)
-    machine.store.blobs.put_bytes(b"source")
+    """With the inputs in the store, by which a server of SHA-256 is told the action's name."""
     return machine.remotes.find(made.action, OUTPUTS)
 
 
@@ -131,25 +143,28 @@ def test_results_that_are_swapped_between_recipes_are_misses(ours, publish, serv
     assert_refused(ours(), first, second)
 
 
-def test_an_old_result_is_not_replayed_for_another_action(ours, publish, server, new_machine):
+def test_an_old_result_is_not_replayed_for_another_action(with_inputs, publish, server, new_machine):
     old, new = publish("x"), publish("y", large=b"other")
     store = new_machine("looks", server.url).store
     data = server.results[places(server, old, store)[1]]
     for name in places(server, new, store):
         server.results[name] = data
-    machine = ours()
+    machine = with_inputs("y")
     assert_refused(machine, new)
     assert by_action(machine, new) is None
+    assert len(machine.told) == 2  # another action's result is told even by who trusts anybody
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["recipe", "action"])
-def test_an_entry_counts_only_where_it_was_signed_for(ours, publish, server, new_machine, place):
+def test_an_entry_counts_only_where_it_was_signed_for(with_inputs, publish, server, new_machine, place):
     """The same action's result, signed, found by the other of its two keys."""
     made = publish("x")
     both = places(server, made, new_machine("looks", server.url).store)
     server.results[both[place]] = server.results[both[1 - place]]
-    machine = ours()
+    machine = with_inputs("x")
     assert (by_recipe, by_action)[place](machine, made) is None
+    assert (by_recipe, by_action)[1 - place](machine, made) is not None
+    assert len(machine.told) == 1
 
 
 def test_outputs_that_are_exchanged_under_a_signature_are_a_miss(ours, publish, server):
