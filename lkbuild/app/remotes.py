@@ -73,13 +73,15 @@ def chosen(session: Session) -> tuple[tuple[RemotePolicy, ...], tuple[TrustedKey
     if options.offline or _OFF in options.remotes or not session.store.writable:
         return (), ()
     policy = load_cache_policy(session.root)
-    if options.strict_trust and not policy.keys:
-        raise UsageError("--trust=strict, and nobody is trusted", hint=f"list the builders' public keys in {POLICY_FILE}, below `keys:`")
     declared = {remote.url: remote for remote in policy.remotes}
     signed = bool(policy.keys)  # who has keys means them, also of a remote that no policy knows
     given = [declared.pop(url, RemotePolicy(url=url, rights=frozenset(RIGHTS), signed=signed)) for url in options.remotes]
     remotes = (*given, *declared.values())
-    return tuple(replace(remote, signed=True) for remote in remotes) if options.strict_trust else remotes, policy.keys
+    if options.strict_trust:
+        if remotes and not policy.keys:
+            raise UsageError("--trust=strict, and nobody is trusted", hint=f"list the builders' public keys in {POLICY_FILE}, below `keys:`")
+        remotes = tuple(replace(remote, signed=True) for remote in remotes)
+    return remotes, policy.keys
 
 
 def _plan(session: Session, policy: RemotePolicy) -> Plan:

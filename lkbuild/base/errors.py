@@ -15,7 +15,7 @@ The tree, with the exit code of each family (Bazel's numbers where Bazel has one
     ├── LockError            48   a lock file that is out of date, or an input that can't be fetched
     │   └── FetchError       48
     ├── RemoteFailed         34   a remote cache that is required can't be used
-    │   └── Untrusted        34   a result that nobody has signed whom the policy trusts, under --trust=strict
+    │   └── Untrusted        34   a remote result that no trusted builder has signed, under --trust=strict
     ├── StoreError           36   the store can't be used or is damaged
     └── HostError            36   this host lacks something; the hint says how to mend it
 
@@ -151,7 +151,7 @@ class RemoteFailed(LkbuildError):
 
 
 class Untrusted(RemoteFailed):
-    """A remote cache gave a result that nobody has signed whom the policy trusts, and --trust is strict."""
+    """A remote result that no trusted builder has signed, under --trust=strict."""
 
 
 class StoreError(LkbuildError):
