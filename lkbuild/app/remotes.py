@@ -79,7 +79,7 @@ def chosen(session: Session) -> tuple[tuple[RemotePolicy, ...], tuple[TrustedKey
     remotes = (*given, *declared.values())
     if options.strict_trust:
         if remotes and not policy.keys:
-            raise UsageError("--trust=strict, and nobody is trusted", hint=f"list the builders' public keys in {POLICY_FILE}, below `keys:`")
+            raise UsageError("--trust=strict, and nobody is trusted", hint=f"list builders' public keys in {POLICY_FILE}, below `keys:`")
         remotes = tuple(replace(remote, signed=True) for remote in remotes)
     return remotes, policy.keys
 

@@ -6,6 +6,7 @@ import json
 import stat
 
 import pytest
+from harness.casd import casd
 from harness.http_cache import HttpCache
 from harness.reapi_server import ReapiServer
 
@@ -15,8 +16,13 @@ ONE = "targets:\n  upper: {rule: genrule, srcs: [word.txt], outs: [upper], cmd: 
 TOP = "//p:upper"
 
 
-@pytest.fixture(params=["grpc", "http"])
-def remote(request):
+@pytest.fixture(params=["casd", "grpc", "http"])
+def remote(request, tmp_path):
+    """Casd speaks SHA-256; it and the HTTP cache keep what we send as they like."""
+    if request.param == "casd":
+        with casd(tmp_path / "casd") as address:
+            yield address
+        return
     server = ReapiServer() if request.param == "grpc" else HttpCache()
     yield server.url
     server.stop()
