@@ -38,6 +38,8 @@ class BuildOptions:
         dry_run: plan, run nothing.
         remotes: URLs of remote caches, before those of the policy; "off": none at all.
         remote_required: a remote that fails is an error.
+        signing_key: a private key to sign what is published; None: that of the user's configuration, if there is one.
+        strict_trust: a remote result that no trusted key has signed is an error, whatever the policy says of its remote.
         download: whose bytes of remote results are wanted: `all`, `toplevel`, `none`.
         events: a file that takes what happens, as JSON lines; None: none.
         verbose: logs of actions that succeed are wanted too.
@@ -59,6 +61,8 @@ class BuildOptions:
     dry_run: bool = False
     remotes: tuple[str, ...] = ()
     remote_required: bool = False
+    signing_key: Path | None = None
+    strict_trust: bool = False
     download: str = "toplevel"
     events: Path | None = None
     verbose: bool = False

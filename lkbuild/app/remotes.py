@@ -6,14 +6,17 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lkbuild import __version__
 from lkbuild.app.session import Session
-from lkbuild.loading.cache_policy import load_cache_policy
-from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, WRITE_BLOBS, WRITE_RESULTS, RemotePolicy
+from lkbuild.app.trust import signing_key, trusting
+from lkbuild.base.errors import UsageError
+from lkbuild.loading.cache_policy import POLICY_FILE, load_cache_policy
+from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, WRITE_BLOBS, WRITE_RESULTS, RemotePolicy, TrustedKey
 from lkbuild.model.events import EventSink, Notice
 from lkbuild.model.ports import BlobStore, RemoteCache
 from lkbuild.sandbox.credential_helper import run_helper
@@ -28,7 +31,7 @@ _OFF = "off"
 def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore, RemoteCache | None]]:
     """The store of a session, with its remotes behind it where it has any; at the end, uploads are waited for. Raises UsageError."""
     local = session.store.blobs
-    policies = chosen(session)
+    policies, keys = chosen(session)
     if not policies:
         yield local, None
         return
@@ -47,7 +50,10 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
             sink.emit(Notice(text=f"{text}; the build goes on without it"))
 
     guarding = Guarding(cancelled=session.options.cancel)
-    peers = [open_peer(_plan(session, policy), local, tally, tell, guarding) for policy in policies]
+    refuse = complaints.refuse if session.options.strict_trust else None
+    signing = signing_key(session.options) if any(WRITE_RESULTS in policy.rights for policy in policies) else None
+    plans = [trusting(_plan(session, policy), policy, keys, signing) for policy in policies]
+    peers = [open_peer(plan, local, tally, tell, guarding, refuse) for plan in plans]
     remotes = Remotes(peers, local, tally, complaints)
     try:
         yield RemoteBlobs(local, remotes), remotes
@@ -58,14 +64,24 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
     remotes.close(lambda: sink.emit(Notice(text="uploading what was built; Ctrl-C ends that")))
 
 
-def chosen(session: Session) -> tuple[RemotePolicy, ...]:
-    """The remotes to use, in order: those of the command line, then the policy's. A URL that stands in both keeps its policy."""
+def chosen(session: Session) -> tuple[tuple[RemotePolicy, ...], tuple[TrustedKey, ...]]:
+    """The remotes to use, in order, and the keys of those whose results count.
+
+    First the remotes of the command line, then the policy's; a URL that stands in both keeps its policy. Raises UsageError, LoadError.
+    """
     options = session.options
     if options.offline or _OFF in options.remotes or not session.store.writable:
-        return ()
-    declared = {policy.url: policy for policy in load_cache_policy(session.root).remotes}
-    given = [declared.pop(url, RemotePolicy(url=url, rights=frozenset(RIGHTS))) for url in options.remotes]
-    return (*given, *declared.values())
+        return (), ()
+    policy = load_cache_policy(session.root)
+    declared = {remote.url: remote for remote in policy.remotes}
+    signed = bool(policy.keys)  # who has keys means them, also of a remote that no policy knows
+    given = [declared.pop(url, RemotePolicy(url=url, rights=frozenset(RIGHTS), signed=signed)) for url in options.remotes]
+    remotes = (*given, *declared.values())
+    if options.strict_trust:
+        if remotes and not policy.keys:
+            raise UsageError("--trust=strict, and nobody is trusted", hint=f"list builders' public keys in {POLICY_FILE}, below `keys:`")
+        remotes = tuple(replace(remote, signed=True) for remote in remotes)
+    return remotes, policy.keys
 
 
 def _plan(session: Session, policy: RemotePolicy) -> Plan:

@@ -15,6 +15,7 @@ The tree, with the exit code of each family (Bazel's numbers where Bazel has one
     ├── LockError            48   a lock file that is out of date, or an input that can't be fetched
     │   └── FetchError       48
     ├── RemoteFailed         34   a remote cache that is required can't be used
+    │   └── Untrusted        34   a remote result that no trusted builder has signed, under --trust=strict
     ├── StoreError           36   the store can't be used or is damaged
     └── HostError            36   this host lacks something; the hint says how to mend it
 
@@ -147,6 +148,10 @@ class RemoteFailed(LkbuildError):
     """A remote cache that is required can't be used."""
 
     exit_code = 34
+
+
+class Untrusted(RemoteFailed):
+    """A remote result that no trusted builder has signed, under --trust=strict."""
 
 
 class StoreError(LkbuildError):

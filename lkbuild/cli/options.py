@@ -48,6 +48,17 @@ EXECUTION_FLAGS: Final = (
         doc="Ask this remote cache first, and give it what is built; repeatable; off: no remote, not even those of cache/cache.yaml.",
     ),
     Flag(name="remote-required", doc="A remote cache that fails is an error (exit 34), not a miss."),
+    Flag(
+        name="trust",
+        metavar="HOW",
+        choices=("policy", "strict"),
+        doc="Remote results without a trusted signature: policy (misses, where cache/cache.yaml has keys), strict (errors, exit 34).",
+    ),
+    Flag(
+        name="signing-key",
+        metavar="FILE",
+        doc="Sign results for remote caches with this private key; else with ~/.config/lkbuild/signing.key, if it is there.",
+    ),
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
     Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),
@@ -81,7 +92,7 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
     """
     from lkbuild.app.options import BuildOptions  # noqa: PLC0415 - not needed by help and errors
 
-    cache, workspace, out, events = (parsed.text(name) for name in ("cache", "workspace", "out", "events"))
+    cache, workspace, out, events, signing = (parsed.text(name) for name in ("cache", "workspace", "out", "events", "signing-key"))
     return BuildOptions(
         cwd=cwd,
         cache=cwd / cache if cache else default_cache(environment),
@@ -96,6 +107,8 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         dry_run=parsed.switch("dry-run"),
         remotes=parsed.texts("remote"),
         remote_required=parsed.switch("remote-required"),
+        signing_key=cwd / signing if signing else None,
+        strict_trust=parsed.text("trust") == "strict",
         download=parsed.text("download") or "toplevel",
         events=cwd / events if events else None,
         verbose=parsed.switch("verbose"),

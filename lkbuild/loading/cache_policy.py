@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.disk import DiskFiles
-from lkbuild.model.attrs import Attr, ListOf, MapOf, String, Struct
-from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy
+from lkbuild.loading.trusted_keys import KEYS, NAMESPACE, trusted_keys
+from lkbuild.model.attrs import Attr, FrozenMap, ListOf, MapOf, String, Struct
+from lkbuild.model.cache_policy import MAIN, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
 from lkbuild.syntax.nodes import Fields, parse
 
 POLICY_FILE: Final = "cache/cache.yaml"
@@ -39,6 +40,11 @@ _FIELDS: Final = {
                         doc="What it is used for; else only for reading.",
                         default=(READ_BLOBS, READ_RESULTS),
                     ),
+                    "namespace": Attr(type=NAMESPACE, doc="What results are signed for, and must be signed for.", default=MAIN),
+                    "trust": Attr(
+                        type=String(choices=("signed", "any")),
+                        doc="Results count only if a key of `keys:` has signed them, or always; else signed, where there are keys.",
+                    ),
                     "timeout": Attr(type=_TIMEOUT, doc="A call that makes no progress for so long is given up.", default="30s"),
                     "headers": Attr(
                         type=MapOf(value=String(pattern=r"[A-Za-z_][A-Za-z0-9_]*"), key_pattern=r"[A-Za-z][A-Za-z0-9-]*"),
@@ -62,6 +68,7 @@ _FIELDS: Final = {
         default=(),
         configurable=False,
     ),
+    "keys": KEYS,
 }
 
 
@@ -78,26 +85,33 @@ def load_cache_policy(root: Path) -> CachePolicy:
     if not isinstance(node, Fields):
         raise coercer.fail(node, "expected the cache's policy", "write store: and max_size: below it")
     values = coercer.fields(node, _FIELDS, (), what="part of the cache's policy")
-    store = values["store"]
+    store, keys = values["store"], trusted_keys(coercer, values["keys"])
     return CachePolicy(
         max_bytes=_bytes(store.get("max_size")),
         max_age_s=_seconds(store.get("max_age")),
         min_free_bytes=_bytes(store.get("min_free")),
-        remotes=tuple(
-            RemotePolicy(
-                url=item["url"],
-                rights=frozenset(item["rights"]),
-                timeout_s=int(item["timeout"].rstrip("s")),
-                http_digests=item["digests"],
-                headers=tuple(item["headers"].items()),
-                token_file=item["token_file"],
-                credential_helper=item["credential_helper"],
-                ca=item["ca"],
-                certificate=item["certificate"],
-                key=item["key"],
-            )
-            for item in values["remotes"]
-        ),
+        remotes=tuple(_remote(coercer, index, item, keys) for index, item in enumerate(values["remotes"])),
+        keys=keys,
+    )
+
+
+def _remote(coercer: Coercer, index: int, item: FrozenMap, keys: tuple[TrustedKey, ...]) -> RemotePolicy:
+    if item["trust"] == "signed" and not keys:
+        spot = coercer.spots["remotes", index, "trust"]
+        raise coercer.scope.source.error(spot, "nobody is trusted to sign", "list the builders' public keys below `keys:`")
+    return RemotePolicy(
+        url=item["url"],
+        rights=frozenset(item["rights"]),
+        namespace=item["namespace"],
+        signed=bool(keys) and item["trust"] != "any",
+        timeout_s=int(item["timeout"].rstrip("s")),
+        http_digests=item["digests"],
+        headers=tuple(item["headers"].items()),
+        token_file=item["token_file"],
+        credential_helper=item["credential_helper"],
+        ca=item["ca"],
+        certificate=item["certificate"],
+        key=item["key"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,47 @@ WRITE_RESULTS: Final = "write-results"
 #: What may be done at a remote: four things apart.
 RIGHTS: Final = (READ_BLOBS, READ_RESULTS, WRITE_BLOBS, WRITE_RESULTS)
 
+#: The namespace of remotes and keys that name none.
+MAIN: Final = "main"
+_ED25519: Final = "ed25519:"
+
+
+def key_text(public: bytes) -> str:
+    """A public key as it is written: `ed25519:` and base64."""
+    return _ED25519 + base64.b64encode(public).decode()
+
+
+def parse_key(text: str) -> bytes:
+    """The inverse. Raises ValueError for what is no Ed25519 public key."""
+    public = base64.b64decode(text.removeprefix(_ED25519), validate=True)
+    if len(public) != 32 or key_text(public) != text:
+        raise ValueError("no Ed25519 public key")
+    return public
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedKey:
+    """A builder's public key, 32 bytes of Ed25519, and where and when it counts: from `since` until before `until`, seconds since 1970."""
+
+    name: str
+    public: bytes
+    namespaces: frozenset[str] = frozenset((MAIN,))
+    since: float | None = None
+    until: float | None = None
+    revoked: bool = False
+
+    def invalid(self, namespace: str | None, now: float) -> str | None:
+        """Why it does not count, in words that follow 'which'; None where it does. `namespace` None: in none in particular."""
+        if self.revoked:
+            return "is revoked"
+        if self.since is not None and now < self.since:
+            return "is not valid yet"
+        if self.until is not None and now >= self.until:
+            return "has expired"
+        if namespace is not None and namespace not in self.namespaces:
+            return f"does not count in the namespace '{namespace}'"
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemotePolicy:
@@ -20,6 +62,8 @@ class RemotePolicy:
     Attributes:
         url: where it is.
         rights: of RIGHTS, what we do there.
+        namespace: what results are signed for, and must be signed for.
+        signed: results count only with the signature of one of the policy's keys.
         timeout_s: a call that makes no progress for so long is given up.
         headers: (name, environment variable that holds its value) of headers sent along.
         token_file: a file with a bearer token, read again when it changes.
@@ -30,6 +74,8 @@ class RemotePolicy:
 
     url: str
     rights: frozenset[str]
+    namespace: str = MAIN
+    signed: bool = False
     timeout_s: int = 30
     http_digests: str = "sha256"
     headers: tuple[tuple[str, str], ...] = ()
@@ -42,9 +88,12 @@ class RemotePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePolicy:
-    """How much the local store may take (None: no limit of that kind; bytes, seconds), and remotes in the order in which they are asked."""
+    """How much the local store may take (None: no limit of that kind; bytes, seconds), remotes in the order in which they are asked, and
+    whose results count there.
+    """
 
     max_bytes: int | None = None
     max_age_s: int | None = None
     min_free_bytes: int | None = None
     remotes: tuple[RemotePolicy, ...] = ()
+    keys: tuple[TrustedKey, ...] = ()

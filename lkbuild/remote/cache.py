@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lkbuild.base import wire
 from lkbuild.base.digest import EMPTY, Digest
-from lkbuild.base.errors import RemoteFailed
+from lkbuild.base.errors import LkbuildError, RemoteFailed, Untrusted
 from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction
 from lkbuild.model.ports import BlobMissing, BlobStore, CachedResult, Publication, RemoteUse
 from lkbuild.model.tree import Directory
@@ -24,16 +24,20 @@ class Complaints:
     """What went wrong, for who requires that nothing does."""
 
     def __init__(self) -> None:
-        self._first: str | None = None
+        self._first: LkbuildError | None = None
 
     def add(self, text: str) -> None:
         """Something went wrong."""
-        self._first = self._first or text
+        self._first = self._first or RemoteFailed(text, hint="without --remote-required the build goes on without it")
+
+    def refuse(self, text: str) -> None:
+        """A result is not trusted."""
+        self._first = self._first or Untrusted(text, hint="without --trust=strict it is a miss, and built here")
 
     def check(self) -> None:
-        """Raise RemoteFailed for the first of them."""
+        """Raise RemoteFailed or Untrusted for the first of them."""
         if self._first is not None:
-            raise RemoteFailed(self._first, hint="without --remote-required the build goes on without it")
+            raise self._first
 
 
 class Remotes:

@@ -37,6 +37,10 @@ class Misbehaved(Fault):
     """It answered what no honest, working server answers: other bytes, another digest, no message at all."""
 
 
+class Untrusted(Fault):
+    """It gave a result that nobody whom we trust has signed."""
+
+
 def one_line(text: str) -> str:
     """Printable text of a bounded length: what a server says goes to a terminal."""
     clean = "".join(char if char.isprintable() else " " for char in text)

@@ -18,6 +18,7 @@ from lkbuild.remote.names import BLAKE3, SHA256
 from lkbuild.remote.peer import Peer, Rights
 from lkbuild.remote.reapi import ReapiClient
 from lkbuild.remote.tally import Tally
+from lkbuild.remote.trust import Signer, Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Plan:
         quiet_s: a call that makes no progress for so long is given up.
         http_blake3: over HTTP, which has no negotiation: name blobs by BLAKE3, for servers that do not look.
         credentials, tls: who we are.
+        trust: whose results count; None: anybody's.
+        signer: signs what we publish.
         tool, version, invocation: what the server is told about who asks.
     """
 
@@ -39,6 +42,8 @@ class Plan:
     http_blake3: bool = False
     credentials: Credentials = field(default_factory=Credentials)
     tls: TlsFiles = field(default_factory=TlsFiles)
+    trust: Trust | None = None
+    signer: Signer | None = None
     tool: str = "lkbuild"
     version: str = ""
     invocation: str = ""
@@ -52,8 +57,10 @@ class Guarding:
     time: Time = field(default_factory=Time)
 
 
-def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding) -> Peer:
-    """The remote of a plan. `tell` gets one line for each way in which it fails. Raises UsageError."""
+def open_peer(
+    plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding, refuse: Callable[[str], None] | None = None
+) -> Peer:
+    """The remote of a plan. `tell` gets one line for each way in which it fails, `refuse` those about trust. Raises UsageError."""
     if plan.credentials.present and plan.address.is_open:
         raise UsageError(
             f"credentials for {plan.address.shown} could be read by anyone on the way", hint="use grpcs:// or https://, or leave them out"
@@ -61,7 +68,8 @@ def open_peer(plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], 
     shown = plan.address.shown
     redact = plan.credentials.redact
     guard = Guard(lambda text: tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
-    return Peer(_client(plan, tally, guarding), guard, local, plan.rights)
+    refused = None if refuse is None else lambda fault: refuse(f"remote {shown}: {fault}")
+    return Peer(_client(plan, tally, guarding), guard, local, plan.rights, trust=plan.trust, signer=plan.signer, refused=refused)
 
 
 def _client(plan: Plan, tally: Tally, guarding: Guarding) -> Client:

@@ -17,12 +17,13 @@ from lkbuild.model.action import EncodedAction
 from lkbuild.model.ports import BlobMissing, BlobStore, BlobWriter
 from lkbuild.model.tree import Directory
 from lkbuild.remote.client import Client
-from lkbuild.remote.faults import Denied, Fault, Misbehaved, NotThere
+from lkbuild.remote.faults import Denied, Fault, Misbehaved, NotThere, Untrusted
 from lkbuild.remote.guard import Guard, Open
 from lkbuild.remote.names import DigestFunction, Name
 from lkbuild.remote.naming import Naming
 from lkbuild.remote.results import RemoteResult, TreeNames, decode_remote
 from lkbuild.remote.trees import decode_tree, verified
+from lkbuild.remote.trust import Signer, Trust
 
 T = TypeVar("T")
 
@@ -42,9 +43,24 @@ class Rights:
 class Peer:
     """One remote. Safe to use from many threads."""
 
-    def __init__(self, client: Client, guard: Guard, local: BlobStore, rights: Rights) -> None:
-        """Nothing is asked before the first question."""
-        self.client, self.guard, self.rights = client, guard, rights
+    def __init__(
+        self,
+        client: Client,
+        guard: Guard,
+        local: BlobStore,
+        rights: Rights,
+        *,
+        trust: Trust | None = None,
+        signer: Signer | None = None,
+        refused: Callable[[Untrusted], None] | None = None,
+    ) -> None:
+        """Nothing is asked before the first question.
+
+        `trust`: whose results count, None: anybody's; `signer` signs what is published; `refused` is told of each result that does not
+        count, instead of the guard.
+        """
+        self.client, self.guard, self.rights, self.signer = client, guard, rights, signer
+        self._trust, self._refused = trust, refused or guard.tell_once
         self._local = local
         self._connecting = threading.Lock()
         self._naming: Naming | None = None
@@ -60,7 +76,7 @@ class Peer:
         naming = self._ready() if self.rights.read_results and not self.distrusted else None
         if naming is None:
             return {}
-        return self._find({recipe: naming.recipe(recipe)[0] for recipe in recipes}, naming)
+        return self._find({recipe: naming.recipe(recipe)[0] for recipe in recipes}, naming, self._check_recipe)
 
     def find(self, action: EncodedAction) -> RemoteResult | None:
         """The result of an action."""
@@ -71,21 +87,35 @@ class Peer:
             name, _ = naming.action(action)
         except BlobMissing:
             return None  # an input that we never had in our hands: this server's name for the action can't be told
-        found = self._find({action.key: name}, naming).get(action.key)
-        return found if found is not None and found.key == action.key else None
+        return self._find({action.key: name}, naming, self._check_action).get(action.key)
 
-    def _find(self, keys: Mapping[Digest, Name], naming: Naming) -> dict[Digest, RemoteResult]:
+    def _check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
+        if self._trust is not None:
+            self._trust.check(found, recipe)
+
+    def _check_action(self, key: Digest, found: RemoteResult) -> None:
+        if found.key != key:
+            raise Misbehaved(f"the result of another action than {key.short}")
+        if self._trust is not None:
+            self._trust.check(found, None)
+
+    def _find(
+        self, keys: Mapping[Digest, Name], naming: Naming, check: Callable[[Digest, RemoteResult], None]
+    ) -> dict[Digest, RemoteResult]:
+        """Results by what they were asked for by; `check` raises Untrusted or Misbehaved for what is not to be believed."""
         raw = self._try(lambda: self.client.results(tuple(keys.values()))) or {}
         found: dict[Digest, RemoteResult] = {}
         for key, name in keys.items():
             if name in raw:
                 try:
                     decoded = decode_remote(raw[name])
+                    if decoded is not None and decoded.result.exit_code == 0:
+                        check(key, decoded)
+                        found[key] = decoded
                 except Misbehaved as fault:
                     self.guard.tell_once(fault)
-                    continue
-                if decoded is not None and decoded.result.exit_code == 0:
-                    found[key] = decoded
+                except Untrusted as fault:
+                    self._refused(Untrusted(f"a result is not trusted: {fault}"))
         whole = self._whole(found)
         for result in whole.values():
             naming.learn(result)

@@ -10,7 +10,7 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO, Final
@@ -33,12 +33,11 @@ _MOMENT_S: Final = 1.0
 
 @dataclass(slots=True)
 class _Parcel:
-    """What one result takes: blobs of the store, messages, and the names that the result goes under."""
+    """What one result takes: blobs of the store, messages, and the result by the names that it goes under."""
 
     stored: dict[Name, Digest] = field(default_factory=dict)
     made: dict[Name, bytes] = field(default_factory=dict)
-    keys: list[Name] = field(default_factory=list)
-    result: bytes = b""
+    results: dict[Name, bytes] = field(default_factory=dict)
 
     def names(self) -> Iterable[Name]:
         """Everything that the server must have before the result."""
@@ -118,7 +117,7 @@ class Publisher:
         if missing and self._peer.rights.write_blobs:
             self._send(missing, parcels)
         whole = [parcel for parcel in parcels if self._present.issuperset(parcel.names())]
-        results = {key: parcel.result for parcel in whole for key in parcel.keys}
+        results = {key: result for parcel in whole for key, result in parcel.results.items()}
         if results and self._peer.rights.write_results:
             self._peer.done(partial(self._peer.client.put_results, results))
 
@@ -137,9 +136,14 @@ class Publisher:
             return None
         recipe, more = naming.recipe(publication.recipe)
         parcel.made.update({**messages, **more})
-        parcel.keys += [key, recipe]
-        parcel.result = encode_remote(RemoteResult(key=publication.action.key, result=result, names=names, trees=trees))
+        found = RemoteResult(key=publication.action.key, result=result, names=names, trees=trees)
+        parcel.results = {key: self._signed(found, None), recipe: self._signed(found, publication.recipe)}
         return parcel
+
+    def _signed(self, found: RemoteResult, recipe: Digest | None) -> bytes:
+        """The message of a result, signed for the place where it will be found: in no other it counts."""
+        signer = self._peer.signer
+        return encode_remote(found if signer is None else replace(found, envelope=signer.envelope(found, recipe)))
 
     def _pack_tree(self, root: Digest, naming: Naming, parcel: _Parcel) -> TreeNames:
         of = naming.function.of

@@ -23,6 +23,7 @@ from lkbuild.remote.faults import Misbehaved
 from lkbuild.remote.names import Name
 
 _TYPE_URL: Final = b"type.googleapis.com/lkbuild.v1.Result"
+_ENVELOPE_URL: Final = b"type.googleapis.com/io.intoto.Envelope"
 _WORKER: Final = "lkbuild"
 
 
@@ -40,12 +41,13 @@ class TreeNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteResult:
-    """A result, the action key that it belongs to, and what the server calls everything that it names."""
+    """A result, the action key that it belongs to, what the server calls everything that it names, and the envelope of its signature."""
 
     key: Digest
     result: ActionResult
     names: Mapping[Digest, Name]
     trees: Mapping[Digest, TreeNames]
+    envelope: bytes = b""
 
 
 def encode_remote(found: RemoteResult) -> bytes:
@@ -66,6 +68,8 @@ def encode_remote(found: RemoteResult) -> bytes:
     pairs = b"".join(wire.message(3, _digest(1, root) + _digest(2, names.root) + _digest(3, names.native)) for root, names in trees)
     ours = _digest(1, found.key) + wire.message(2, encode_result(result)) + pairs
     extra = wire.message(11, wire.message(1, _TYPE_URL) + wire.message(2, ours))
+    if found.envelope:
+        extra += wire.message(11, wire.message(1, _ENVELOPE_URL) + wire.message(2, found.envelope))
     parts.append(wire.message(9, wire.text(1, _WORKER) + extra))
     return b"".join(parts)
 
@@ -82,7 +86,7 @@ def _decode(data: bytes) -> RemoteResult | None:
     files: dict[str, Name] = {}
     directories: dict[str, Name] = {}
     log: Name | None = None
-    ours: bytes | None = None
+    extras: dict[bytes, bytes] = {}
     for number, value in wire.fields(data):
         if number == 2:
             inner = _message(value)
@@ -93,7 +97,8 @@ def _decode(data: bytes) -> RemoteResult | None:
         elif number == 6:
             log = _name(value)
         elif number == 9:
-            ours = _ours(value)
+            extras = _extras(value)
+    ours = extras.get(_TYPE_URL)
     if ours is None:
         return None
     key, result, roots = _native(ours)
@@ -106,7 +111,7 @@ def _decode(data: bytes) -> RemoteResult | None:
         trees[item.root] = TreeNames(root=root, tree=directories[item.path], native=native)
     if len(files) != len(result.files) or len(directories) != len(result.trees) or (result.log is None) != (log is None):
         raise Misbehaved("an action result that names one thing and means another")
-    return RemoteResult(key=key, result=result, names=names, trees=trees)
+    return RemoteResult(key=key, result=result, names=names, trees=trees, envelope=extras.get(_ENVELOPE_URL, b""))
 
 
 def _same(digest: Digest, name: Name) -> Name:
@@ -115,13 +120,10 @@ def _same(digest: Digest, name: Name) -> Name:
     return name
 
 
-def _ours(metadata: int | bytes) -> bytes | None:
-    for number, value in wire.fields(_bytes(metadata)):
-        if number == 11:
-            extra = _message(value)
-            if extra.get(1) == _TYPE_URL:
-                return _bytes(extra[2])
-    return None
+def _extras(metadata: int | bytes) -> dict[bytes, bytes]:
+    """The auxiliary metadata by their types."""
+    found = (_message(value) for number, value in wire.fields(_bytes(metadata)) if number == 11)
+    return {_bytes(extra[1]): _bytes(extra.get(2, b"")) for extra in found if 1 in extra}
 
 
 def _native(data: bytes) -> tuple[Digest, ActionResult, dict[Digest, tuple[Name, Name]]]:

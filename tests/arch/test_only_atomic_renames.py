@@ -75,6 +75,15 @@ def test_grpc_is_imported_by_one_module_and_only_when_it_calls(engine):
     assert not [node for node in channel.tree.body if isinstance(node, ast.Import) and node.names[0].name == "grpc"]
 
 
+def test_cryptography_is_imported_by_who_signs_or_checks_and_only_then(engine):
+    signing = ("lkbuild/remote/signing.py", "lkbuild/remote/keyfile.py")
+    assert not _imports(engine, {"cryptography"}, signing)
+    for module in engine:
+        assert not [
+            node for node in module.tree.body if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cryptography")
+        ]
+
+
 def test_the_environment_is_read_at_the_edge_only(engine):
     assert not _uses(engine, {"os.environ", "os.environb", "os.getenv"}, EDGE)
 

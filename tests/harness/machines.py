@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,14 +32,14 @@ class Machine:
 
 @pytest.fixture
 def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
-    """Makes machines: `new_machine(name, url)`."""
+    """Makes machines: `new_machine(name, url)`; `said`: more of its Plan."""
     with contextlib.ExitStack() as stack:
 
-        def make(name: str, url: str, rights: Rights | None = None, quiet_s: float = 30.0) -> Machine:
+        def make(name: str, url: str, rights: Rights | None = None, quiet_s: float = 30.0, **said: Any) -> Machine:
             store = DiskStore.open(tmp_path / name)
             stack.callback(store.close)
             tally, told = Tally(), []
-            plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s)
+            plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s, **said)
             peer = open_peer(plan, store.blobs, tally, told.append, Guarding(time=Time(sleep=lambda seconds: None)))
             remotes = Remotes([peer], store.blobs, tally)
             stack.callback(remotes.close)

@@ -4,7 +4,7 @@ import pytest
 
 from lkbuild.base.errors import LoadError
 from lkbuild.loading.cache_policy import load_cache_policy
-from lkbuild.model.cache_policy import CachePolicy
+from lkbuild.model.cache_policy import CachePolicy, TrustedKey
 
 
 def write(root, text):
@@ -35,3 +35,40 @@ def test_a_mistake_is_an_error_at_its_place(tmp_path, text, line):
         load_cache_policy(write(tmp_path, text))
     assert caught.value.position.file == "cache/cache.yaml"
     assert caught.value.position.line == line
+
+
+KEY = "ed25519:" + "A" * 43 + "="
+
+
+def test_keys_say_whose_results_count_where_and_when(tmp_path):
+    text = f"keys:\n- {{name: ci, public: '{KEY}', from: 1970-01-02, until: 1970-01-03, namespaces: [a/b], revoked: true}}\n"
+    (found,) = load_cache_policy(write(tmp_path, text)).keys
+    assert found == TrustedKey(name="ci", public=bytes(32), namespaces=frozenset(("a/b",)), since=86400.0, until=172800.0, revoked=True)
+
+
+@pytest.mark.parametrize(("trust", "signed"), [("", True), ("  trust: signed\n", True), ("  trust: any\n", False)])
+def test_who_has_keys_believes_only_what_they_signed(tmp_path, trust, signed):
+    text = f"remotes:\n- url: grpc://host\n{trust}keys:\n- {{name: ci, public: '{KEY}'}}\n"
+    (remote,) = load_cache_policy(write(tmp_path, text)).remotes
+    assert remote.signed is signed
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("remotes:\n- url: grpc://host\n  trust: signed\n", (3, 10)),
+        ("keys:\n- name: ci\n  public: ed25519:AAAA\n", (3, 11)),
+        (f"keys:\n- name: ci\n  public: {KEY[8:]}\n", (3, 11)),
+        (f"keys:\n- name: ci\n  public: {KEY}\n  until: 2026-02-30\n", (4, 10)),
+        (f"keys:\n- name: ci\n  public: {KEY}\n  from: tomorrow\n", (4, 9)),
+        (f"keys:\n- name: ci\n  public: {KEY}\n- name: other\n  public: {KEY}\n", (5, 11)),
+        (f"keys:\n- {{name: ci, public: '{KEY}'}}\n- {{name: ci, public: '{KEY.replace('AA', 'BB', 1)}'}}\n", (3, 10)),
+        (f"keys:\n- {{name: ci, public: '{KEY}', revoke: true}}\n", (2, 78)),
+        ("keys:\n- name: ci\n", (2, 3)),
+    ],
+)
+def test_a_mistake_about_trust_is_an_error_at_its_place(tmp_path, text, place):
+    with pytest.raises(LoadError) as caught:
+        load_cache_policy(write(tmp_path, text))
+    position = caught.value.position
+    assert (position.file, position.line, position.column) == ("cache/cache.yaml", *place)
