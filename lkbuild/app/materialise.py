@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import replacing
+from lkbuild.base.copying import copy
 from lkbuild.base.errors import HostError
 from lkbuild.execution.build import Execution
 from lkbuild.execution.sources import SourceDigests
@@ -103,7 +104,7 @@ class Materialiser:
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
-            shutil.copyfileobj(stream, out, 1 << 20)
+            copy(stream, out)
         self.state.remember(target, folder, leaf.digest, executable=leaf.executable)
 
     def _tree(self, leaf: Subtree, target: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.selection import parse_patterns
 from lkbuild.app.session import Session, open_session
-from lkbuild.base.label import Label
+from lkbuild.base.label import Label, in_order
 from lkbuild.graph.closure import Closure
 from lkbuild.graph.expression import evaluate, parse
 from lkbuild.graph.targets import TargetGraph
@@ -28,7 +28,7 @@ def query(options: BuildOptions, expression: str, output: str) -> Iterator[str]:
         if output in ("build", "actions"):
             from lkbuild.app.query_output import actions, declarations  # noqa: PLC0415 - forms that are seldom asked for
 
-            yield from (declarations if output == "build" else actions)(session, sorted(found))
+            yield from (declarations if output == "build" else actions)(session, in_order(found))
         else:
             yield from _render(found, world, output)
 
@@ -63,7 +63,7 @@ class _World:
             nodes = [
                 NodeKey(label, configuration)
                 for configuration in self._session.configurations()
-                for label in sorted(labels)
+                for label in in_order(labels)
                 if not loader.target(label).arches or configuration.arch in loader.target(label).arches
             ]
             closure: Closure[NodeKey] = self._session.analyzer.close(nodes)
@@ -79,7 +79,7 @@ def _render(found: frozenset[Label], world: _World, output: str) -> Iterator[str
     if output == "dot":
         yield from world.graph(found).to_dot(found)
         return
-    for label in sorted(found):
+    for label in in_order(found):
         if output == "json":
             needs = sorted(item.short for item in world.graph(found).successors(label))
             yield json.dumps({"label": label.short, "rule": world.kind(label), "position": world.position(label), "deps": needs})

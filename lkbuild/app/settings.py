@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from lkbuild.app.machine import memory_mib
 from lkbuild.app.session import Session
 from lkbuild.execution.bringing import Download
 from lkbuild.execution.build import Wish
@@ -29,6 +30,7 @@ def make_wish(
         forced=forced,
         slots=session.options.jobs or cpus,
         cpus=cpus,
+        memory_mib=memory_mib(),
         keep_going=session.options.keep_going,
         # What is to be compared must be here.
         download=Download.ALL if session.options.check else Download(session.options.download),

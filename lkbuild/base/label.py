@@ -8,6 +8,7 @@ this module does not know which targets exist.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,6 +66,11 @@ def _check(text: str, package: str, name: str) -> None:
     if not _PACKAGE.match(package) or not _NAME.match(name) or any(part in (".", "..") for part in segments):
         hint = "write //package/path:name; names hold letters, digits and _ . + @ = - only"
         raise LabelError(f"'{text}' is not a label", hint=hint)
+
+
+def in_order(labels: Iterable[Label]) -> list[Label]:
+    """As `sorted` gives them, without a call of `Label` for each comparison."""
+    return sorted(labels, key=lambda label: (label.package, label.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from lkbuild.execution.bringing import Download, bring_results
 from lkbuild.execution.lookahead import demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
-from lkbuild.execution.scheduler import Job, Outcome, Scheduler, State
+from lkbuild.execution.scheduler import Job, Machine, Outcome, Scheduler, State
 from lkbuild.model.action import ActionInfo, ActionResult, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
@@ -78,7 +78,7 @@ class Wish:
         actions: every action of the closure, by id.
         recent: recipe keys of the last build in this workspace: hits among them are up to date rather than found.
         forced: actions that run whatever the cache says.
-        slots, cpus, keep_going: for the scheduler.
+        slots, cpus, memory_mib, keep_going: for the scheduler.
         reason: tells why an action runs, for events; None: nobody wants to know.
         download: which bytes of remote results are to be in the store at the end.
     """
@@ -89,6 +89,7 @@ class Wish:
     forced: frozenset[ActionId] = frozenset()
     slots: int = 2
     cpus: int = 2
+    memory_mib: int | None = None
     keep_going: bool = False
     reason: Callable[[ActionGraph, ActionId], str] | None = None
     download: Download = Download.TOPLEVEL
@@ -204,7 +205,8 @@ class BuildLoop:
             )
             for action in plan.needed
         ]
-        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), slots=wish.slots, cpus=wish.cpus)
+        machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib)
+        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), machine)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
 
     def _expected(self, info: ActionInfo) -> float:

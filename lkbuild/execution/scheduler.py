@@ -62,6 +62,21 @@ class Outcome(Generic[J]):
     errors: dict[J, LkbuildError] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What there is to share out.
+
+    Attributes:
+        slots: how many jobs run at once, beside LIGHT_SLOTS that only wait.
+        cpus: how many there are to occupy.
+        memory_mib: how much; None: nobody knows, so it is not looked at.
+    """
+
+    slots: int
+    cpus: int
+    memory_mib: int | None = None
+
+
 def critical_path(jobs: Sequence[Job[J]]) -> dict[J, float]:
     """For each job the expected time from its start to the end of everything that waits for it.
 
@@ -80,26 +95,27 @@ def critical_path(jobs: Sequence[Job[J]]) -> dict[J, float]:
 class Scheduler(Generic[J]):
     """Runs one schedule, once."""
 
-    def __init__(self, jobs: Sequence[Job[J]], run: Callable[[J], None], *, slots: int, cpus: int) -> None:
+    def __init__(self, jobs: Sequence[Job[J]], run: Callable[[J], None], machine: Machine) -> None:
         """Make a schedule.
 
         Args:
             jobs: in dependency order.
             run: does a job in a worker thread; raises LkbuildError where it fails.
-            slots: how many run at once, beside LIGHT_SLOTS that only wait.
-            cpus: how many there are to occupy.
+            machine: what they share.
         """
         self._jobs = {job.id: job for job in jobs}
         self._run = run
-        self._slots = slots
-        self._cpus = cpus
+        self._slots = machine.slots
+        self._cpus = machine.cpus
+        self._memory = machine.memory_mib
         self._priority = critical_path(jobs)
         self._open: dict[J, int] = {}
         self._waiters: dict[J, list[J]] = {}
         # By what they need, since all of one kind fit or none does: to find the next job costs the kinds, not the ready jobs.
         self._ready: dict[Resources, list[tuple[float, int, J]]] = {}
         self._sequence = 0
-        self._free_cpus = cpus
+        self._free_cpus = machine.cpus
+        self._free_memory = machine.memory_mib or 0
         self._heavy = 0
         self._light = 0
         self._locks: set[str] = set()
@@ -177,8 +193,12 @@ class Scheduler(Generic[J]):
             return 0
         return min(self._cpus, resources.cpus) if resources.cpus else max(1, self._cpus - 1)
 
+    def _memory_share(self, resources: Resources) -> int:
+        """What it takes of what there is: one that wants more than that runs all the same, alone among those that want any."""
+        return 0 if self._memory is None else min(self._memory, resources.memory_mib)
+
     def _fits(self, resources: Resources) -> bool:
-        if resources.lock in self._locks:
+        if resources.lock in self._locks or self._memory_share(resources) > self._free_memory:
             return False
         if resources.light:
             return self._light < LIGHT_SLOTS
@@ -186,6 +206,7 @@ class Scheduler(Generic[J]):
 
     def _occupy(self, resources: Resources) -> None:
         self._free_cpus -= self._share(resources)
+        self._free_memory -= self._memory_share(resources)
         self._heavy += not resources.light
         self._light += resources.light
         if resources.lock is not None:
@@ -194,6 +215,7 @@ class Scheduler(Generic[J]):
     def _release(self, job: J) -> None:
         resources = self._jobs[job].resources
         self._free_cpus += self._share(resources)
+        self._free_memory += self._memory_share(resources)
         self._heavy -= not resources.light
         self._light -= resources.light
         if resources.lock is not None:

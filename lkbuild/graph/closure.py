@@ -44,10 +44,9 @@ def close(roots: Iterable[N], successors: Callable[[N], Sequence[Edge[N]]]) -> C
     """
     edges: dict[N, tuple[Edge[N], ...]] = {}
     order: list[N] = []
-    done: set[N] = set()
     for root in roots:
-        if root not in done:
-            _visit(root, successors, edges, order, done)
+        if root not in edges:
+            _visit(root, successors, edges, order)
     return Closure(tuple(order), edges)
 
 
@@ -56,8 +55,8 @@ def _visit(
     successors: Callable[[N], Sequence[Edge[N]]],
     edges: dict[N, tuple[Edge[N], ...]],
     order: list[N],
-    done: set[N],
 ) -> None:
+    # Those of `edges` that are not on the path are done.
     path: list[N] = []
     on_path: set[N] = set()
     # Two entries per node: entered (False) and left (True).
@@ -67,22 +66,21 @@ def _visit(
         if leaving:
             path.pop()
             on_path.discard(node)
-            done.add(node)
             order.append(node)
             continue
-        if node in done:
+        if node in edges:
+            if node in on_path:
+                raise _cycle(path, node, edges)
             continue
-        if node in on_path:
-            raise _cycle(path, node, edges)
-        edges[node] = tuple(successors(node))
+        found = edges[node] = tuple(successors(node))
         path.append(node)
         on_path.add(node)
         stack.append((node, True))
-        for edge in reversed(edges[node]):
-            if edge.target in on_path:
-                raise _cycle(path, edge.target, edges)
-            if edge.target not in done:
+        for edge in reversed(found):
+            if edge.target not in edges:
                 stack.append((edge.target, False))
+            elif edge.target in on_path:
+                raise _cycle(path, edge.target, edges)
 
 
 def _cycle(path: list[N], again: N, edges: Mapping[N, tuple[Edge[N], ...]]) -> CycleError:

@@ -26,7 +26,11 @@ def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target) -> tuple[
     A label that stands in two places is there twice. Implicit dependencies come last, under ("implicit", name), for the execution
     architecture: they are the tools that the rule's actions run.
     """
-    found = [edge for name, attr in rule.attrs.items() for edge in _walk(attr.type, attrs.get(name), (name,))]
+    found: list[Dependency] = []
+    for name, attr in rule.attrs.items():
+        value = attrs.get(name)
+        if value and not isinstance(value, str):  # most attributes are left out or text, and hold no label
+            found += _walk(attr.type, value, (name,))
     tools = [
         Dependency(Label.parse(text, package=target.label.package), execution=True, path=("implicit", name))
         for name, text in rule.implicit.items()

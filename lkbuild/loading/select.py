@@ -34,7 +34,7 @@ def resolve_target(target: Target, configuration: Configuration, settings: Mappi
 
     Raises AnalysisError as `resolve_attrs`. The same object where nothing was selected.
     """
-    if not any(_selects(value) for value in target.attrs.values()):
+    if not _selects(target.attrs):
         return target
     resolver = _Resolver(target, configuration, settings)
     values = {name: resolver.value(value, (name,), (name,)) for name, value in target.attrs.items()}
@@ -45,7 +45,7 @@ def _selects(value: Any) -> bool:
     if isinstance(value, Select):
         return True
     if isinstance(value, tuple):
-        return any(map(_selects, value))
+        return bool(value) and any(map(_selects, value))
     return isinstance(value, FrozenMap) and any(map(_selects, value.values()))
 
 

@@ -76,7 +76,8 @@ class Resources:
     Attributes:
         cpus: how many it keeps busy; 0: as many as there are. One other may run beside such an action, for the time that it links or
             packs in a single thread; two of them share what there is.
-        memory_mib: for display and for remote platforms; 0 where it is not worth saying.
+        memory_mib: how much it takes at most; 0 where it is not worth saying. Those that run at once take no more together than there
+            is; one that takes more than there is counts as all of it, and runs when no other does that takes any.
         lock: no two actions with the same lock run at once.
         light: it waits (for a server) rather than computes.
         seconds: what it may take, for the order of a first build; later ones know what it took.

@@ -6,7 +6,7 @@ that reach a rule are: str, int, bool, None, Label, SourceFile / TargetRef (file
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -28,6 +28,23 @@ class FrozenMap(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    # As Mapping has them, but without a call of Python's for each key.
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """See Mapping."""
+        return self._items.get(key, default)
+
+    def values(self) -> ValuesView[Any]:
+        """See Mapping."""
+        return self._items.values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """See Mapping."""
+        return self._items.items()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
 
     def __hash__(self) -> int:
         if self._hash is None:

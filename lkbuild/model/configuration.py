@@ -52,5 +52,9 @@ class NodeKey:
     label: Label
     configuration: Configuration
 
+    def __hash__(self) -> int:
+        # A graph asks ten times for each node: one call in place of three, and not the settings, in which nodes of one build agree.
+        return hash((self.label.package, self.label.name, self.configuration.arch))
+
     def __str__(self) -> str:
         return f"{self.label.short} ({self.configuration})"

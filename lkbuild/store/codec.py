@@ -155,17 +155,17 @@ class CheckedReader(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed's buffer type is 3.12's
         """Fill a buffer."""
+        view = memoryview(buffer)
         try:
-            data = self._source.read(len(buffer))
+            count = self._source.readinto(view)
         except zstandard.ZstdError as error:
             raise Damaged(str(error)) from error
-        self._hash.update(data)
-        self._size += len(data)
-        ended = not data and len(buffer)
+        self._hash.update(view[:count])
+        self._size += count
+        ended = not count and len(view)
         if self._size > self._digest.size or (ended and Digest(self._hash.hexdigest(), self._size) != self._digest):
             raise Damaged(str(self._digest))
-        buffer[: len(data)] = data
-        return len(data)
+        return count
 
     def close(self) -> None:
         """Close the file below."""

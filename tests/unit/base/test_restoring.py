@@ -32,5 +32,5 @@ def test_what_came_back_is_frozen():
 
 
 def test_a_state_of_another_shape_is_damage():
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="unpack"):
         object.__new__(Label).__setstate__(["p"])

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from lkbuild.base.errors import BuildFailed
-from lkbuild.execution.scheduler import Job, Scheduler, State, critical_path
+from lkbuild.execution.scheduler import Job, Machine, Scheduler, State, critical_path
 from lkbuild.model.action import Resources
 
 
@@ -13,8 +13,9 @@ def job(name, needs="", seconds=1.0, **resources):
     return Job(id=name, needs=tuple(needs), seconds=seconds, resources=Resources(**resources))
 
 
-def run(jobs, function, *, slots=1, cpus=1, keep_going=False, cancelled=lambda: False):
-    return Scheduler(jobs, function, slots=slots, cpus=cpus).execute(keep_going=keep_going, cancelled=cancelled)
+def run(jobs, function, *, slots=1, cpus=1, memory=None, keep_going=False, cancelled=lambda: False):
+    machine = Machine(slots=slots, cpus=cpus, memory_mib=memory)
+    return Scheduler(jobs, function, machine).execute(keep_going=keep_going, cancelled=cancelled)
 
 
 def never():
@@ -106,6 +107,53 @@ def test_beside_a_job_that_wants_every_cpu_one_other_runs():
 
     run([job("all", seconds=9, cpus=0), *(job(name) for name in "abc")], function, slots=4, cpus=4)
     assert most == [1, 1, 1]
+
+
+def begun(first, second, *, memory=1000):
+    """The order in which jobs begin. `first` ends after three that take no memory and are less urgent than `second`."""
+    order = []
+    ended = threading.Event()
+
+    def function(name):
+        order.append(name)
+        if name == "first":
+            assert ended.wait(20)
+        if name == "z":
+            ended.set()
+
+    chain = [job("x"), job("y", "x"), job("z", "y")]
+    jobs = [job("first", seconds=9, **first), job("second", seconds=8, **second), *chain]
+    outcome = run(jobs, function, slots=4, cpus=4, memory=memory)
+    assert set(outcome.states.values()) == {State.DONE}
+    return order
+
+
+def test_what_runs_at_once_takes_no_more_memory_than_there_is():
+    assert begun({"memory_mib": 600}, {"memory_mib": 401})[-1] == "second"
+
+
+def test_a_light_job_takes_memory_too():
+    assert begun({"memory_mib": 600}, {"memory_mib": 401, "light": True})[-1] == "second"
+
+
+def test_a_job_that_wants_more_memory_than_there_is_runs_beside_none_that_takes_any():
+    assert begun({"memory_mib": 5000}, {"memory_mib": 1})[-1] == "second"
+    assert begun({"memory_mib": 1}, {"memory_mib": 5000})[-1] == "second"
+
+
+def test_jobs_whose_memory_is_enough_for_both_run_together():
+    barrier = threading.Barrier(2, timeout=20)
+    run([job("a", memory_mib=600), job("b", memory_mib=400)], lambda _: barrier.wait(), slots=2, cpus=2, memory=1000)
+
+
+def test_beside_a_job_that_takes_all_memory_those_run_that_take_none():
+    barrier = threading.Barrier(2, timeout=20)
+    run([job("all", memory_mib=5000), job("none")], lambda _: barrier.wait(), slots=2, cpus=2, memory=1000)
+
+
+def test_memory_of_which_nobody_knows_how_much_there_is_holds_nothing_back():
+    barrier = threading.Barrier(2, timeout=20)
+    run([job("a", memory_mib=5000), job("b", memory_mib=5000)], lambda _: barrier.wait(), slots=2, cpus=2)
 
 
 def test_light_jobs_run_beside_the_slots():
