@@ -15,7 +15,6 @@ from pathlib import Path
 
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import replacing
-from lkbuild.base.copying import copy
 from lkbuild.base.errors import HostError
 from lkbuild.execution.build import Execution
 from lkbuild.execution.sources import SourceDigests
@@ -104,7 +103,7 @@ class Materialiser:
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
-            copy(stream, out)
+            shutil.copyfileobj(stream, out, 1 << 20)
         self.state.remember(target, folder, leaf.digest, executable=leaf.executable)
 
     def _tree(self, leaf: Subtree, target: Path, folder: Path) -> None:

@@ -49,7 +49,6 @@ class Blobs:
         self._writer, self._lease = writer, lease
         self.uses = Uses(database, lease)
         self._names = itertools.count()
-        self._written: dict[Digest, tuple[int, ...]] = {}
 
     @property
     def writer(self) -> GroupWriter:
@@ -175,13 +174,6 @@ class Blobs:
             # Not queued: a file whose row could not be committed is no blob, and the collector takes it for a leftover.
             self.writer.commit(_row(digest, Entry(FILE_ZSTD if compressed else FILE_RAW, digest.size, self.uses.now()), stored))
 
-    def written(self, digest: Digest, inode: int) -> None:
-        """Note that this process made a raw blob's file and hashed it while it wrote, so that `open` need not hash it again."""
-        with contextlib.suppress(OSError):
-            found = self.layout.blob(digest, compressed=False).stat()
-            if found.st_ino == inode:
-                self._written[digest] = _identity(found)
-
     def adopt(self, path: Path, digest: Digest, *, link: bool = False) -> bool:
         """Take a file over as a raw blob by rename, or by a hard link; False where the file system does not let us."""
         temporary = self.temporary()
@@ -245,21 +237,8 @@ class Blobs:
             return io.BytesIO(self.get_bytes(digest))
         compressed = entry.kind == FILE_ZSTD
         with self._trusting(digest):
-            if not compressed and (file := self._as_written(digest)) is not None:
-                return file
             raw = _Stream(self, self.layout.blob(digest, compressed=compressed), digest, compressed=compressed)
         return cast("BinaryIO", io.BufferedReader(raw, codec.CHUNK))
-
-    def _as_written(self, digest: Digest) -> BinaryIO | None:
-        """The file that this process has written, if it is still that and nobody has written to it since."""
-        identity = self._written.get(digest)
-        if identity is None:
-            return None
-        file = self.layout.blob(digest, compressed=False).open("rb")
-        if _identity(os.fstat(file.fileno())) == identity:
-            return file
-        file.close()
-        return None
 
     def path_of(self, digest: Digest, *, executable: bool = False) -> Path:
         """A read-only file with the bytes. It was verified when it was made; later only its size is looked at."""
@@ -371,11 +350,7 @@ class StreamWriter:
                 self._spill()
             digest = cast("codec.Sink", self._sink).finish(FILE_MODE, MTIME)
             if not self._blobs.has(digest):
-                temporary = cast("Path", self._temporary)
-                inode = temporary.stat().st_ino
-                self._blobs.publish(temporary, digest, compressed=self._compressed)
-                if not self._compressed:
-                    self._blobs.written(digest, inode)
+                self._blobs.publish(cast("Path", self._temporary), digest, compressed=self._compressed)
             self._digest = digest
 
     def abort(self) -> None:
@@ -432,11 +407,6 @@ def forget(connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:
         connection.execute("DELETE FROM packed WHERE id = (SELECT packed FROM blobs WHERE hash = ?)", (key,))
         connection.execute("DELETE FROM blobs WHERE hash = ?", (key,))
     connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'removals'")
-
-
-def _identity(status: os.stat_result) -> tuple[int, ...]:
-    # A write gives a file another time than the store's, however soon it comes.
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def seal(path: Path) -> bool:
