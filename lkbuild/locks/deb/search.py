@@ -114,7 +114,9 @@ class Search(AbstractProvider[Any, Any, str]):
         wanted = list(requirements[identifier])
         refused = set(incompatibilities[identifier])
         found: list[Candidate]
-        if isinstance(wanted[0], Demand):
+        if not wanted:  # resolvelib went back behind what asked for it, and asks all the same: it need not be there
+            found = [Absent(identifier)]
+        elif isinstance(wanted[0], Demand):
             found = [Choice(wanted[0].text, package) for package in self._ordered(wanted[0])]
         elif any(isinstance(item, Need) for item in wanted):
             found = [Present(package) for package in self._versions(identifier)]
