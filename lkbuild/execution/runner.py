@@ -29,6 +29,9 @@ from lkbuild.model.tree import File, Layout, Subtree
 
 #: What takes longer is not begun where another process runs it already: its result is waited for.
 _WORTH_WAITING_S: Final = 2.0
+#: How far an action steps back for one that takes all CPUs: that one is what everybody waits for, and still leaves a fifth of a CPU
+#: (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
+_NICE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ class ActionRunner:
             log=scratch.log,
             timeout_s=planned.spec.timeout_s,
             cpus=planned.info.resources.cpus or parts.cpus,
+            nice=_NICE if planned.info.resources.cpus else 0,
             temporary=scratch.temporary,
         )
         for folder in {output.path.rpartition("/")[0] for output in planned.spec.outputs} - {""}:

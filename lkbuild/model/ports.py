@@ -209,6 +209,7 @@ class SandboxRun:
         log: host file that takes standard output and error.
         timeout_s: killed after so many seconds.
         cpus: how many CPUs it may use, told as LKBUILD_CPUS.
+        nice: how far it steps back for what else runs (setpriority(2)); 0: not at all.
         temporary: an empty host directory on the same disk that becomes /tmp, and is the caller's to empty; None: one is made and removed.
     """
 
@@ -220,6 +221,7 @@ class SandboxRun:
     log: Path
     timeout_s: int
     cpus: int = 1
+    nice: int = 0
     temporary: Path | None = None
 
 

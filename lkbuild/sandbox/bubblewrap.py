@@ -92,7 +92,7 @@ class BubblewrapSandbox:
     def _supervise(self, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]) -> tuple[Ending, str | None]:
         with request.log.open("wb", buffering=0) as log:
             try:
-                child = start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+                child = start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, nice=request.nice)
             except OSError as error:
                 raise HostError(f"bubblewrap can't be run: {error}") from error
             reason: str | None = None

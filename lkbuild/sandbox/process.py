@@ -142,8 +142,10 @@ def _readable(handles: tuple[int, ...], timeout_s: float | None) -> list[int]:
     return [handle for handle, _ in poll.poll(None if timeout_s is None else max(1, round(timeout_s * 1000)))]
 
 
-def start(bwrap: Path, options: tuple[str, ...], *, stdin: Stream, stdout: Stream, stderr: Stream) -> Child:
+def start(bwrap: Path, options: tuple[str, ...], *, stdin: Stream, stdout: Stream, stderr: Stream, nice: int = 0) -> Child:
     """Start bubblewrap. It dies with the calling *thread* (PR_SET_PDEATHSIG), which therefore waits for it.
+
+    `nice`: how far it steps back for others, added to this process's own (setpriority(2)).
 
     Raises:
         OSError: the binary can't be run.
@@ -166,4 +168,8 @@ def start(bwrap: Path, options: tuple[str, ...], *, stdin: Stream, stdout: Strea
         raise
     finally:
         os.close(writer)
+    if nice:
+        # It has not forked yet: it needs a millisecond to read its options. Where it is late after all, the command runs as it would have.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, process.pid) + nice)
     return Child(process, reader)
