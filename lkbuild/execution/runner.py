@@ -21,7 +21,7 @@ from lkbuild.execution.scratch import Scratch, ScratchPool
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.execution.staging import stage
 from lkbuild.keys.manifest import encode_action, make_action
-from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputFile, OutputTree, PlannedAction, Source
+from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputFile, OutputTree, PlannedAction, Resources, Source
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
 from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
 from lkbuild.model.ports import ActionCache, BlobStore, Fetcher, RemoteCache, Sandbox, SandboxRun
@@ -29,8 +29,8 @@ from lkbuild.model.tree import File, Layout, Subtree
 
 #: What takes longer is not begun where another process runs it already: its result is waited for.
 _WORTH_WAITING_S: Final = 2.0
-#: How far an action steps back for one that takes all CPUs: that one is what everybody waits for, and still leaves a fifth of a CPU
-#: (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
+#: How far an action steps back for one that takes all CPUs, unless it is timed: that one is what everybody waits for, and still leaves a
+#: fifth of a CPU (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
 _NICE: Final = 5
 
 
@@ -190,7 +190,7 @@ class ActionRunner:
             log=scratch.log,
             timeout_s=planned.spec.timeout_s,
             cpus=planned.info.resources.cpus or parts.cpus,
-            nice=_NICE if planned.info.resources.cpus else 0,
+            nice=niceness(planned.info.resources),
             temporary=scratch.temporary,
         )
         for folder in {output.path.rpartition("/")[0] for output in planned.spec.outputs} - {""}:
@@ -237,6 +237,11 @@ def leaf_of(result: ActionResult, path: str) -> File | Subtree | None:
             return Subtree(tree.root)
         case None:
             return None
+
+
+def niceness(resources: Resources) -> int:
+    """How far an action steps back for others, as it declares itself (setpriority(2)): the same whatever else runs."""
+    return 0 if resources.timed or resources.cpus == 0 else _NICE
 
 
 def _output(artifact: Output, result: ActionResult) -> File | Subtree:

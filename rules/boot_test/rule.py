@@ -101,7 +101,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
         timeout_s=ctx.attrs["timeout_s"] + 60,
         message=f"boot {ctx.attrs['image'].short}{medium and '.' + medium} ({image.arch})",
-        resources=Resources(cpus=1, memory_mib=_size(ctx.attrs["mem"]) >> 20, seconds=30),
+        resources=Resources(cpus=1, timed=True, memory_mib=_size(ctx.attrs["mem"]) >> 20, seconds=30),
     )
     return [Test(report), Files((NamedArtifact("report.jsonl", report),))]
 

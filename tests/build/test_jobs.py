@@ -68,3 +68,10 @@ def test_the_number_of_jobs_changes_no_key_and_no_byte(ws, mark, new_store):
     one = ws.build("-j1", "//p/...")
     two = ws.beside("there", cache=new_store("second")).build("-j2", "//p/...")
     assert (one.keys, one.digests) == (two.keys, two.digests)
+
+
+def test_an_ordinary_action_steps_back_for_those_that_take_all_processors(ws):
+    ws.write(
+        "p/BUILD.yaml", "targets:\n  t: {rule: genrule, outs: [x], cmd: read -r line < /proc/self/stat; set -- $line; echo ${19} > $OUT}\n"
+    )
+    assert int(ws.build("//p:t").text("x")) > os.getpriority(os.PRIO_PROCESS, 0)
