@@ -108,12 +108,12 @@ class BuildLoop:
 
     def plan(self, wish: Wish) -> tuple[ActionGraph, Demand]:
         """What would be looked up by action key or run, without doing it: early cut-off may spare some of it."""
-        graph = self._graph(wish)
+        graph = self.graph(wish)
         return graph, self._demand(graph, wish, frozenset())
 
     def execute(self, wish: Wish) -> Execution:
         """Do it. Failures of actions are in the answer; raises Interrupted after an orderly stop."""
-        graph = self._graph(wish)
+        graph = self.graph(wish)
         execution = Execution(graph)
         forced = frozenset(graph.recipes[action] for action in wish.forced)
         for attempt in range(_REWINDS):
@@ -190,7 +190,8 @@ class BuildLoop:
         """What went over the wire to remotes, so far."""
         return RemoteUse() if self._parts.remote is None else self._parts.remote.use()
 
-    def _graph(self, wish: Wish) -> ActionGraph:
+    def graph(self, wish: Wish) -> ActionGraph:
+        """The actions below what is wanted. Reads the sources."""
         file = self._parts.sources.file
         return build_graph(wish.wanted, wish.actions, lambda source: file(source).digest, lambda source: file(source).executable)
 

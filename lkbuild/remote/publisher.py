@@ -33,13 +33,22 @@ _MOMENT_S: Final = 1.0
 
 @dataclass(slots=True)
 class Sent:
-    """What went up, or would: results of actions, blobs and messages, their bytes; what the server had already, and what is gone here."""
+    """What went up, or would.
+
+    Attributes:
+        results: results of actions that are news there.
+        present: those that the server had already, made by somebody who counts.
+        different: those that it has another result of, which stays.
+        gone: those whose bytes are not in the store any more.
+        blobs, size: blobs and messages, and their bytes.
+    """
 
     results: int = 0
     present: int = 0
+    different: int = 0
+    gone: int = 0
     blobs: int = 0
     size: int = 0
-    gone: int = 0
 
 
 class Publisher:
@@ -109,14 +118,17 @@ class Publisher:
             return
         parcels = [parcel for publication in group if (parcel := self._packer.pack(publication, naming)) is not None]
         self.sent.gone += len(group) - len(parcels)
-        for parcel in self._deliver(parcels, self._first(parcels)):
+        there = self._first(parcels)
+        for parcel in self._deliver(parcels, there):
+            self.sent.present += parcel.key in there
+            self.sent.results += parcel.key not in there
             if parcel.recipe is not None and parcel.by_other is not None:
                 self._peer.entries[parcel.recipe] = parcel.by_other[1]
 
     def _upload_closure(self, closure: Closure) -> None:
         """Share what is on the server of a closure, all of it with the signatures that it has there."""
         naming = self._ready()
-        if naming is None or not self._peer.rights.write_results:
+        if naming is None or not self._peer.rights.write_results or self._dry:
             return
         known = self._peer.entries
         self._peer.find_recipes([recipe for recipe in closure.recipes if recipe not in known])
@@ -136,6 +148,7 @@ class Publisher:
         found = {key: answer.result for key, answer in self._peer.find_named(names).items()}
         for parcel in parcels:
             if parcel.key in found and (difference := _difference(parcel.result, found[parcel.key])):
+                self.sent.different += 1
                 self._peer.report(f"{parcel.label or parcel.key.short}: not reproducible: {difference}; what was there first stays")
         return found
 
@@ -153,13 +166,13 @@ class Publisher:
         whole = [parcel for parcel in news if self._present.issuperset(parcel.names())]
         entries: dict[Name, bytes] = {}
         for parcel in whole:
-            self.sent.present += parcel.key in there
-            self.sent.results += parcel.key not in there
             if parcel.by_action is not None and parcel.key not in there:
                 entries[parcel.by_action[0]] = parcel.by_action[1]
             if parcel.by_other is not None:
                 entries[parcel.by_other[0]] = parcel.by_other[1]
-        if not entries or not self._peer.rights.write_results or self._dry:
+        if self._dry:
+            return whole
+        if not entries or not self._peer.rights.write_results:
             return []
         return whole if self._peer.done(partial(self._peer.client.put_results, entries)) else []
 
