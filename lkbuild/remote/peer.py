@@ -96,9 +96,9 @@ class Peer:
         naming = self._ready() if self.rights.read_results and not self.distrusted else None
         if naming is None:
             return {}
-        found = self._sound({recipe: self._foreseen[recipe] for recipe in recipes if recipe in self._foreseen}, naming, self._check_recipe)
+        found = self._sound({recipe: self._foreseen[recipe] for recipe in recipes if recipe in self._foreseen}, naming, self.check_recipe)
         rest = {recipe: naming.recipe(recipe)[0] for recipe in recipes if recipe not in found}
-        return {**found, **self._find(rest, naming, self._check_recipe)}
+        return {**found, **self._find(rest, naming, self.check_recipe)}
 
     def foresee(self, closures: Iterable[Digest]) -> None:
         """Read closures: what they hold is not asked for by recipe any more."""
@@ -136,7 +136,13 @@ class Peer:
             return None  # an input that we never had in our hands: this server's name for the action can't be told
         return self._find({action.key: name}, naming, self._check_action).get(action.key)
 
-    def _check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
+    def raw_recipes(self, recipes: Sequence[Digest]) -> dict[Digest, bytes]:
+        """The messages that it has by these recipes, believed by nobody yet."""
+        naming = self._ready()
+        return {} if naming is None else self._ask({recipe: naming.recipe(recipe)[0] for recipe in recipes})
+
+    def check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
+        """Return if a result counts that was found by a recipe. Raises Untrusted."""
         if self._trust is not None:
             self._trust.check(found, recipe)
 
@@ -168,7 +174,7 @@ class Peer:
         self, raw: Mapping[Digest, bytes], naming: Naming, check: Callable[[Digest, RemoteResult], None]
     ) -> dict[Digest, RemoteResult]:
         """Of messages by what they were asked for by, those that count and whose blobs the server has."""
-        whole = self._whole(self._credible(raw, check))
+        whole = self.whole(self._credible(raw, check))
         for key, result in whole.items():
             naming.learn(result)
             self.entries[key] = raw[key]
@@ -188,7 +194,7 @@ class Peer:
                 self._refused(Untrusted(f"a result is not trusted: {fault}"))
         return found
 
-    def _whole(self, found: Mapping[Digest, RemoteResult]) -> dict[Digest, RemoteResult]:
+    def whole(self, found: Mapping[Digest, RemoteResult]) -> dict[Digest, RemoteResult]:
         """Those whose blobs the server has: a server may forget what it still has a result of."""
         named = {key: _named(result) for key, result in found.items()}
         every = tuple({name for names in named.values() for name in names})

@@ -92,6 +92,10 @@ def _value(what: str, invocation: Invocation) -> Mapping[str, Any]:
             return trust.keygen(options.cwd / parsed.words[1]) if what == "keygen" else {"keys": trust.trusted(options)}
         case "promote":
             return _promote(options, invocation)
+        case "audit":
+            from lkbuild.app.audit import audit  # noqa: PLC0415 - the same
+
+            return audit(options, invocation.patterns[1:])
         case _:
             return cache.info(options)
 
