@@ -179,12 +179,12 @@ class BuildLoop:
             BlobMissing: the store has lost an input.
         """
         graph = execution.graph
-        for action in graph.order:
-            planned, result = graph.actions[action], execution.results.get(graph.recipes[action])
+        for recipe, action in {graph.recipes[action]: action for action in graph.order}.items():
+            planned, result = graph.actions[action], execution.results.get(recipe)
             inputs = [execution.results.get(graph.recipes[producer]) for producer in graph.producers[action]]
             if result is not None and None not in inputs and planned.spec.cacheable:
                 encoded = self._runner.encode(planned, lambda output: execution.results[graph.recipe_of(output)])
-                yield _publication(planned, graph.recipes[action], encoded, result)
+                yield _publication(planned, recipe, encoded, result)
 
     def remote_use(self) -> RemoteUse:
         """What went over the wire to remotes, so far."""
