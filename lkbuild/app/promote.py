@@ -201,7 +201,7 @@ def _send(
             publisher.put(publication)
         for closure in closures:
             publisher.put(closure)
-        publisher.close(lambda: None)
+        publisher.close(lambda: sink.emit(Notice(text=f"sending to {policy.url}")))
     finally:
         peer.client.close()
     if session.options.cancel():

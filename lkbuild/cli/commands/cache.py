@@ -45,8 +45,8 @@ def command() -> Command:
             ("lkbuild cache verify --repair", "after a disk had errors"),
             ("lkbuild cache keygen builder.key", "to sign what is published to remotes"),
             ("lkbuild cache gc --max-size 20G --dry-run", "what would go"),
-            ("lkbuild cache promote //images:docker-desktop --arch arm64 --to partner/arm", "give a partner what it builds upon"),
-            ("lkbuild cache audit //images:docker-desktop", "whose results an image would be made of"),
+            ("lkbuild cache promote //images:aws --to partner/x", "give a partner what it builds upon"),
+            ("lkbuild cache audit //images:aws", "whose results an image would be made of"),
         ),
         flags=(
             Flag(name="repair", doc="verify: remove what is damaged."),
