@@ -36,8 +36,6 @@ def create_key(path: Path) -> SigningKey:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())  # its public half is about to be told to everyone
     except OSError as error:
         path.unlink(missing_ok=True)  # no key, and in the way of the next try
         raise UsageError(f"can't write {path}: {error.strerror}") from error
