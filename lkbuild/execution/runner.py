@@ -100,11 +100,8 @@ class ActionRunner:
             BlobMissing: the store has lost an input.
         """
         parts = self._parts
-        layout = Layout({item.path: self._resolve(item.artifact, made) for item in planned.spec.inputs})
-        root = self._root(planned, made)
-        action, messages = make_action(planned.spec, layout, root)
-        key, own = encode_action(action)
-        encoded = EncodedAction(key, {**messages, **own})
+        encoded, layout, root = self._encoded(planned, made)
+        key = encoded.key
         hit = None if forced else parts.actions.get(key)
         if hit is not None:
             return Answer(encoded, hit, Source.LOCAL_HIT)
@@ -119,6 +116,19 @@ class ActionRunner:
         with parts.actions.claim(key, parts.cancelled) as waited:
             hit = parts.actions.get(key) if waited else None
             return Answer(encoded, hit, Source.LOCAL_HIT) if hit is not None else self._run(planned, encoded, layout, root, seconds)
+
+    def encode(self, planned: PlannedAction, made: Callable[[Output], ActionResult]) -> EncodedAction:
+        """An action whose inputs are known, as a remote knows it; its sources are in the store then. Raises BuildFailed."""
+        encoded, layout, _ = self._encoded(planned, made)
+        self._ensure_sources(planned, layout)
+        return encoded
+
+    def _encoded(self, planned: PlannedAction, made: Callable[[Output], ActionResult]) -> tuple[EncodedAction, Layout, Digest | None]:
+        layout = Layout({item.path: self._resolve(item.artifact, made) for item in planned.spec.inputs})
+        root = self._root(planned, made)
+        action, messages = make_action(planned.spec, layout, root)
+        key, own = encode_action(action)
+        return EncodedAction(key, {**messages, **own}), layout, root
 
     def _run(self, planned: PlannedAction, encoded: EncodedAction, layout: Layout, root: Digest | None, expected: float | None) -> Answer:
         parts = self._parts

@@ -9,7 +9,7 @@ from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.trusted_keys import KEYS, NAMESPACE, trusted_keys
 from lkbuild.model.attrs import Attr, FrozenMap, ListOf, MapOf, String, Struct
-from lkbuild.model.cache_policy import MAIN, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
+from lkbuild.model.cache_policy import COMMITTED, MAIN, PUBLISHED, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
 from lkbuild.syntax.nodes import Fields, parse
 
 POLICY_FILE: Final = "cache/cache.yaml"
@@ -41,6 +41,11 @@ _FIELDS: Final = {
                         default=(READ_BLOBS, READ_RESULTS),
                     ),
                     "namespace": Attr(type=NAMESPACE, doc="What results are signed for, and must be signed for.", default=MAIN),
+                    "publish": Attr(
+                        type=String(choices=PUBLISHED),
+                        doc="What may go there: what is made of committed files, that but only by `lkbuild cache promote`, anything.",
+                        default=COMMITTED,
+                    ),
                     "trust": Attr(
                         type=String(choices=("signed", "any")),
                         doc="Results count only if a key of `keys:` has signed them, or always; else signed, where there are keys.",
@@ -103,6 +108,7 @@ def _remote(coercer: Coercer, index: int, item: FrozenMap, keys: tuple[TrustedKe
         url=item["url"],
         rights=frozenset(item["rights"]),
         namespace=item["namespace"],
+        publish=item["publish"],
         signed=bool(keys) and item["trust"] != "any",
         timeout_s=int(item["timeout"].rstrip("s")),
         http_digests=item["digests"],

@@ -13,6 +13,12 @@ WRITE_RESULTS: Final = "write-results"
 #: What may be done at a remote: four things apart.
 RIGHTS: Final = (READ_BLOBS, READ_RESULTS, WRITE_BLOBS, WRITE_RESULTS)
 
+#: What is published at a remote with the right to write: what was made of committed files, that only when it is promoted, anything.
+COMMITTED: Final = "committed"
+PROMOTED: Final = "promoted"
+ANYTHING: Final = "any"
+PUBLISHED: Final = (COMMITTED, PROMOTED, ANYTHING)
+
 #: The namespace of remotes and keys that name none.
 MAIN: Final = "main"
 _ED25519: Final = "ed25519:"
@@ -63,6 +69,7 @@ class RemotePolicy:
         url: where it is.
         rights: of RIGHTS, what we do there.
         namespace: what results are signed for, and must be signed for.
+        publish: of PUBLISHED, what goes there.
         signed: results count only with the signature of one of the policy's keys.
         timeout_s: a call that makes no progress for so long is given up.
         headers: (name, environment variable that holds its value) of headers sent along.
@@ -75,6 +82,7 @@ class RemotePolicy:
     url: str
     rights: frozenset[str]
     namespace: str = MAIN
+    publish: str = COMMITTED
     signed: bool = False
     timeout_s: int = 30
     http_digests: str = "sha256"

@@ -148,11 +148,20 @@ class ActionCache(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A result to be shared: `recipe` and `action` are what it is found by."""
+    """A result to be shared: `recipe` and `action` are what it is found by; `label` is what it is called in messages."""
 
     recipe: Digest
     action: EncodedAction
     result: ActionResult
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """All that a target needs: the recipes of every action below it, under a key that analysis tells (lkbuild.keys.closure)."""
+
+    key: Digest
+    recipes: tuple[Digest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,10 @@ class RemoteCache(Protocol):
         """Results by recipe key, with exactly the declared outputs: one question for many."""
         ...
 
+    def foresee(self, closures: Iterable[Digest]) -> None:
+        """Look for what was last built of some targets, all at once: it is not asked for again recipe by recipe."""
+        ...
+
     def find(self, action: EncodedAction, outputs: tuple[DeclaredOutput, ...]) -> ActionResult | None:
         """The result of an action, with exactly the declared outputs."""
         ...
@@ -184,7 +197,11 @@ class RemoteCache(Protocol):
         ...
 
     def publish(self, publication: Publication) -> None:
-        """Share a result whose outputs are in the store, in the background."""
+        """Share a result whose outputs are in the store, in the background. The first of two results of one action stays."""
+        ...
+
+    def publish_closure(self, closure: Closure) -> None:
+        """After results of a target: share what is there of all that it needs, so that others learn it at once."""
         ...
 
     def distrust(self) -> None:

@@ -15,7 +15,7 @@ from lkbuild.remote.client import Client
 from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.guard import Guard, Time
 from lkbuild.remote.names import BLAKE3, SHA256
-from lkbuild.remote.peer import Peer, Rights
+from lkbuild.remote.peer import Ears, Peer, Rights, nobody
 from lkbuild.remote.reapi import ReapiClient
 from lkbuild.remote.tally import Tally
 from lkbuild.remote.trust import Signer, Trust
@@ -57,19 +57,30 @@ class Guarding:
     time: Time = field(default_factory=Time)
 
 
-def open_peer(
-    plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding, refuse: Callable[[str], None] | None = None
-) -> Peer:
-    """The remote of a plan. `tell` gets one line for each way in which it fails, `refuse` those about trust. Raises UsageError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who gets what lines: `tell` one for each way in which a remote fails, `refuse` those about trust, `report` those about results."""
+
+    tell: Callable[[str], None]
+    refuse: Callable[[str], None] | None = None
+    report: Callable[[str], None] = nobody
+
+
+def open_peer(plan: Plan, local: BlobStore, tally: Tally, listeners: Listeners, guarding: Guarding) -> Peer:
+    """The remote of a plan. Raises UsageError."""
     if plan.credentials.present and plan.address.is_open:
         raise UsageError(
             f"credentials for {plan.address.shown} could be read by anyone on the way", hint="use grpcs:// or https://, or leave them out"
         )
     shown = plan.address.shown
     redact = plan.credentials.redact
-    guard = Guard(lambda text: tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
-    refused = None if refuse is None else lambda fault: refuse(f"remote {shown}: {fault}")
-    return Peer(_client(plan, tally, guarding), guard, local, plan.rights, trust=plan.trust, signer=plan.signer, refused=refused)
+    guard = Guard(lambda text: listeners.tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
+    refuse = listeners.refuse
+    ears = Ears(
+        refused=None if refuse is None else lambda fault: refuse(f"remote {shown}: {fault}"),
+        report=lambda text: listeners.report(f"remote {shown}: {text}"),
+    )
+    return Peer(_client(plan, tally, guarding), guard, local, plan.rights, trust=plan.trust, signer=plan.signer, ears=ears)
 
 
 def _client(plan: Plan, tally: Tally, guarding: Guarding) -> Client:
