@@ -111,21 +111,21 @@ class Receiver:
         return writer.digest
 
     def _rebuilt(self, root: Name, directories: Mapping[Name, Directory], files: Mapping[Name, Digest]) -> Digest:
-        """Store a tree in our names, children first; a directory that is named but not there, or holds itself, is no tree."""
+        """Store a tree in our names, children first; a directory that is named but not there makes it no tree."""
         made: dict[Name, Digest] = {}
         stack: list[tuple[Name, int, bool]] = [(root, 0, False)]
         while stack:
             name, depth, left = stack.pop()
             directory = directories.get(name)
-            if directory is None or depth > len(directories):
+            if directory is None:
                 raise Misbehaved("a tree without a directory that it names")
             for link in directory.symlinks:
                 checked_link(link, depth)
             if left:
                 made[name] = self._local.put_bytes(_ours(directory, made, files))
-                continue
-            stack.append((name, depth, True))
-            stack.extend((Name(node.digest), depth + 1, False) for node in directory.directories)
+            elif name not in made:
+                stack.append((name, depth, True))
+                stack.extend((Name(node.digest), depth + 1, False) for node in directory.directories)
         return made[root]
 
 

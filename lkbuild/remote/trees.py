@@ -82,7 +82,10 @@ def _decode(data: bytes) -> Directory:
 
 
 def checked_link(link: SymlinkNode, depth: int) -> None:
-    """Raise Misbehaved for a link, so deep in its tree, that leads out. The store holds no link that leads out of its tree; how links resolve through each other only a kernel tells."""
+    """Raise Misbehaved for a link, so deep in its tree, that leads out of it.
+
+    The store holds no such link; how links resolve through each other only a kernel tells.
+    """
     if link.target.startswith("/"):
         raise Misbehaved("a tree with an absolute symbolic link")
     for part in link.target.split("/"):
