@@ -34,6 +34,8 @@ _TRIES: Final = 7
 _ROUNDS: Final = 3
 #: What an engine may take beyond the command's time limit, to upload what it made: then it has hung.
 _SLACK_S: Final = 300.0
+#: A connection that held for so long was one: some balancers cut every stream after a minute, and an action may take hours.
+_LONG_S: Final = 10.0
 _LOG_LIMIT: Final = 16 << 20
 #: google.rpc.Code: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, FAILEDABORTED, UNAVAILABLE.
 _CANCELLED, _DEADLINE, _EXHAUSTED, _ABORTED, _UNAVAILABLE = 1, 4, 8, 10, 14
@@ -166,7 +168,7 @@ class _Following:
         self._cancelled, self._running = cancelled, running
         self._name = ""
         self._due = math.inf
-        self._moved = False
+        self._executing = self._moved = False
 
     def go_on(self) -> Response:
         """Ask for it, or wait for it where it was asked for. Raises Fault; Unavailable where that may help once more."""
@@ -185,7 +187,7 @@ class _Following:
             raise Fault("cancelled") from fault
 
     def advanced(self) -> bool:
-        """Whether anything came since this was asked last."""
+        """Whether it got further since this was asked last. An answer alone says nothing: an engine may answer and break off for ever."""
         moved, self._moved = self._moved, False
         return moved
 
@@ -194,20 +196,25 @@ class _Following:
         return self._channel.follow(method, request, due=lambda: self._due, cancelled=self._cancelled)
 
     def _read(self, stream: Iterator[bytes]) -> Response:
-        for data in stream:
-            operation = messages.parse_operation(data)
-            self._take(operation)
-            if operation.response is not None:
-                return _judged(operation.response)
+        began = time.monotonic()
+        try:
+            for data in stream:
+                operation = messages.parse_operation(data)
+                self._take(operation)
+                if operation.response is not None:
+                    self._name, self._due = "", math.inf  # it is over: if it must be, it is asked for anew
+                    return _judged(operation.response)
+        finally:
+            self._moved = self._moved or time.monotonic() - began > _LONG_S
         raise Unavailable("it ended without an answer")
 
     def _take(self, operation: Operation) -> None:
-        self._moved = self._moved or operation.name != self._name
         self._name = operation.name
         if operation.executing and self._due == math.inf:
-            self._moved = True
             self._due = time.monotonic() + self._timeout + _SLACK_S
-            self._running()
+            if not self._executing:
+                self._executing = self._moved = True
+                self._running()
 
 
 def _judged(response: Response) -> Response:
