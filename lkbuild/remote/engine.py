@@ -77,11 +77,18 @@ class RemoteEngine:
         naming = self._connection.naming()
         fresh = request.fresh
         lost: Fault | None = None
-        for _ in range(_ROUNDS):
+        for attempt in range(_ROUNDS):
             action = self._upload(request.action, naming)
             message = messages.execute_request(self._instance, action, naming.function.number, fresh=fresh)
             following = _Following(self._channel, message, request.timeout_s, cancelled, running)
-            response = self._connection.guard.ask(following.go_on, tries=_TRIES, advanced=following.advanced)
+            try:
+                response = self._connection.guard.ask(following.go_on, tries=_TRIES, advanced=following.advanced)
+            except Refused as fault:
+                if attempt:
+                    raise
+                lost = fault  # buildbox's workers say INTERNAL where an input is gone: look once
+                self._forget()
+                continue
             if response.status.missing:
                 lost = Fault(f"inputs are missing there: {response.status.message}")
                 self._forget()
@@ -158,6 +165,10 @@ class RemoteEngine:
         )
 
 
+class Refused(Fault):
+    """The engine was asked in the right way, and did not run it."""
+
+
 class _Following:
     """One execution, from the request to its answer, over as many connections as that takes."""
 
@@ -218,13 +229,13 @@ class _Following:
 
 
 def _judged(response: Response) -> Response:
-    """The response, if the action was run. Raises Fault where the engine could not, Unavailable where it may another time."""
+    """The response, if the action was run. Raises Refused where the engine could not, Unavailable where it may another time."""
     status = response.status
     if status.code in (messages.OK, _DEADLINE) or status.missing:
         return response
     if status.code in (_UNAVAILABLE, _ABORTED, _EXHAUSTED, _CANCELLED):
         raise Unavailable(status.message or f"status {status.code}")
-    raise Fault(f"it does not run this: {status.message or f'status {status.code}'}")
+    raise Refused(f"it does not run this: {status.message or f'status {status.code}'}")
 
 
 def _reason(status: Status) -> str | None:

@@ -138,12 +138,19 @@ def test_an_engine_that_is_busy_for_ever_is_given_up(run, server):
     assert server.answers
 
 
-def test_an_engine_that_does_not_take_an_action_is_asked_once_and_says_why(run, server):
-    server.answers = [status(13, "Unsupported ISA")]
+def test_an_engine_that_does_not_take_an_action_says_why(run, server):
+    server.answers = [status(13, "Unsupported ISA") for _ in range(100)]
     with pytest.raises(RemoteFailed) as caught:
         run()
     assert "Unsupported ISA" in caught.value.message
-    assert server.calls["Execute"] == 1
+    assert server.calls["Execute"] == 2
+
+
+def test_a_loss_that_is_told_as_any_failure_is_made_good(run, right, server):
+    run()
+    server.answers = [status(13, "Error staging")]
+    server.blobs.clear()
+    assert right(run())
 
 
 def test_a_server_that_executes_nothing_is_no_engine(run, server):
