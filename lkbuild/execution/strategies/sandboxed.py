@@ -16,8 +16,8 @@ from lkbuild.execution.staging import stage
 from lkbuild.model.action import ActionResult, PlannedAction, Resources
 from lkbuild.model.ports import CANCELLED, BlobStore, CommandRun, RemoteCache, Sandbox, SandboxRun, nothing
 
-#: How far an action steps back for one that takes all CPUs, unless it is timed: that one is what everybody waits for, and still leaves a fifth of a CPU
-#: (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
+#: How far an action steps back for one that takes all CPUs, unless it is timed: that one is what everybody waits for, and still leaves a
+#: fifth of a CPU (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
 _NICE: Final = 5
 
 
