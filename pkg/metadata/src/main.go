@@ -89,7 +89,7 @@ func take(ctx context.Context, p machine.Provider, data *machine.Data, folder st
 	defer root.Close()
 	errs := []error{config.Write(root, p.Name(), data)}
 	if data.Hostname != "" {
-		if err := syscall.Sethostname([]byte(data.Hostname)); err != nil {
+		if err := syscall.Sethostname([]byte(short(data.Hostname))); err != nil {
 			errs = append(errs, fmt.Errorf("host name %q: %w", data.Hostname, err))
 		}
 	}
@@ -98,4 +98,12 @@ func take(ctx context.Context, p machine.Provider, data *machine.Data, folder st
 	}
 	fmt.Printf("metadata: %s: host name %q, %d SSH keys, %d bytes of user data\n", p.Name(), data.Hostname, len(data.Keys), len(data.Userdata))
 	return errors.Join(errs...)
+}
+
+// short leaves the domain out of a name that is longer than the kernel takes (__NEW_UTS_LEN).
+func short(name string) string {
+	if len(name) > 64 {
+		name, _, _ = strings.Cut(name, ".")
+	}
+	return name
 }

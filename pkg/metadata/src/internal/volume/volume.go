@@ -62,8 +62,12 @@ func (Devices) With(v Volume, use func(fs.FS) error) error {
 		return err
 	}
 	defer os.Remove(dir)
+	options := ""
+	if v.Kind == "vfat" {
+		options = "iocharset=iso8859-1" // what a kernel has as its default is often in none of its modules
+	}
 	flags := uintptr(syscall.MS_RDONLY | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOSUID)
-	if err := syscall.Mount(v.Device, dir, v.Kind, flags, ""); err != nil {
+	if err := syscall.Mount(v.Device, dir, v.Kind, flags, options); err != nil {
 		return &os.PathError{Op: "mount as " + v.Kind, Path: v.Device, Err: err}
 	}
 	defer syscall.Unmount(dir, syscall.MNT_DETACH)
