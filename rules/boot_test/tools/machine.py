@@ -55,6 +55,8 @@ class Machine:
 
     `disks` are raw files that it may write, `drives` raw files that it only reads; `forward` are (host port, guest port) of TCP. On a
     `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
+    `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
+    socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
     """
 
     arch: str
@@ -67,6 +69,11 @@ class Machine:
     isolated: bool = True
     wire: str = ""
     leads: bool = True
+    firmware: tuple[str, str] | None = None
+    shares: list[tuple[str, str]] = field(default_factory=list)
+    vsock: int = 0
+    tpm: str = ""
+    data: str = ""
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
@@ -77,6 +84,7 @@ class Machine:
         command += self.boot.words(bus)
         command += ["-device", f"virtio-rng-{bus}", "-device", f"virtio-serial-{bus}"]
         command += self._network(bus)
+        command += self._more(bus)
         for index, disk in enumerate(self.disks):
             command += ["-drive", f"file={disk},if=none,id=disk{index},format=raw,discard=unmap,detect-zeroes=unmap"]
             command += ["-device", f"virtio-blk-{bus},drive=disk{index}"]
@@ -84,6 +92,26 @@ class Machine:
             command += ["-drive", f"file={drive},if=none,id=drive{index},format=raw,readonly=on"]
             command += ["-device", f"virtio-blk-{bus},drive=drive{index}"]
         return [*command, *console, *extra]
+
+    def _more(self, bus: str) -> list[str]:
+        words = []
+        if self.firmware:
+            code, variables = self.firmware
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
+            words += ["-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
+        if self.shares:  # virtiofsd works in the guest's memory
+            words += ["-object", f"memory-backend-memfd,id=memory,share=on,size={self.mem}", "-machine", "memory-backend=memory"]
+        for index, (socket, tag) in enumerate(self.shares):
+            words += ["-chardev", f"socket,id=share{index},path={socket}", "-device", f"vhost-user-fs-{bus},chardev=share{index},tag={tag}"]
+        if self.tpm:
+            words += ["-chardev", f"socket,id=tpm,path={self.tpm}", "-tpmdev", "emulator,id=tpm0,chardev=tpm"]
+            words += ["-device", ("tpm-tis-device" if self.arch == "arm64" else "tpm-crb") + ",tpmdev=tpm0"]
+        if self.vsock:
+            words += ["-device", f"vhost-vsock-{bus},guest-cid={self.vsock}"]
+        if self.data:
+            words += ["-drive", f"if=none,id=data,format=raw,readonly=on,file.driver=vvfat,file.dir={self.data},file.label=CIDATA"]
+            words += ["-device", f"virtio-blk-{bus},drive=data"]
+        return words
 
     def _network(self, bus: str) -> list[str]:
         device = f"virtio-net-{bus},netdev=net0" + (",romfile=" if bus == "pci" else "")
