@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
+from typing import TYPE_CHECKING
 
 from lkbuild.base.errors import UsageError
 from lkbuild.cli.flags import Flag, Parsed
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.outcome import build_phase
+
+if TYPE_CHECKING:
+    from lkbuild.app.options import BuildOptions
 
 #: Of the guests (vsock(7)).
 _FIRST_CID = 3
@@ -24,6 +29,14 @@ RUN_FLAGS = (
     Flag(name="tpm", metavar="FOLDER", doc="A TPM 2.0 in software, which keeps its state in the folder."),
     Flag(name="vsock", metavar="CID", doc="Sockets between this machine and the guest, whose number is CID (3 or more)."),
 )
+_ELSEWHERE_FLAGS = (
+    Flag(
+        name="hypervisor",
+        metavar="NAME",
+        doc="Another hypervisor, of this host or of another: cloud-hypervisor, firecracker, hyperkit, hyperv, vfkit.",
+    ),
+    Flag(name="print", doc="With --hypervisor: print its command, after what it needs was built, and start nothing."),
+)
 
 
 def command() -> Command:
@@ -37,9 +50,10 @@ def command() -> Command:
             ("lkbuild run //images:minimal", "a console in a virtual machine"),
             ("lkbuild run --disk /tmp/docker.img,size=4G --mem 1G //images:docker-desktop", "a Docker engine, with a disk that is kept"),
             ("lkbuild run --share ~/src,tag=src --uefi //images:minimal", "with a folder of this machine, by UEFI firmware"),
+            ("lkbuild run --hypervisor vfkit --arch arm64 --print //images:minimal", "the command that starts it on a Mac"),
             ("lkbuild run --publish 2222:22 //images:sshd", "to log in to, with the keys of images/authorized_keys"),
         ),
-        flags=(*RUN_FLAGS, *BUILD_FLAGS),
+        flags=(*_ELSEWHERE_FLAGS, *RUN_FLAGS, *BUILD_FLAGS),
         words=(1, 1),
         run=run,
     )
@@ -54,8 +68,26 @@ def run(invocation: Invocation) -> int:
     from lkbuild.app import run as use_case  # noqa: PLC0415 - not for --help
 
     options = invocation.options()
+    if parsed.text("hypervisor"):
+        return _elsewhere(invocation, options)
+    if parsed.switch("print"):
+        raise UsageError("--print is for another hypervisor", hint="give --hypervisor, too")
     with build_phase(invocation, options) as sink:
         return use_case.run(options, parsed.words[0], parsed.rest or (), run_options(parsed), sink)
+
+
+def _elsewhere(invocation: Invocation, options: BuildOptions) -> int:
+    """By another hypervisor than lkbuild's own."""
+    from lkbuild.app import elsewhere  # noqa: PLC0415 - not for --help
+
+    parsed = invocation.parsed
+    name = parsed.text("hypervisor") or ""
+    with build_phase(invocation, options) as sink:
+        what = elsewhere.prepare(options, parsed.words[0], name, run_options(parsed), sink)
+    if parsed.switch("print"):
+        invocation.console.result(shlex.join(what.command))
+        return 0
+    return elsewhere.start(name, what)
 
 
 def run_options(parsed: Parsed) -> dict[str, tuple[str, ...]]:

@@ -63,7 +63,9 @@ def helper(name: str, socket: str, *words: str) -> str:
     """Start a program of the run tools, whose libraries are not those of this root; returns its socket when that is there."""
     library = f"run_tools/usr/lib/{os.uname().machine}-linux-gnu"
     loader = next(f"{library}/{entry}" for entry in sorted(os.listdir(library)) if entry.startswith("ld-linux"))
-    child = subprocess.Popen([loader, "--library-path", library, f"run_tools/{name}", *words], stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [loader, "--library-path", f"{library}:{library}/swtpm", f"run_tools/{name}", *words], stdin=subprocess.DEVNULL
+    )
     while not os.path.exists(socket):
         if child.poll() is not None:
             sys.exit(f"lkbuild: {name} ended with {child.returncode}")
