@@ -75,7 +75,9 @@ def helper(name: str, socket: str, *words: str) -> str:
 
 def shares(folders: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """A server for each shared folder. It can't confine itself further: it is in the sandbox, where a user has no namespaces."""
-    words = ("--sandbox=none", "--seccomp=none", "--log-level=error")
+    words = ["--sandbox=none", "--seccomp=none", "--log-level=error"]
+    # What belongs to who runs this belongs to root in the guest.
+    words += [f"--translate-uid=map:0:{os.getuid()}:1", f"--translate-gid=map:0:{os.getgid()}:1"]
     return [
         (helper("usr/libexec/virtiofsd", socket, f"--shared-dir={path}", f"--socket-path={socket}", *words), tag)
         for socket, (path, tag) in ((f"/tmp/share{index}", folder) for index, folder in enumerate(folders))
