@@ -59,6 +59,11 @@ STEP: Final = Struct(
         "reboot": Attr(type=_EMPTY, doc="Reboot in order, with the same disk, and wait until it is up."),
         "poweroff": Attr(type=_EMPTY, doc="Power off in order, by a signal to init."),
         "powerdown": Attr(type=_EMPTY, doc="Press the power button; the guest must stop in order."),
+        "guest": Attr(
+            type=String(choices=("machine", "peer")),
+            default="machine",
+            doc="Which of the two guests, where there is a `peer`, which starts with its first step.",
+        ),
         "in": Attr(type=String(), doc="The container that a command runs in. Default: init's root."),
         "expect": Attr(type=String(), doc="Regular expression that the command's output must match."),
         "stdin": Attr(type=String(), doc="Input of the command."),
@@ -76,6 +81,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
     medium = ctx.attrs["medium"]
     steps = [_step(ctx, index, step) for index, step in enumerate(ctx.attrs["steps"])]
+    drives, peer = _drives(ctx, ctx.attrs["drives"], "drives"), _drives(ctx, (ctx.attrs["peer"] or {}).get("drives", ()), "peer")
     test = {
         "arch": image.arch,
         "cmdline": " ".join(part for part in (image.cmdline, ctx.attrs["cmdline"]) if part),
@@ -84,6 +90,8 @@ def analyze(ctx: RuleContext) -> list[Any]:
         "disk": _size(ctx.attrs["disk"]) if ctx.attrs["disk"] else 0,
         "timeout_s": ctx.attrs["timeout_s"],
         "steps": steps,
+        "drives": [item.path for item in drives],
+        **({"peer": [item.path for item in peer]} if ctx.attrs["peer"] else {}),
         **({"medium": _MEDIA[medium]} if medium else {}),
     }
     data = [Input(f"data/{item.name.rpartition('/')[2]}", item.artifact) for item in ctx.files(ctx.attrs["data"])]
@@ -96,14 +104,20 @@ def analyze(ctx: RuleContext) -> list[Any]:
             *(_medium(ctx, medium) if medium else _parts(ctx, image)),
             *(Input(f"tools/{name}", ctx.tool(name)) for name in ("boot.py", "guest.py", "machine.py")),
             *data,
+            *drives,
+            *peer,
         ],
         outputs=[DeclaredOutput("out/report.jsonl")],
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
         timeout_s=ctx.attrs["timeout_s"] + 60,
         message=f"boot {ctx.attrs['image'].short}{medium and '.' + medium} ({image.arch})",
-        resources=Resources(cpus=1, timed=True, memory_mib=_size(ctx.attrs["mem"]) >> 20, seconds=30),
+        resources=Resources(cpus=1, timed=True, memory_mib=(_size(ctx.attrs["mem"]) >> 20) * (2 if ctx.attrs["peer"] else 1), seconds=30),
     )
     return [Test(report), Files((NamedArtifact("report.jsonl", report),))]
+
+
+def _drives(ctx: RuleContext, labels: Any, folder: str) -> list[Input]:
+    return [Input(f"{folder}/{index}", item.artifact) for index, item in enumerate(ctx.files(labels))]
 
 
 def _parts(ctx: RuleContext, image: ImageInfo) -> tuple[Input, ...]:
@@ -138,6 +152,9 @@ def _step(ctx: RuleContext, index: int, step: Any) -> dict[str, Any]:
     kinds = [kind for kind in _KINDS if step[kind] is not None]
     if len(kinds) != 1:
         ctx.fail(f"a step does exactly one of {', '.join(_KINDS)}", attr=("steps", index))
+    if step["guest"] == "peer" and not ctx.attrs["peer"]:
+        hint = "`peer: {}` makes one: the same image, on the same network"
+        ctx.fail("there is no other guest", attr=("steps", index, "guest"), hint=hint)
     return {name: _plain(value) for name, value in step.items() if value is not None}
 
 
@@ -175,6 +192,11 @@ the image, the steps or the tools change.""",
         "mem": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), default="512M", doc="Memory of the guest."),
         "cpus": Attr(type=Integer(minimum=1, maximum=64), default=2, doc="Processors of the guest."),
         "disk": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), doc="Size of a blank disk. Default: none."),
+        "drives": Attr(type=ListOf(item=File()), default=(), doc="Disks that the guest can read: file systems, in files."),
+        "peer": Attr(
+            type=Struct(fields={"drives": Attr(type=ListOf(item=File()), default=(), doc="Disks that it can read.")}),
+            doc="A second guest with the same image, on the network of the first. Steps with `guest: peer` are for it.",
+        ),
         "cmdline": Attr(type=String(), default="", doc="Added to the image's command line."),
         "timeout_s": Attr(type=Integer(minimum=1), default=300, doc="Seconds for all of it."),
         "agent": Attr(type=File(), default=TargetRef(Label("rules/boot_test", "agent")), doc="The agent, for the guest's architecture."),

@@ -32,6 +32,13 @@ CONTAINERS: Final = ListOf(
 #: Boot media are for amd64 (media.py): other images need none of the tools.
 _MEDIA_BY_ARCH: Final = Select(branches=(("amd64", Label("rules/toolchains", "media")),), default=None, has_default=True)
 
+#: UEFI firmware by the architecture of the guest, where it has any.
+_FIRMWARE_BY_ARCH: Final = Select(
+    branches=(("amd64", Label("rules/toolchains", "firmware")), ("arm64", Label("rules/toolchains", "firmware-arm64"))),
+    default=None,
+    has_default=True,
+)
+
 #: QEMU by the architecture of the guest: tools, so built for the machine that runs it.
 QEMU_BY_ARCH: Final = Select(
     branches=tuple((arch, Label("rules/toolchains", f"qemu-{arch}")) for arch in ("amd64", "arm64", "riscv64", "s390x")),
@@ -76,5 +83,13 @@ ATTRS: Final = {
         type=LabelOf(provides=("ToolchainInfo",), execution=True),
         default=QEMU_BY_ARCH,
         doc="QEMU and Python, for `lkbuild run`.",
+    ),
+    "firmware": Attr(
+        type=LabelOf(provides=("ToolchainInfo",), execution=True), default=_FIRMWARE_BY_ARCH, doc="UEFI firmware, for `lkbuild run --uefi`."
+    ),
+    "run_tools": Attr(
+        type=LabelOf(provides=("ToolchainInfo",), execution=True),
+        default=Label("rules/toolchains", "run-tools"),
+        doc="virtiofsd and swtpm, for `lkbuild run --share` and `--tpm`.",
     ),
 }

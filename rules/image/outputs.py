@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from lkbuild.model.action import ActionSpec, Input
 from lkbuild.model.artifact import Inline, NamedArtifact
@@ -11,6 +11,12 @@ from lkbuild.model.rule import RuleContext
 
 from ..providers import ImageInfo, ToolchainInfo
 from .media import media
+
+_WITH_FIRMWARE: Final = {"uefi": "1: UEFI firmware starts the kernel"}
+_WITH_TOOLS: Final = {
+    "share": "FOLDER[,tag=NAME]: a folder of this machine, for `mount -t virtiofs NAME` in the guest",
+    "tpm": "FOLDER: a TPM 2.0 in software, which keeps its state there",
+}
 
 
 def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
@@ -51,5 +57,13 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
         "disk": "PATH[,size=2G]: a persistent disk, made where there is none",
         "mem": "memory of the guest, 1G by default",
         "cpus": "processors of the guest, 2 by default",
+        "data": "user data, which //pkg/metadata finds on a disk labelled cidata",
+        "vsock": "CID: a socket between this machine and the guest, by the kernel's vhost_vsock",
     }
-    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm",))
+    extras: dict[str, tuple[Input, ...]] = {}
+    for attr, names in (("firmware", _WITH_FIRMWARE), ("run_tools", _WITH_TOOLS)):
+        if ctx.attrs.get(attr) is not None:
+            tree = ctx.require(ctx.attrs[attr], ToolchainInfo, attr=(attr,), execution=True).tree
+            options |= names
+            extras |= dict.fromkeys(names, (Input(attr, tree),))
+    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm", "/dev/vhost-vsock"), extras=extras)

@@ -51,15 +51,29 @@ class Medium:
 
 @dataclass
 class Machine:
-    """A guest to start. `disks` are raw files; `forward` are (host port, guest port) of TCP."""
+    """A guest to start.
+
+    `disks` are raw files that it may write, `drives` raw files that it only reads; `forward` are (host port, guest port) of TCP. On a
+    `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
+    `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
+    socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
+    """
 
     arch: str
     boot: Direct | Medium
     mem: str = "1G"
     cpus: int = 2
     disks: list[str] = field(default_factory=list)
+    drives: list[str] = field(default_factory=list)
     forward: list[tuple[int, int]] = field(default_factory=list)
     isolated: bool = True
+    wire: str = ""
+    leads: bool = True
+    firmware: tuple[str, str] | None = None
+    shares: list[tuple[str, str]] = field(default_factory=list)
+    vsock: int = 0
+    tpm: str = ""
+    data: str = ""
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
@@ -69,13 +83,49 @@ class Machine:
         command += ["-m", self.mem, "-smp", str(self.cpus)]
         command += self.boot.words(bus)
         command += ["-device", f"virtio-rng-{bus}", "-device", f"virtio-serial-{bus}"]
-        network = "user,id=net0" + (",restrict=on" if self.isolated else "")
-        network += "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self.forward)
-        command += ["-netdev", network, "-device", f"virtio-net-{bus},netdev=net0" + (",romfile=" if bus == "pci" else "")]
+        command += self._network(bus)
+        command += self._more(bus)
         for index, disk in enumerate(self.disks):
             command += ["-drive", f"file={disk},if=none,id=disk{index},format=raw,discard=unmap,detect-zeroes=unmap"]
             command += ["-device", f"virtio-blk-{bus},drive=disk{index}"]
+        for index, drive in enumerate(self.drives):
+            command += ["-drive", f"file={drive},if=none,id=drive{index},format=raw,readonly=on"]
+            command += ["-device", f"virtio-blk-{bus},drive=drive{index}"]
         return [*command, *console, *extra]
+
+    def _more(self, bus: str) -> list[str]:
+        words = []
+        if self.firmware:
+            code, variables = self.firmware
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
+            words += ["-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
+        if self.shares:  # virtiofsd works in the guest's memory
+            words += ["-object", f"memory-backend-memfd,id=memory,share=on,size={self.mem}", "-machine", "memory-backend=memory"]
+        for index, (socket, tag) in enumerate(self.shares):
+            words += ["-chardev", f"socket,id=share{index},path={socket}", "-device", f"vhost-user-fs-{bus},chardev=share{index},tag={tag}"]
+        if self.tpm:
+            words += ["-chardev", f"socket,id=tpm,path={self.tpm}", "-tpmdev", "emulator,id=tpm0,chardev=tpm"]
+            words += ["-device", ("tpm-tis-device" if self.arch == "arm64" else "tpm-crb") + ",tpmdev=tpm0"]
+        if self.vsock:
+            words += ["-device", f"vhost-vsock-{bus},guest-cid={self.vsock}"]
+        if self.data:
+            words += ["-drive", f"if=none,id=data,format=raw,readonly=on,file.driver=vvfat,file.dir={self.data},file.label=CIDATA"]
+            words += ["-device", f"virtio-blk-{bus},drive=data"]
+        return words
+
+    def _network(self, bus: str) -> list[str]:
+        device = f"virtio-net-{bus},netdev=net0" + (",romfile=" if bus == "pci" else "")
+        user = "user,id={}" + (",restrict=on" if self.isolated else "")
+        user += "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self.forward)
+        if not self.wire:
+            return ["-netdev", user.format("net0"), "-device", device]
+        wire = f"stream,id={{}},addr.type=unix,addr.path={self.wire},server=" + ("on" if self.leads else "off")
+        if not self.leads:
+            return ["-netdev", wire.format("net0"), "-device", f"{device},mac=52:54:00:12:34:57"]
+        words = ["-netdev", user.format("out"), "-netdev", wire.format("wire")]
+        for port, other in (("port0", ",netdev=out"), ("port1", ",netdev=wire"), ("net0", "")):
+            words += ["-netdev", f"hubport,id={port},hubid=0{other}"]
+        return [*words, "-device", device]
 
 
 def guest_boots_with_kvm(arch: str) -> bool:
