@@ -15,6 +15,8 @@ MACHINES = {
     "riscv64": ("qemu-system-riscv64", "virt", "pci"),
     "s390x": ("qemu-system-s390x", "s390-ccw-virtio", "ccw"),
 }
+#: QEMU's machine without PCI and firmware: devices are found by ACPI, the console is an ISA serial port.
+MICROVM = ("microvm,rtc=on", "device")
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,22 @@ class Direct:
     kernel: str
     initrd: str
     cmdline: str
+    root: str = ""
+    cdrom: bool = False
 
-    def words(self, _bus: str) -> list[str]:
-        """Of QEMU's command line."""
-        return ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+    def words(self, bus: str) -> list[str]:
+        """Of QEMU's command line. The root, where there is one, is the first disk, or a CD-ROM."""
+        words = ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+        if not self.root:
+            return words
+        words += ["-drive", f"if=none,id=root,format=raw,readonly=on,file={self.root}" + (",media=cdrom" if self.cdrom else "")]
+        device = "scsi-cd,bus=scsi.0" if self.cdrom else f"virtio-blk-{bus}"
+        return [*words, *(["-device", f"virtio-scsi-{bus},id=scsi"] if self.cdrom else []), "-device", f"{device},drive=root"]
 
 
 @dataclass(frozen=True)
 class Medium:
-    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the folder of OVMF, None for the BIOS."""
+    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS."""
 
     path: str
     form: str = "raw"
@@ -43,7 +52,7 @@ class Medium:
         """Of QEMU's command line."""
         words = []
         if self.efi:
-            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}/OVMF_CODE_4M.fd"]
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
         words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
@@ -51,7 +60,7 @@ class Medium:
 
 @dataclass
 class Machine:
-    """A guest to start. `disks` are raw files; `forward` are (host port, guest port) of TCP."""
+    """A guest to start. `disks` are raw files; `forward` are (host port, guest port) of TCP; `small` is QEMU's microvm."""
 
     arch: str
     boot: Direct | Medium
@@ -60,10 +69,11 @@ class Machine:
     disks: list[str] = field(default_factory=list)
     forward: list[tuple[int, int]] = field(default_factory=list)
     isolated: bool = True
+    small: bool = False
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
-        emulator, machine, bus = MACHINES[self.arch]
+        emulator, machine, bus = (*MACHINES[self.arch][:1], *MICROVM) if self.small else MACHINES[self.arch]
         command = [emulator, "-nodefaults", "-no-user-config", "-display", "none"]
         command += ["-machine", f"{machine},accel={accelerator}", "-cpu", "host" if accelerator == "kvm" else "max"]
         command += ["-m", self.mem, "-smp", str(self.cpus)]
