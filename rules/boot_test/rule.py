@@ -89,7 +89,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         "timeout_s": ctx.attrs["timeout_s"],
         "steps": steps,
         "cmdline": ctx.attrs["cmdline"],
-        "small": medium == "microvm",
+        "small": ctx.attrs["machine"] == "microvm",
         **how,
     }
     data = [Input(f"data/{item.name.rpartition('/')[2]}", item.artifact) for item in ctx.files(ctx.attrs["data"])]
@@ -187,6 +187,11 @@ the image, the steps or the tools change.""",
             type=String(choices=(*_DIRECT, *_MEDIA)),
             default="",
             doc="Boot this format of the image. One that firmware starts is booted as it is shipped, without the test's agent.",
+        ),
+        "machine": Attr(
+            type=String(choices=("", "microvm")),
+            default="",
+            doc="QEMU's machine. `microvm` is that of amd64 without PCI: the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES.",
         ),
         "uefi": Attr(type=Boolean(), default=False, doc="Boot a medium that is for both BIOS and UEFI by UEFI."),
         "firmware": Attr(

@@ -71,6 +71,7 @@ ROOTS: Final = {
 PARTS: Final = {
     "kernel+initrd": "the default outputs: kernel, initrd.img, cmdline",
     "tar": "the root as one tar, with /boot/kernel and /boot/cmdline",
+    "oci": "the tar as an OCI image layout; of several architectures, one layout with an index",
     **ROOTS,
     "microvm": "for Firecracker, QEMU's microvm and cloud-hypervisor: the kernel uncompressed (amd64: an ELF file with PVH's entry), "
     "initrd.img, cmdline",

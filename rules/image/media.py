@@ -12,6 +12,7 @@ from lkbuild.model.action import DeclaredOutput, Input, Resources
 from lkbuild.model.artifact import Artifact, Inline, NamedArtifact
 from lkbuild.model.rule import RuleContext
 
+from ..oci_layout import GROUP, oci_layout
 from ..providers import ImageInfo, ToolchainInfo
 from .formats import FORMATS, ROOTS
 from .initrd import LEVELS
@@ -33,6 +34,7 @@ def media(ctx: RuleContext, image: ImageInfo) -> dict[str, tuple[NamedArtifact, 
     for name in single:
         found[name] = (NamedArtifact(f"{ctx.label.name}{FORMATS[name].ending}", maker.format(name)),)
     found["tar"] = (NamedArtifact(f"{ctx.label.name}.tar", maker.tar),)
+    found[GROUP] = (NamedArtifact(f"{ctx.label.name}.{GROUP}", oci_layout(ctx, [maker.tar], {"command": ("/init",)}, {})),)
     found.update({name: maker.root(name) for name in ROOTS})
     found["microvm"] = maker.microvm()
     return found

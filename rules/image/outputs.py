@@ -11,6 +11,7 @@ from lkbuild.model.artifact import Inline, NamedArtifact
 from lkbuild.model.providers import Files, OutputGroups, Runnable
 from lkbuild.model.rule import RuleContext
 
+from ..oci_layout import JOINT
 from ..providers import ImageInfo, ToolchainInfo
 from .media import media
 
@@ -21,7 +22,7 @@ def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
     run = [_runnable(ctx, image)] if ctx.attrs["qemu"] is not None else []
     found = media(ctx, image) if ctx.attrs["media_tools"] is not None else {}
     groups = {"initrd": files[1:2], "kernel": files[:1], "kernel+initrd": files, **found}
-    return [image, Files(files), OutputGroups({**groups, **_own(ctx, groups)}), *run]
+    return [image, Files(files), OutputGroups({**groups, **_own(ctx, groups)}), *([JOINT] if found else []), *run]
 
 
 def _own(ctx: RuleContext, groups: Mapping[str, tuple[NamedArtifact, ...]]) -> dict[str, tuple[NamedArtifact, ...]]:

@@ -87,16 +87,13 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
 
 
-_FORMATS = "\n".join(f"- `.{name}`: {doc}" for name, doc in documented().items())
-
 RULE = Rule(
     name="image",
-    doc=f"""A bootable image: a kernel, an initrd and a command line.
+    doc="""A bootable image: a kernel, an initrd and a command line.
 
 The sections are LinuxKit's. An entry of `onboot`, `services` or `onshutdown` is the label of a package, or a mapping with
-`package:` and fields that override what the package says. Formats are made when asked for by name, `//images:x.iso`:
-
-{_FORMATS}""",
+`package:` and fields that override what the package says. Formats are made when asked for by name, `//images:x.iso`.""",
     attrs=ATTRS,
+    groups=documented(),
     analyze=analyze,
 )

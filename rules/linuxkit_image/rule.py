@@ -21,6 +21,7 @@ from lkbuild.model.rule import Rule, RuleContext
 
 from ..file_entries import layer
 from ..image.fields import FORMATS_ATTR
+from ..image.formats import documented
 from ..image.initrd import initrd
 from ..image.outputs import outputs
 from ..oci import LockedImages, merged
@@ -178,5 +179,6 @@ and cached. How the files are read, and where that differs from LinuxKit: [Linux
         ),
         "formats": FORMATS_ATTR,
     },
+    groups=documented(),
     analyze=analyze,
 )
