@@ -56,6 +56,8 @@ class Medium:
             words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
         words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
+        if self.cdrom and self.efi:  # not every machine that has UEFI has IDE
+            return [*words, "-device", f"virtio-scsi-{bus},id=scsi", "-device", "scsi-cd,bus=scsi.0,drive=medium,bootindex=0"]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
 
 
