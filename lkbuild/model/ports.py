@@ -5,7 +5,7 @@ Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,10 @@ class BlobStore(Protocol):
 
     def put_stream(self) -> AbstractContextManager[BlobWriter]:
         """A writer for bytes of unknown length: `write(bytes)`, then `digest` once the block has ended well."""
+        ...
+
+    def put_parts(self, digests: Sequence[Digest]) -> Digest:
+        """Store what stored blobs are one after the other; they need not be stored a second time for it."""
         ...
 
     def get_bytes(self, digest: Digest) -> bytes:
