@@ -58,6 +58,15 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """A dependency that stands in no attribute but in the text of a file that one holds, with its place there."""
+
+    label: Label
+    execution: bool = False
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What a kind of target means.
 
@@ -68,6 +77,7 @@ class Rule:
         analyze: the pure function. Returns providers, at most one of each class.
         test: `lkbuild test` runs its targets; they are testonly.
         implicit: labels of further dependencies by name: tools and toolchains that a user does not write.
+        discover: further dependencies that its attributes' text names, as a Dockerfile's FROM does. Pure; asked for each configuration.
     """
 
     name: str
@@ -76,6 +86,7 @@ class Rule:
     analyze: Callable[[RuleContext], Sequence[Any]]
     test: bool = False
     implicit: Mapping[str, str] = field(default_factory=dict)
+    discover: Callable[[Target, Configuration], Iterable[Discovered]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +218,7 @@ class RuleContext:
         message: str = "",
         sources: Sequence[str] = (),
         resources: Resources | None = None,
+        reproducible: bool = True,
     ) -> tuple[Output, ...]:
         """Emit an action that the engine does in its own process (docs/reference/builtins.md lists them)."""
         spec = ActionSpec(
@@ -214,7 +226,7 @@ class RuleContext:
             inputs=tuple(inputs),
             outputs=tuple(outputs),
         )
-        return self._add(spec, name, message, resources or Resources(light=bool(sources)), tuple(sources))
+        return self._add(spec, name, message, resources or Resources(light=bool(sources)), tuple(sources), reproducible=reproducible)
 
     def shared(self, name: str, make: Callable[[RuleContext], P]) -> P:
         """What `make` emits and returns, once for all targets that ask for this name: thousands of genrules have one shell.
@@ -237,8 +249,15 @@ class RuleContext:
         """All actions that the target needs and no dependency has: its own, and those that it shares with others."""
         return (*(action for shared in self._taken.values() for action in shared.actions), *self.actions)
 
-    def _add(
-        self, spec: ActionSpec, mnemonic: str, message: str, resources: Resources, sources: tuple[str, ...] = ()
+    def _add(  # noqa: PLR0913 - as `run`
+        self,
+        spec: ActionSpec,
+        mnemonic: str,
+        message: str,
+        resources: Resources,
+        sources: tuple[str, ...] = (),
+        *,
+        reproducible: bool = True,
     ) -> tuple[Output, ...]:
         identity = ActionId(self._owner, len(self.actions))
         info = ActionInfo(
@@ -249,6 +268,7 @@ class RuleContext:
             position=self._position,
             resources=resources,
             sources=sources,
+            reproducible=reproducible,
         )
         self.actions.append(PlannedAction(spec, info))
         return tuple(Output(identity, item.path, item.tree) for item in spec.outputs)
