@@ -14,6 +14,8 @@ from lkbuild.app.session import Session
 from lkbuild.base.errors import StoreError
 from lkbuild.execution.build import BuildLoop
 from lkbuild.execution.runner import RunnerParts
+from lkbuild.execution.scratch import ScratchPool
+from lkbuild.execution.strategies.sandboxed import Sandboxed
 from lkbuild.model.events import EventSink
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 
@@ -30,16 +32,23 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(scratch)
         blobs, remote = stack.enter_context(open_remotes(session, sink))
+        pool = ScratchPool(Path(path))
+        sandboxed = Sandboxed(
+            sandbox=BubblewrapSandbox(),
+            blobs=blobs,
+            scratch=pool,
+            failures=session.state / "failed",
+            cpus=os.cpu_count() or 1,
+            remote=remote,
+        )
         parts = RunnerParts(
             blobs=blobs,
             actions=session.store.actions,
-            sandbox=BubblewrapSandbox(),
+            strategy=sandboxed,
             fetcher=make_fetcher(session),
             sources=session.sources,
             sink=sink,
-            scratch=Path(path),
-            failures=session.state / "failed",
-            cpus=os.cpu_count() or 1,
+            scratch=pool,
             cancelled=session.options.cancel,
             remote=remote,
         )

@@ -13,7 +13,8 @@ from typing import BinaryIO, Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
-from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction
+from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction, OutputFile, OutputTree, PlannedAction
+from lkbuild.model.tree import Layout
 
 
 class BlobMissing(LkbuildError):
@@ -282,6 +283,83 @@ class ImageBuilder(Protocol):
 
     def build(self, request: ImageBuild, *, cancelled: Callable[[], bool]) -> SandboxResult:
         """Build to the end; nothing that it started here is left when this returns. Raises HostError where there is no engine."""
+
+
+class CommandRun:
+    """An action that is a command, with its inputs known by digest: where it will run is open.
+
+    Attributes:
+        planned: what it is, and how it is shown.
+        action: its key and messages, the same wherever it runs.
+        layout: its inputs, by their paths below the working directory.
+        root: the tree that becomes /; None: an empty one.
+        fresh: what an earlier run came to does not count: it is to be run.
+    """
+
+    planned: PlannedAction
+    action: EncodedAction
+    layout: Layout
+    root: Digest | None
+    fresh: bool = False
+
+
+class Strategy(Protocol):
+    """Brings commands about, somewhere. Which one it is never changes what comes out, and is in no key."""
+
+    def run(self, command: CommandRun, *, cancelled: Callable[[], bool]) -> ActionResult:
+        """The result, with exactly the declared outputs, all of it in the store. Once it returns, nothing of the command runs any more.
+
+        Raises:
+            BuildFailed: the command failed, did not make what it declares, or was stopped: with its label, itself and the end of its log.
+            BlobMissing: the store has lost an input.
+            RemoteFailed: an engine can't be used; the command is not to blame.
+            HostError: this machine can't run it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRun:
+    """An action for a worker of an engine.
+
+    Attributes:
+        action: everything that the worker must know: the messages that the store does not hold are in it.
+        timeout_s: how long the command may take; the time in a queue does not count.
+        fresh: what the engine remembers of an earlier run does not count.
+    """
+
+    action: EncodedAction
+    timeout_s: int
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineResult:
+    """How a command ended on a worker. What it made is in the store, under our digests.
+
+    `reason` says why the engine ended it, if it did; `strays` are outputs that no result can hold, such as links; `remembered`: an earlier
+    run's result.
+    """
+
+    exit_code: int
+    files: tuple[OutputFile, ...] = ()
+    trees: tuple[OutputTree, ...] = ()
+    strays: tuple[str, ...] = ()
+    log: bytes = b""
+    reason: str | None = None
+    remembered: bool = False
+
+
+class Engine(Protocol):
+    """Runs actions on other machines. Safe to use from many threads."""
+
+    def run(self, request: EngineRun, *, cancelled: Callable[[], bool], running: Callable[[], None]) -> EngineResult:
+        """Run to the end, through broken connections and restarts. `running` is called once a worker is known to have it.
+
+        Raises:
+            BlobMissing: the store has lost an input.
+            RemoteFailed: the engine can't be used, or does not take this action; or `cancelled` said so.
+        """
         ...
 
 
