@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lkbuild.app.fetching import make_fetcher
+from lkbuild.app.options import BuildOptions
 from lkbuild.app.remotes import open_remotes
 from lkbuild.app.session import Session
 from lkbuild.base.errors import StoreError
@@ -18,6 +19,13 @@ from lkbuild.execution.scratch import ScratchPool
 from lkbuild.execution.strategies.sandboxed import Sandboxed
 from lkbuild.model.events import EventSink
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
+from lkbuild.sandbox.buildx import Buildx
+
+
+def make_buildx(options: BuildOptions) -> Buildx:
+    """The client of a Docker engine that the user has set up. Nothing is looked for before something is built by it."""
+    builders = [text.rpartition("=") for text in options.builders]
+    return Buildx(environment=options.environment, builders={arch: name for arch, _, name in builders})
 
 
 @contextlib.contextmanager
@@ -45,6 +53,7 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
             blobs=blobs,
             actions=session.store.actions,
             strategy=sandboxed,
+            images=make_buildx(session.options),
             fetcher=make_fetcher(session),
             sources=session.sources,
             sink=sink,

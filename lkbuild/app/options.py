@@ -40,6 +40,7 @@ class BuildOptions:
         remote_required: a remote that fails is an error.
         signing_key: a private key to sign what is published; None: that of the user's configuration, if there is one.
         strict_trust: a remote result that no trusted key has signed is an error, whatever the policy says of its remote.
+        builders: builders of buildx: a name for all architectures, or `ARCH=NAME` for one.
         download: whose bytes of remote results are wanted: `all`, `toplevel`, `none`.
         events: a file that takes what happens, as JSON lines; None: none.
         verbose: logs of actions that succeed are wanted too.
@@ -63,6 +64,7 @@ class BuildOptions:
     remote_required: bool = False
     signing_key: Path | None = None
     strict_trust: bool = False
+    builders: tuple[str, ...] = ()
     download: str = "toplevel"
     events: Path | None = None
     verbose: bool = False

@@ -59,6 +59,12 @@ EXECUTION_FLAGS: Final = (
         metavar="FILE",
         doc="Sign results for remote caches with this private key; else with ~/.config/lkbuild/signing.key, if it is there.",
     ),
+    Flag(
+        name="builder",
+        metavar="[ARCH=]NAME",
+        repeatable=True,
+        doc="Build Dockerfiles by this builder of docker buildx, for one architecture or for all; repeatable; else by Docker's default.",
+    ),
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
     Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),
@@ -109,11 +115,20 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         remote_required=parsed.switch("remote-required"),
         signing_key=cwd / signing if signing else None,
         strict_trust=parsed.text("trust") == "strict",
+        builders=_builders(parsed.texts("builder")),
         download=parsed.text("download") or "toplevel",
         events=cwd / events if events else None,
         verbose=parsed.switch("verbose"),
         environment=dict(environment),
     )
+
+
+def _builders(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        arch, equals, name = text.rpartition("=")
+        if not name or (equals and _arches((arch,)) != (arch,)):
+            raise UsageError(f"--builder does not take '{text}'", hint="write NAME, or ARCH=NAME; `docker buildx ls` lists names")
+    return texts
 
 
 def _arches(names: tuple[str, ...]) -> tuple[str, ...]:

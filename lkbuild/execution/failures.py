@@ -30,7 +30,7 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
     """
     kept = folder / _UNSAFE.sub("_", f"{planned.info.label}-{planned.info.mnemonic}").strip("_")
     shutil.rmtree(kept, ignore_errors=True)
-    tail = _tail(request.log)
+    tail = log_tail(request.log)
     if _is_full(request.work):
         return HostError(
             f"no space left for {planned.info.mnemonic}: {reason}",
@@ -77,7 +77,8 @@ def _with_override(command: str, request: SandboxRun) -> str:
     return f'[ $# -gt 0 ] || set -- {original}\n{command.removesuffix(original)}"$@"'
 
 
-def _tail(log: Path) -> list[str]:
+def log_tail(log: Path) -> list[str]:
+    """The last lines of a log; none where it can't be read."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

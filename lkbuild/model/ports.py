@@ -283,8 +283,10 @@ class ImageBuilder(Protocol):
 
     def build(self, request: ImageBuild, *, cancelled: Callable[[], bool]) -> SandboxResult:
         """Build to the end; nothing that it started here is left when this returns. Raises HostError where there is no engine."""
+        ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRun:
     """An action that is a command, with its inputs known by digest: where it will run is open.
 

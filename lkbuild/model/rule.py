@@ -249,7 +249,7 @@ class RuleContext:
         """All actions that the target needs and no dependency has: its own, and those that it shares with others."""
         return (*(action for shared in self._taken.values() for action in shared.actions), *self.actions)
 
-    def _add(  # noqa: PLR0913 - as `run`
+    def _add(
         self,
         spec: ActionSpec,
         mnemonic: str,

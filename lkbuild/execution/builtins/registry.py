@@ -27,6 +27,8 @@ BUILTINS: Final[dict[str, tuple[int, str, str]]] = {
     "oci_index": (1, "oci", "index"),
     "oci_root": (1, "oci_root", "oci_root"),
     "checked": (1, "oci_root", "checked"),
+    "dockerfile": (1, "dockerfile", "dockerfile"),
+    "oci_image_root": (1, "dockerfile", "image_root"),
     "layer_file": (1, "oci_root", "layer_file"),
     "deb_tree": (1, "trees", "deb_tree"),
     "archive_tree": (1, "trees", "archive_tree"),
