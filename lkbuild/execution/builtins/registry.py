@@ -25,6 +25,7 @@ BUILTINS: Final[dict[str, tuple[int, str, str]]] = {
     "oci_layer": (1, "oci", "layer"),
     "oci_layout": (1, "oci", "layout"),
     "oci_index": (1, "oci", "index"),
+    "oci_archive": (1, "oci_archive", "oci_archive"),
     "oci_root": (1, "oci_root", "oci_root"),
     "checked": (1, "oci_root", "checked"),
     "dockerfile": (1, "dockerfile", "dockerfile"),
