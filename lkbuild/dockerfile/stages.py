@@ -188,7 +188,7 @@ def words_of(text: Text, item: Instruction, values: Mapping[str, str]) -> list[s
     try:
         return split(item.rest, values, text.escape)
     except WordError as error:
-        raise text.source.error((item.first, 0), f"{item.name}: {error}") from None
+        raise text.source.error((item.first, 0), f"{item.name}: {error}", "the words of an instruction are written as in a shell") from None
 
 
 def text_of(text: Text, item: Instruction, rest: str, values: Mapping[str, str]) -> str:
@@ -196,7 +196,7 @@ def text_of(text: Text, item: Instruction, rest: str, values: Mapping[str, str])
     try:
         return expand(rest, values, text.escape)
     except WordError as error:
-        raise text.source.error((item.first, 0), f"{item.name}: {error}") from None
+        raise text.source.error((item.first, 0), f"{item.name}: {error}", "the words of an instruction are written as in a shell") from None
 
 
 def _declared(item: Instruction) -> Iterator[str]:

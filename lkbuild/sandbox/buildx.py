@@ -92,7 +92,9 @@ def options(request: ImageBuild) -> Iterator[str]:
         yield "--no-cache"
     for name, layout, digest in request.bases:
         yield f"--build-context={name}=oci-layout://{layout}@{digest}"
-    arguments = {"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), **dict(request.arguments)}
+    # A cache mount is what earlier builds have left: each build has its own, and none sees what another did before.
+    own = {"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), "BUILDKIT_CACHE_MOUNT_NS": os.urandom(8).hex()}
+    arguments = {**own, **dict(request.arguments)}
     if not request.network:
         arguments.update(dict.fromkeys((*_PROXIES, *(name.lower() for name in _PROXIES)), ""))
     for name, value in sorted(arguments.items()):

@@ -181,8 +181,8 @@ def test_without_a_client_the_error_says_what_is_missing(app):
 
 def test_two_stores_have_the_same_image(app, new_store):
     here = app.build("//app.oci", "//app")
-    app.beside("elsewhere", cache=new_store("other")).build("--check", "//app.oci", "//base.oci")
-    there = app.beside("third", cache=new_store("third")).build("//app.oci", "//app")
+    app.beside("elsewhere", cache=new_store("elsewhere-store")).build("--check", "//app.oci", "//base.oci")
+    there = app.beside("third", cache=new_store("third-store")).build("//app.oci", "//app")
     assert there.executed
     assert there.digests == here.digests
 
@@ -238,14 +238,14 @@ def test_times_of_files_are_normalised_and_a_time_in_a_file_is_reported(app):
     assert {(error["class"], error["label"]) for error in errors} == {("NotReproducible", "//one")}
 
 
-def test_what_earlier_builds_left_behind_is_reported(app):
-    leaking = "RUN --mount=type=cache,target=/cache busybox echo x >> /cache/log; busybox cat /cache/log > /order\n"
-    errors = one(app, FROM + leaking).build("--check", "//one", code=50).errors
-    assert {error["class"] for error in errors} == {"NotReproducible"}
+def test_what_earlier_builds_left_in_a_cache_is_not_seen(app):
+    leaking = "RUN --mount=type=cache,target=/cache busybox echo %s >> /cache/log; busybox cat /cache/log > /order\n"
+    found = [content(one(app, FROM + leaking % word).build("//one"))["order"] for word in ("first", "second", "first")]
+    assert found == ["first\n", "second\n", "first\n"]
 
 
 def test_what_uses_the_network_is_kept_here_and_given_to_nobody(app, new_store, tmp_path):
-    network = one(app, f"{FROM}RUN busybox touch /x\n", network="true")
+    network = one(app, f"{FROM}COPY --from=lkbuild://base:busy /bin/sh /copy\n", network="true")
     network.write("top/BUILD.yaml", "targets:\n  top: {rule: package, dockerfile: Dockerfile}\n")
     network.write("top/Dockerfile", "FROM lkbuild://one\nRUN busybox touch /x\n")
     with casd(tmp_path / "casd") as url:
