@@ -32,6 +32,8 @@ class BuildOptions:
         arches: target architectures in the order given, without repeats; empty: the host's.
         configs: names of the workspace's `configs:`, applied in this order.
         jobs: actions at a time; None: as many as there are CPUs.
+        strategy: where commands run: `sandbox`, `buildx`, `remote`, `dynamic`.
+        remote_jobs: commands at a time on an engine; None: a number that keeps one busy.
         keep_going: after a failure, go on with what does not depend on it.
         offline: nothing is fetched.
         check: run what would be a hit again, and compare the outputs.
@@ -56,6 +58,8 @@ class BuildOptions:
     arches: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
     jobs: int | None = None
+    strategy: str = "sandbox"
+    remote_jobs: int | None = None
     keep_going: bool = False
     offline: bool = False
     check: bool = False
@@ -71,3 +75,8 @@ class BuildOptions:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     cancel: Cancel = field(default_factory=Cancel, compare=False, repr=False)
     invocation: str = field(default_factory=new_invocation, compare=False, repr=False)
+
+    @property
+    def away(self) -> bool:
+        """Whether commands run on a remote that executes."""
+        return self.strategy in {"remote", "dynamic"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
@@ -226,6 +226,10 @@ class SandboxRun:
     temporary: Path | None = None
 
 
+#: The reason of what was ended because nobody waits for it any more.
+CANCELLED: Final = "cancelled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxResult:
     """How a sandboxed command ended. `exit_code` is 128 + n for signal n; `reason` says why lkbuild ended it, if it did."""
@@ -305,11 +309,17 @@ class CommandRun:
     fresh: bool = False
 
 
+def nothing() -> None:
+    """Is told, and does nothing."""
+
+
 class Strategy(Protocol):
     """Brings commands about, somewhere. Which one it is never changes what comes out, and is in no key."""
 
-    def run(self, command: CommandRun, *, cancelled: Callable[[], bool]) -> ActionResult:
-        """The result, with exactly the declared outputs, all of it in the store. Once it returns, nothing of the command runs any more.
+    def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
+        """The result, with exactly the declared outputs, all of it in the store; `running` is called once it runs, and does not only wait.
+
+        When `cancelled` says so the command is ended, and this raises. Once it returns, nothing of it runs on this machine any more.
 
         Raises:
             BuildFailed: the command failed, did not make what it declares, or was stopped: with its label, itself and the end of its log.

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import queue
 import threading
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from io import BytesIO
-from typing import BinaryIO, Final
+from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
@@ -25,6 +23,7 @@ from lkbuild.remote.naming import Naming
 from lkbuild.remote.peer import Peer
 from lkbuild.remote.results import RemoteResult, TreeNames, encode_remote
 from lkbuild.remote.trees import encode_tree, ordered
+from lkbuild.remote.uploading import Uploader
 
 #: So many results at most go up together.
 _GROUP: Final = 256
@@ -53,8 +52,7 @@ class Publisher:
         self._queue: queue.SimpleQueue[Publication | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._present: set[Name] = set()
-        self._lost: set[Name] = set()
+        self._uploader = Uploader(peer.client, local, peer.done)
 
     def put(self, publication: Publication) -> None:
         """Take a result for upload; returns at once."""
@@ -72,8 +70,7 @@ class Publisher:
         for digest in digests:
             name = naming.known(digest) if naming is not None else None
             if name is not None:
-                self._present.discard(name)
-                self._lost.add(name)
+                self._uploader.forget(name)
 
     def close(self, waiting: Callable[[], None]) -> None:
         """Return when everything that was taken is up, or has been given up. `waiting` is told when that takes more than a moment."""
@@ -108,15 +105,17 @@ class Publisher:
         if naming is None:
             return
         parcels = [parcel for publication in group if (parcel := self._pack(publication, naming)) is not None]
-        names = {name for parcel in parcels for name in parcel.names()} - self._present
+        names = {name for parcel in parcels for name in parcel.names()} - self._uploader.present
         missing = self._peer.attempt(lambda: self._peer.client.missing(tuple(names))) if names else set()
         if missing is None:
             return
-        missing |= names & self._lost
-        self._present |= names - missing
+        missing |= names & self._uploader.lost
+        self._uploader.present |= names - missing
         if missing and self._peer.rights.write_blobs:
-            self._send(missing, parcels)
-        whole = [parcel for parcel in parcels if self._present.issuperset(parcel.names())]
+            stored = {name: digest for parcel in parcels for name, digest in parcel.stored.items() if name in missing}
+            made = {name: data for parcel in parcels for name, data in parcel.made.items() if name in missing}
+            self._uploader.send({**made, **stored})
+        whole = [parcel for parcel in parcels if self._uploader.present.issuperset(parcel.names())]
         results = {key: result for parcel in whole for key, result in parcel.results.items()}
         if results and self._peer.rights.write_results:
             self._peer.done(partial(self._peer.client.put_results, results))
@@ -159,56 +158,3 @@ class Publisher:
 
     def _directory(self, digest: Digest) -> Directory:
         return Directory.decode(self._local.get_bytes(digest))
-
-    def _send(self, missing: set[Name], parcels: Iterable[_Parcel]) -> None:
-        stored = {name: digest for parcel in parcels for name, digest in parcel.stored.items() if name in missing}
-        made = {name: data for parcel in parcels for name, data in parcel.made.items() if name in missing and name not in stored}
-        limit = self._peer.client.batch_bytes
-        batch: dict[Name, bytes] = {}
-        size = 0
-        sources: dict[Name, Digest | bytes] = {**made, **stored}
-        for name, source in sources.items():
-            if name.size > limit:
-                self._stream(name, self._opener(source))
-                continue
-            data = self._bytes(source)
-            if data is not None:
-                batch[name] = data
-                size += len(data)
-            if size > 8 * limit:
-                self._batch(batch)
-                batch, size = {}, 0
-        self._batch(batch)
-
-    def _batch(self, blobs: Mapping[Name, bytes]) -> None:
-        if blobs and self._peer.done(partial(self._peer.client.write_batch, blobs)):
-            self._present.update(blobs)
-            self._lost.difference_update(blobs)
-
-    def _stream(self, name: Name, source: Callable[[], BinaryIO]) -> None:
-        upload, tries = str(uuid.uuid4()), 0
-
-        def write() -> None:
-            nonlocal tries
-            tries += 1
-            try:
-                self._peer.client.write(name, source, upload=upload, again=tries > 1)
-            except BlobMissing as error:
-                raise Fault(f"the store has lost {error.digest.short}") from error
-
-        if self._peer.done(write):
-            self._present.add(name)
-            self._lost.discard(name)
-
-    def _opener(self, source: Digest | bytes) -> Callable[[], BinaryIO]:
-        if isinstance(source, bytes):
-            return lambda: BytesIO(source)
-        return lambda: self._local.open(source)
-
-    def _bytes(self, source: Digest | bytes) -> bytes | None:
-        if isinstance(source, bytes):
-            return source
-        try:
-            return self._local.get_bytes(source)
-        except BlobMissing:
-            return None

@@ -14,7 +14,7 @@ from lkbuild.execution.failures import keep_failure
 from lkbuild.execution.scratch import Scratch, ScratchPool
 from lkbuild.execution.staging import stage
 from lkbuild.model.action import ActionResult, PlannedAction
-from lkbuild.model.ports import BlobStore, CommandRun, RemoteCache, Sandbox, SandboxRun
+from lkbuild.model.ports import CANCELLED, BlobStore, CommandRun, RemoteCache, Sandbox, SandboxRun, nothing
 
 #: How far an action steps back for one that takes all CPUs: that one is what everybody waits for, and still leaves a fifth of a CPU
 #: (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
@@ -41,8 +41,9 @@ class Sandboxed:
     cpus: int
     remote: RemoteCache | None = None
 
-    def run(self, command: CommandRun, *, cancelled: Callable[[], bool]) -> ActionResult:
+    def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
         """See Strategy."""
+        running()
         bring_inputs(self.remote, command.layout, command.root)
         with self.scratch.take() as scratch:
             return self._run(command.planned, self._request(command, scratch), cancelled)
@@ -67,6 +68,8 @@ class Sandboxed:
 
     def _run(self, planned: PlannedAction, request: SandboxRun, cancelled: Callable[[], bool]) -> ActionResult:
         ended = self.sandbox.run(request, cancelled=cancelled)
+        if ended.reason == CANCELLED:
+            raise BuildFailed(f"{planned.info.mnemonic} was stopped", label=planned.info.label, position=planned.info.position)
         if ended.exit_code != 0 or ended.reason is not None:
             reason = ended.reason or f"it ended with {ended.exit_code}"
             raise keep_failure(planned, request, reason, self.sandbox.describe(request), self.failures)
