@@ -174,27 +174,20 @@ def _contexts(request: SandboxRun, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _dockerfile(request: SandboxRun) -> str:
-    mounts = "".join(
-        f"--mount=type=bind,from=lkbuild-{number},target={WORK}/{path} "
-        if source.is_dir()
-        else f"--mount=type=bind,from=lkbuild-files,source={number},target={WORK}/{path} "
-        for number, (source, path) in enumerate(request.mounts)
-    )
-    run = f"RUN {mounts}{json.dumps(list(request.arguments))}"
+    """What builds /build: its inputs belong to the sandbox's user, as they do under bubblewrap, and can't be written."""
+    own = f"--chown={UID}:{UID}"
+    copies, mounts = [f"COPY --from=lkbuild-files {own} / /files/"], []
+    for number, (source, path) in enumerate(request.mounts):
+        if source.is_dir():
+            copies.append(f"COPY --from=lkbuild-{number} {own} / /{number}/")
+        place = f"/{number}" if source.is_dir() else f"/files/{number}"
+        mounts.append(f"--mount=type=bind,from=inputs,source={place},target={WORK}/{path} ")
+    run = f"RUN {''.join(mounts)}{json.dumps(list(request.arguments))}"
     if len(run) > _LINE_MAX:
         raise HostError(f"the command is {len(run)} bytes long, where an engine takes {_LINE_MAX}", hint="build it by --strategy=sandbox")
-    return "\n".join(
-        [
-            "FROM lkbuild-root AS run",
-            f"COPY --from=lkbuild-work --chown={UID}:{UID} / {WORK}/",
-            f"USER {UID}:{UID}",
-            f"WORKDIR {WORK}",
-            run,
-            "FROM scratch",
-            f"COPY --from=run {WORK} /",
-            "",
-        ]
-    )
+    inputs = ["FROM scratch AS inputs", *copies] if mounts else []
+    before = ["FROM lkbuild-root AS run", f"COPY --from=lkbuild-work {own} / {WORK}/", f"USER {UID}:{UID}", f"WORKDIR {WORK}"]
+    return "\n".join([*inputs, *before, run, "FROM scratch", f"COPY --from=run {WORK} /", ""])
 
 
 def _own_lines(text: str) -> Iterator[str]:
