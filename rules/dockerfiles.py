@@ -162,7 +162,7 @@ def build_image(ctx: RuleContext, build: Build) -> Built:
         1,
         [json.dumps(request, sort_keys=True)],
         inputs=[
-            Input("Dockerfile", Inline(file.rewritten(names).encode())),
+            Input("Dockerfile", Inline(file.rewritten(names, isolated=not build.network).encode())),
             *_context(ctx, build),
             *(item for use, base in bases.items() for item in base.inputs(f"bases/{names[use]}")),
         ],

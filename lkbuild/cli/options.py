@@ -36,6 +36,14 @@ CONFIGURATION_FLAGS: Final = (
     Flag(name="config", metavar="NAME", repeatable=True, doc="A group of settings from the workspace's `configs:`; repeatable."),
 )
 
+#: Who builds Dockerfiles.
+BUILDER_FLAG: Final = Flag(
+    name="builder",
+    metavar="[ARCH=]NAME",
+    repeatable=True,
+    doc="Build Dockerfiles by this builder of docker buildx, for one architecture or for all; repeatable; else by Docker's default.",
+)
+
 #: How actions are run.
 EXECUTION_FLAGS: Final = (
     Flag(name="jobs", short="j", metavar="N", doc="Run up to N actions at a time; else one per CPU."),
@@ -67,12 +75,7 @@ EXECUTION_FLAGS: Final = (
         metavar="FILE",
         doc="Sign results for remote caches with this private key; else with ~/.config/lkbuild/signing.key, if it is there.",
     ),
-    Flag(
-        name="builder",
-        metavar="[ARCH=]NAME",
-        repeatable=True,
-        doc="Build Dockerfiles by this builder of docker buildx, for one architecture or for all; repeatable; else by Docker's default.",
-    ),
+    BUILDER_FLAG,
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
     Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),

@@ -17,6 +17,7 @@ from lkbuild.dockerfile.words import WordError, expand, split
 
 SCRATCH: Final = "scratch"
 _FROM: Final = re.compile(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\Z")
+_RUN: Final = re.compile(r"[rR][uU][nN]\b")
 #: What ADD brings from elsewhere: a URL, or a git repository.
 _AWAY: Final = re.compile(r"(https?|git|ssh)://|git@")
 
@@ -103,16 +104,19 @@ class Dockerfile:
                 if item.name == "ADD" and _AWAY.match(item.rest) and not item.flag("checksum"):
                     yield self.position(item), "ADD fetches something that no checksum names"
 
-    def rewritten(self, names: Mapping[Use, str]) -> str:
+    def rewritten(self, names: Mapping[Use, str], *, isolated: bool) -> str:
         """The text for an engine that knows each image by a name: line by line as it was, without the directive `syntax`.
 
-        A stage that is not needed begins with nothing.
+        A stage that is not needed begins with nothing. `isolated`: each RUN says itself that it has no network.
         """
         lines = list(self.text.source.lines)
         head = lines[: self.text.directives]
         kept = [line for line in head if "syntax" not in line.partition("=")[0].lower()]
         lines[: len(head)] = [*kept, *["#"] * (len(head) - len(kept))]
         for index, stage in enumerate(self.stages):
+            for item in stage.instructions:
+                if isolated and item.name == "RUN" and item.flag("network") is None:
+                    lines[item.first] = _RUN.sub("RUN --network=none", lines[item.first], count=1)
             use = self.use_of(index)
             if use is not None:
                 start = stage.start

@@ -18,8 +18,12 @@ from typing import Final
 
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import ImageBuild, SandboxResult
+from lkbuild.sandbox.host_output import host_output
 from lkbuild.sandbox.plan import SOURCE_DATE_EPOCH
 
+_LOAD_S: Final = 600
+#: How long a builder may take to say what it is: one that is far away, or is not there, takes its time.
+_ASK_S: Final = 20.0
 _TICK_S: Final = 0.05
 #: How long the client may take to call a build off, in seconds: then it is killed, and the engine does it.
 _GRACE_S: Final = 5.0
@@ -58,6 +62,23 @@ class Buildx:
         """See ImageBuilder."""
         words = [*self.command(request.arch), *options(request), str(request.context)]
         return self.run(words, request.log, request.timeout_s, cancelled)
+
+    def platforms(self, arch: str = "") -> tuple[str, ...]:
+        """What the builder for an architecture says it builds for: `linux/amd64`, ... Raises HostError where it can't be asked."""
+        builder = self.builders.get(arch) or self.builders.get("")
+        words = [self.client(), "buildx", "inspect", *([builder] if builder else [])]
+        answer = host_output(words, Path("/"), self.environment, patience_s=_ASK_S)
+        if answer.code != 0:
+            raise HostError("docker buildx has no builder that answers", detail=answer.complaint)
+        found = [line.partition(":")[2] for line in answer.output.decode(errors="replace").splitlines() if line.startswith("Platforms:")]
+        return tuple(dict.fromkeys(word.strip().rstrip("*") for line in found for word in line.split(",")))
+
+    def load(self, archive: Path, log: Path, cancelled: Callable[[], bool]) -> None:
+        """Load an archive of images into the engine. Raises HostError where it does not take it."""
+        ended = self.run([self.client(), "load", "--quiet", f"--input={archive}"], log, _LOAD_S, cancelled)
+        if ended.exit_code != 0 or ended.reason is not None:
+            detail = log.read_text(encoding="utf-8", errors="replace").strip()
+            raise HostError("docker does not load the image", detail=detail, hint="`docker info` tells whether its engine is reached")
 
     def run(self, words: list[str], log: Path, timeout_s: int, cancelled: Callable[[], bool]) -> SandboxResult:
         """Run the client to its end, its output in a file."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
-import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from lkbuild.dockerfile.config import told
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.oci import image, pack
 from lkbuild.execution.failures import log_tail
+from lkbuild.execution.placing import place
 from lkbuild.image import oci
 from lkbuild.image.layer import merge_layers, tar_to_layer
 from lkbuild.image.oci import Descriptor, ImageLayout
@@ -29,8 +28,6 @@ from lkbuild.model.action import OutputFile, OutputTree
 from lkbuild.model.ports import ImageBuild
 from lkbuild.model.tree import File, Layout, Subtree
 
-#: The one time of all files in a context.
-_MTIME: Final = 1492533000
 #: As other layers of images are packed (rules/oci_layout.py).
 _LEVEL: Final = 3
 _BASES: Final = "bases"
@@ -48,7 +45,7 @@ def dockerfile(call: BuiltinCall) -> tuple[OutputTree]:
     """
     request = json.loads(call.arguments[0])
     for path, leaf in call.inputs.items():
-        _place(call, leaf, call.scratch / path)
+        place(leaf, call.scratch / path, call.blobs)
     (call.scratch / _CONTEXT).mkdir(exist_ok=True)
     names = sorted({path.split("/")[1] for path in call.inputs if path.startswith(f"{_BASES}/")})
     build = ImageBuild(
@@ -115,34 +112,6 @@ def _taken(call: BuiltinCall, archive: tarfile.TarFile, request: Mapping[str, An
     final = {name: value for name, value in {**config, **request["config"], "Labels": labels}.items() if value}
     document = oci.configuration(final, request["arch"], diff_ids)
     return image(call, blobs, layers, document, arch=request["arch"], name=request["name"])
-
-
-def _place(call: BuiltinCall, leaf: File | Subtree, target: Path) -> None:
-    """An input where the client reads it, with the modes and the time that all inputs have."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(leaf, Subtree):
-        _copy_tree(call.blobs.tree_path(leaf.root), target)
-        return
-    with call.blobs.open(leaf.digest) as source, target.open("wb") as file:
-        shutil.copyfileobj(source, file, 1 << 20)
-    target.chmod(0o755 if leaf.executable else 0o644)
-    os.utime(target, (_MTIME, _MTIME))
-
-
-def _copy_tree(source: Path, target: Path) -> None:
-    """A copy of a stored tree, which nobody may write to."""
-    target.mkdir()
-    with os.scandir(source) as found:
-        for item in found:
-            place = target / item.name
-            if item.is_symlink():
-                place.symlink_to(Path(item.path).readlink())
-            elif item.is_dir():
-                _copy_tree(Path(item.path), place)
-            else:
-                shutil.copyfile(item.path, place)
-                place.chmod(0o755 if item.stat().st_mode & 0o100 else 0o644)
-                os.utime(place, (_MTIME, _MTIME))
 
 
 def _inputs(call: BuiltinCall) -> str:
