@@ -138,14 +138,17 @@ def check_inotify(settings: Path) -> list[Finding]:
 
 def builders_of(client: Buildx) -> Mapping[str, bool]:
     """Architectures that Dockerfiles can be built for here, by what builders say of themselves; none where there is no engine."""
-    found: dict[str, bool] = {}
+    asked: dict[str | None, tuple[str, ...]] = {}
     for arch in ARCHES:
-        try:
-            found[arch] = f"linux/{arch}" in client.platforms(arch)
-        except HostError:
-            if not client.builders:  # they are one and the same
-                return {}
-    return found
+        builder = client.builders.get(arch) or client.builders.get("")
+        if builder not in asked:
+            try:
+                asked[builder] = client.platforms(arch)
+            except HostError:
+                asked[builder] = ()
+    if not any(asked.values()):
+        return {}
+    return {arch: f"linux/{arch}" in asked[client.builders.get(arch) or client.builders.get("")] for arch in ARCHES}
 
 
 def check_arches(machine: str, binfmt: Path, kvm: Path, builders: Mapping[str, bool]) -> list[Finding]:
@@ -169,5 +172,5 @@ def _arch(arch: str, host: str, binfmt: Path, kvm: Path, builders: Mapping[str, 
         return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: no engine")
     if builders.get(arch):
         return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: built by docker buildx")
-    mend = f"for Dockerfiles: docker buildx create --append --platform linux/{arch} HOST, then --builder {arch}=NAME; or //pkg/binfmt"
+    mend = f"for Dockerfiles: docker buildx create --name NAME --platform linux/{arch} ssh://HOST, then --builder {arch}=NAME"
     return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: only those that run nothing of {arch}", mend=mend)

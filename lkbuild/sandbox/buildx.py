@@ -68,9 +68,9 @@ class Buildx:
         builder = self.builders.get(arch) or self.builders.get("")
         words = [self.client(), "buildx", "inspect", *([builder] if builder else [])]
         answer = host_output(words, Path("/"), self.environment, patience_s=_ASK_S)
-        if answer.code != 0:
-            raise HostError("docker buildx has no builder that answers", detail=answer.complaint)
         found = [line.partition(":")[2] for line in answer.output.decode(errors="replace").splitlines() if line.startswith("Platforms:")]
+        if answer.code != 0 or not found:  # of an engine that it does not reach it tells, and ends well
+            raise HostError("docker buildx has no builder that answers", detail=answer.complaint)
         return tuple(dict.fromkeys(word.strip().rstrip("*") for line in found for word in line.split(",")))
 
     def load(self, archive: Path, log: Path, cancelled: Callable[[], bool]) -> None:

@@ -79,6 +79,15 @@ def test_a_package_that_is_loaded_runs(app):
     assert {"team/app:dev", "data:latest"} <= set(images)
 
 
+def test_doctor_says_what_the_engine_builds_for(app):
+    def of_amd64(ws):
+        told = {item["name"]: item for item in json.loads(ws.lkbuild("doctor", "--json").stdout)["findings"]}
+        return told["amd64"]["text"]
+
+    assert "docker buildx" in of_amd64(app)
+    assert "no engine" in of_amd64(app.with_(DOCKER_HOST="unix:///nowhere"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
