@@ -39,9 +39,9 @@ CONFIGURATION_FLAGS: Final = (
 #: Who builds Dockerfiles.
 BUILDER_FLAG: Final = Flag(
     name="builder",
-    metavar="[ARCH=]NAME",
+    metavar="NAME",
     repeatable=True,
-    doc="Build Dockerfiles by this builder of docker buildx, for one architecture or for all; repeatable; else by Docker's default.",
+    doc="Build Dockerfiles by this builder of docker buildx; ARCH=NAME: for one architecture; repeatable; else by Docker's default.",
 )
 
 #: How actions are run.
