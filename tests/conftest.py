@@ -10,11 +10,11 @@ from harness import engine as engines
 from harness.workspace import Workspace, copy_of_repository
 from hypothesis import HealthCheck, settings
 
+from lkbuild.cli.options import default_cache
+
 # Hypothesis without its clock: what a loaded machine makes slow is not wrong.
 settings.register_profile("lkbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lkbuild")
-
-from lkbuild.cli.options import default_cache
 
 HERE = Path(__file__).parent
 #: Read before tests take it from the environment.

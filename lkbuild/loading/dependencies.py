@@ -29,18 +29,28 @@ def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target, configura
     A label that stands in two places is there twice. Then come those that the rule discovers, and implicit ones last, under
     ("implicit", name), for the execution architecture: they are the tools that the rule's actions run.
     """
+    more = () if rule.discover is None else rule.discover(target, configuration)
+    discovered = (Dependency(item.label, item.execution, (), item.position) for item in more)
+    return (*_of_attributes(rule, attrs), *discovered, *_implicit(rule, target))
+
+
+def declared(rule: Rule, attrs: Mapping[str, Any], target: Target) -> tuple[Dependency, ...]:
+    """Those dependencies that are the same in every configuration that the attributes are: all but what the rule discovers."""
+    return (*_of_attributes(rule, attrs), *_implicit(rule, target))
+
+
+def _of_attributes(rule: Rule, attrs: Mapping[str, Any]) -> list[Dependency]:
     found: list[Dependency] = []
     for name, attr in rule.attrs.items():
         value = attrs.get(name)
         if value and not isinstance(value, str):  # most attributes are left out or text, and hold no label
             found += _walk(attr.type, value, (name,))
-    if rule.discover is not None:
-        found += [Dependency(item.label, item.execution, (), item.position) for item in rule.discover(target, configuration)]
-    tools = [
-        Dependency(Label.parse(text, package=target.label.package), execution=True, path=("implicit", name))
-        for name, text in rule.implicit.items()
-    ]
-    return (*found, *tools)
+    return found
+
+
+def _implicit(rule: Rule, target: Target) -> Iterator[Dependency]:
+    for name, text in rule.implicit.items():
+        yield Dependency(Label.parse(text, package=target.label.package), execution=True, path=("implicit", name))
 
 
 def _walk(kind: AttrType, value: Any, path: AttrPath) -> Iterator[Dependency]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lkbuild.base.restoring import restored_quickly
 from lkbuild.loading.buildfile import PUBLIC
-from lkbuild.loading.dependencies import dependencies
+from lkbuild.loading.dependencies import declared
 from lkbuild.loading.select import has_selects
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target
@@ -74,11 +74,11 @@ def _open(target: Target) -> bool:
 
 def _edges(target: Target, rule: Rule | None, package: Package) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Labels of what a target needs and of its tools; None where that depends on a configuration, or may be wrong."""
-    if rule is None or has_selects(target.attrs):
+    if rule is None or rule.discover is not None or has_selects(target.attrs):
         return None
     needs: dict[str, None] = {}
     tools: dict[str, None] = {}
-    for dependency in dependencies(rule, target.attrs, target):
+    for dependency in declared(rule, target.attrs, target):
         if dependency.label.package == package.name:
             needed = package.targets.get(dependency.label.name)
             if needed is None or needed.arches or (needed.testonly and not (target.testonly or rule.test)):
