@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lkbuild.analysis.analyzer import Analyses
@@ -45,7 +45,7 @@ def run(options: BuildOptions, label: str, arguments: Sequence[str], run_options
             if len(selected) != 1:
                 raise UsageError(f"{label} selects {len(selected)} targets", hint="name one target, for one architecture")
             analyses = analyze(session, selected)
-            runnable, execution = build_runnable(session, analyses, selected[0], sink)
+            runnable, execution = build_runnable(session, analyses, selected[0], sink, run_options)
             ok = True
         finally:
             sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
@@ -53,12 +53,20 @@ def run(options: BuildOptions, label: str, arguments: Sequence[str], run_options
             return run_interactive(request, access)
 
 
-def build_runnable(session: Session, analyses: Analyses, selected: Selected, sink: EventSink) -> tuple[Runnable, Execution]:
-    """What a target is run by, with everything that it needs. Raises UsageError where it can't be run, and the error of a failed action."""
+def build_runnable(
+    session: Session, analyses: Analyses, selected: Selected, sink: EventSink, run_options: Iterable[str]
+) -> tuple[Runnable, Execution]:
+    """What a target is run by, with everything that it needs for the options of these names.
+
+    Raises UsageError where it can't be run, or not with them, and the error of a failed action.
+    """
     runnable = analyses.by_node[selected.node].get(Runnable)
     if runnable is None:
         raise UsageError(f"{selected.text} can't be run", hint="images can; `lkbuild build` makes its files")
-    files = tuple(NamedArtifact(item.path, item.artifact) for item in runnable.spec.inputs)
+    for name in run_options:
+        if name not in runnable.options:
+            raise UsageError(f"it takes no --{name}", hint=nearest(name, runnable.options) or f"it takes: {', '.join(runnable.options)}")
+    files = tuple(NamedArtifact(item.path, item.artifact) for item in runnable.inputs(run_options))
     root = (NamedArtifact("root", runnable.spec.root),) if runnable.spec.root is not None else ()
     state = WorkspaceState(session.state / "state")
     execution = execute(session, analyses, (Requested(selected, (*files, *root)),), sink, state)
@@ -72,12 +80,9 @@ def prepared(
     session: Session, runnable: Runnable, execution: Execution, arguments: Sequence[str], run_options: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[SandboxRun, Access]]:
     """What to start in the sandbox, laid out in a folder that is there while the block runs. Raises UsageError."""
-    for name in run_options:
-        if name not in runnable.options:
-            raise UsageError(f"it takes no --{name}", hint=nearest(name, runnable.options) or f"it takes: {', '.join(runnable.options)}")
     words, writable = _words(session, run_options)
     blobs = session.store.blobs
-    layout = Layout({item.path: _leaf(item.artifact, session, execution) for item in runnable.spec.inputs})
+    layout = Layout({item.path: _leaf(item.artifact, session, execution) for item in runnable.inputs(run_options)})
     with tempfile.TemporaryDirectory(prefix="run-", dir=session.store.scratch, ignore_cleanup_errors=True) as folder:
         work = Path(folder) / "build"
         work.mkdir()
@@ -94,23 +99,37 @@ def prepared(
         yield request, Access(network=runnable.network, terminal=True, devices=runnable.devices, writable=writable)
 
 
+#: Options whose value names something on the host, and what it may be. What follows a comma goes on as it is.
+_ON_HOST = {"disk": "a file in a folder that exists", "tpm": "a folder", "share": "a folder that exists"}
+
+
 def _words(session: Session, run_options: Mapping[str, Sequence[str]]) -> tuple[list[str], tuple[tuple[Path, str], ...]]:
-    """Options as arguments. A disk lies on the host: its folder is mounted, and the argument names it there."""
+    """Options as arguments. What lies on the host is mounted, and the argument names it there."""
     words: list[str] = []
     writable: list[tuple[Path, str]] = []
     for name, values in run_options.items():
         for value in values:
             word = value
-            if name == "disk":
+            if name in _ON_HOST:
                 path, comma, rest = value.partition(",")
                 host = (session.options.cwd / path).absolute()
-                if not host.parent.is_dir():
-                    raise UsageError(f"no folder {host.parent}", hint="--disk=PATH[,size=2G]")
-                inside = f"/disks/{len(writable)}"
-                writable.append((host.parent, inside))
-                word = f"{inside}/{host.name}{comma}{rest}"
+                inside = f"/host/{len(writable)}"
+                writable.append((_folder(name, host), inside))
+                word = (f"{inside}/{host.name}" if name == "disk" else inside) + comma + rest
+                if name == "share" and "tag=" not in rest:
+                    word += f",tag={host.name}"
             words.append(f"--{name}={word}")
     return words, tuple(writable)
+
+
+def _folder(name: str, host: Path) -> Path:
+    """The folder to mount for an option. Raises UsageError where there is none."""
+    folder = host.parent if name == "disk" else host
+    if name == "tpm" and folder.parent.is_dir():
+        folder.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}", hint=f"--{name} takes {_ON_HOST[name]}")
+    return folder
 
 
 def _leaf(artifact: Artifact, session: Session, execution: Execution) -> File | Subtree:

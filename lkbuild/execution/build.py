@@ -17,7 +17,7 @@ from lkbuild.execution.lookahead import Ahead, demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
 from lkbuild.execution.scheduler import Job, Machine, Outcome, Scheduler, State
-from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputTree, PlannedAction, Source
+from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputTree, PlannedAction, Resources, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
 from lkbuild.model.ports import BlobMissing, Closure, Publication, RemoteUse
@@ -79,6 +79,7 @@ class Wish:
         recent: recipe keys of the last build in this workspace: hits among them are up to date rather than found.
         forced: actions that run whatever the cache says.
         slots, cpus, memory_mib, keep_going: for the scheduler.
+        away: how many commands at once run on an engine; 0: they run here.
         reason: tells why an action runs, for events; None: nobody wants to know.
         download: which bytes of remote results are to be in the store at the end.
         closures: keys of the closures that remotes may know of it.
@@ -91,6 +92,7 @@ class Wish:
     slots: int = 2
     cpus: int = 2
     memory_mib: int | None = None
+    away: int = 0
     keep_going: bool = False
     reason: Callable[[ActionGraph, ActionId], str] | None = None
     download: Download = Download.TOPLEVEL
@@ -229,13 +231,18 @@ class BuildLoop:
                 id=action,
                 needs=needs(action),
                 seconds=self._expected(graph.actions[action].info),
-                resources=graph.actions[action].info.resources,
+                resources=self._resources(graph.actions[action], wish),
             )
             for action in plan.needed
         ]
-        machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib)
+        machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib, away=wish.away)
         scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), machine)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
+
+    @staticmethod
+    def _resources(planned: PlannedAction, wish: Wish) -> Resources:
+        """What it takes of this machine: nothing, where it is a command and an engine runs those."""
+        return Resources(away=True) if wish.away and planned.spec.builtin is None else planned.info.resources
 
     def _expected(self, info: ActionInfo) -> float:
         """What it took the last time, else what its rule thinks."""

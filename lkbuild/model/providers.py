@@ -6,10 +6,10 @@ materialise, what to run, what to test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from lkbuild.model.action import ActionSpec
+from lkbuild.model.action import ActionSpec, Input
 from lkbuild.model.artifact import NamedArtifact, Output
 
 
@@ -47,12 +47,19 @@ class Runnable:
         options: names of the options that it takes (publish, disk, mem, cpus, ...), with one line of help each.
         network: it may use the host's network (for port forwarding).
         devices: device files of the host that it gets where they exist (/dev/kvm).
+        extras: by option, what the command needs only with it: else it is neither built nor fetched.
     """
 
     spec: ActionSpec
     options: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
     devices: tuple[str, ...] = ()
+    extras: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
+
+    def inputs(self, options: Iterable[str]) -> tuple[Input, ...]:
+        """What it needs with some options."""
+        chosen = dict.fromkeys(item for name in options for item in self.extras.get(name, ()))
+        return (*self.spec.inputs, *chosen)
 
 
 @dataclass(frozen=True, slots=True)

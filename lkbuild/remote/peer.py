@@ -6,11 +6,10 @@ are and in which order they are asked is `lkbuild.remote.cache`'s.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from lkbuild.base.digest import Digest
 from lkbuild.model.action import EncodedAction
@@ -18,17 +17,17 @@ from lkbuild.model.ports import BlobMissing, BlobStore, BlobWriter
 from lkbuild.model.tree import Directory
 from lkbuild.remote.client import Client
 from lkbuild.remote.closures import LARGEST, PATH, decode_closure
+from lkbuild.remote.connection import Connection
 from lkbuild.remote.faults import Denied, Fault, Misbehaved, NotThere, Untrusted
 from lkbuild.remote.guard import Guard, Open
-from lkbuild.remote.names import DigestFunction, Name
+from lkbuild.remote.incoming import Incoming, Incomplete, parts, read_whole
+from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
 from lkbuild.remote.results import RemoteResult, TreeNames, decode_remote
 from lkbuild.remote.trees import decode_tree, verified
 from lkbuild.remote.trust import Signer, Trust
 
 T = TypeVar("T")
-
-_CONNECT_TRIES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +81,7 @@ class Peer:
         self.client, self.guard, self.rights, self.signer = client, guard, rights, signer
         self._trust, self._refused = trust, ears.refused or guard.tell_once
         self._local = local
-        self._connecting = threading.Lock()
-        self._naming: Naming | None = None
+        self._connection = Connection(client, guard, local)
         #: Set where the server has said that it takes nothing from us.
         self.sealed = False
         #: Results that it gives are not believed any more: it has lost too much of what they named.
@@ -223,7 +221,7 @@ class Peer:
             return set()
         # A piece at a time: what is waited for is stored before more is asked for, and memory stays bounded.
         got: set[Digest] = set()
-        for part in _parts(wanted, 16 * self.client.batch_bytes):
+        for part in parts(wanted, 16 * self.client.batch_bytes):
             found = self._try(partial(self.client.read_batch, tuple(wanted[digest] for digest in part))) or {}
             for digest in part:
                 data = found.get(wanted[digest])
@@ -241,16 +239,16 @@ class Peer:
         return True
 
     def _fetch_large(self, digest: Digest, name: Name, naming: Naming) -> bool:
-        incoming = _Incoming(self.client, name, naming.function)
+        incoming = Incoming(self.client, name, naming.function)
 
         def receive(writer: BlobWriter) -> None:
             if self._try(lambda: incoming.into(writer), advanced=incoming.advanced) is None:
-                raise _Incomplete  # so that nothing of it is kept
+                raise Incomplete  # so that nothing of it is kept
 
         try:
             with self._local.put_stream() as writer:
                 receive(writer)
-        except _Incomplete:
+        except Incomplete:
             return False
         if writer.digest != digest:
             self.guard.tell_once(Misbehaved(f"other bytes than those of {digest.short}"))
@@ -268,10 +266,10 @@ class Peer:
         return self._try(lambda: self._tree(root, names, naming))
 
     def _tree(self, root: Digest, names: TreeNames, naming: Naming) -> dict[Digest, Directory]:
-        native = decode_tree(self._read_all(names.native))
+        native = decode_tree(read_whole(self.client, names.native, naming.function))
         directories = verified(root, native)
         if not naming.native:
-            foreign = decode_tree(self._read_all(names.tree))
+            foreign = decode_tree(read_whole(self.client, names.tree, naming.function))
             if len(foreign) != len(native):
                 raise Misbehaved("two trees of one directory that differ")
             for ours, theirs in zip(native, foreign, strict=True):
@@ -279,17 +277,6 @@ class Peer:
         for data in native:
             self._local.put_bytes(data)
         return directories
-
-    def _read_all(self, name: Name) -> bytes:
-        """A blob that is no blob of ours: checked by the server's own name for it."""
-        small = name.size <= self.client.batch_bytes
-        data = self.client.read_batch((name,)).get(name) if small else b"".join(self.client.read(name, 0))
-        if data is None:
-            raise NotThere(f"no {name.short}")
-        naming = self._naming
-        if naming is not None and naming.function.of(data) != name:
-            raise Misbehaved(f"other bytes than those of {name.short}")
-        return data
 
     # --- the guard --------------------------------------------------------------------------------------------------------
 
@@ -322,16 +309,13 @@ class Peer:
 
     def _ready(self) -> Naming | None:
         """Connected, or None where it can't be."""
-        with self._connecting:
-            if self._naming is None:
-                try:
-                    self.guard.ask(self.client.connect, tries=_CONNECT_TRIES)
-                except Fault as fault:
-                    if not isinstance(fault, Open):
-                        self.guard.tell_once(fault)
-                    return None
-                self._naming = Naming(self.client.function, self._local)
-            return self._naming
+        try:
+            return self._connection.naming()
+        except Open:
+            return None
+        except Fault as fault:
+            self.guard.tell_once(fault)
+            return None
 
     def _try(self, act: Callable[[], T], *, advanced: Callable[[], bool] = lambda: False) -> T | None:
         """Ask for something; None where it can't be had, for whatever reason."""
@@ -342,36 +326,6 @@ class Peer:
         except Fault as fault:
             self.guard.tell_once(fault)
             return None
-
-
-class _Incomplete(Exception):
-    """A transfer that did not come to its end."""
-
-
-class _Incoming:
-    """One blob on its way to us: a transfer that breaks off goes on where it was."""
-
-    def __init__(self, client: Client, name: Name, function: DigestFunction) -> None:
-        self._client, self._name = client, name
-        self.hasher = function.new()
-        self._offset = self._before = 0
-
-    def into(self, writer: BlobWriter) -> bool:
-        """Receive the rest. Raises Fault."""
-        for chunk in self._client.read(self._name, self._offset):
-            if self._offset + len(chunk) > self._name.size:
-                raise Misbehaved(f"more bytes than {self._name.short} has")
-            writer.write(chunk)
-            self.hasher.update(chunk)
-            self._offset += len(chunk)
-        if self._offset < self._name.size:
-            raise Misbehaved(f"only {self._offset} of the {self._name.size} bytes of {self._name.short}")
-        return True
-
-    def advanced(self) -> bool:
-        """Whether something came since this was asked last."""
-        before, self._before = self._before, self._offset
-        return self._offset > before
 
 
 def _named(found: RemoteResult) -> set[Name]:
@@ -391,17 +345,3 @@ def _pair(ours: bytes, theirs: bytes, naming: Naming) -> None:
         if node.digest.size != named.digest.size:
             raise Misbehaved("two trees of one directory that differ")
         naming.learn_name(node.digest, Name(named.digest))
-
-
-def _parts(digests: Iterable[Digest], limit: int) -> Iterable[list[Digest]]:
-    """Groups of blobs of a bounded size together."""
-    part: list[Digest] = []
-    size = 0
-    for digest in digests:
-        if part and size + digest.size > limit:
-            yield part
-            part, size = [], 0
-        part.append(digest)
-        size += digest.size
-    if part:
-        yield part

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import queue
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
-from typing import BinaryIO, Final
+from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
 from lkbuild.model.action import ActionResult, OutputFile, OutputTree
-from lkbuild.model.ports import BlobMissing, BlobStore, Closure, Publication
+from lkbuild.model.ports import BlobStore, Closure, Publication
 from lkbuild.remote.closures import LARGEST
 from lkbuild.remote.faults import Fault
 from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
 from lkbuild.remote.parcels import Packer, Parcel
 from lkbuild.remote.peer import Peer
+from lkbuild.remote.uploading import Uploader
 
 #: So many results at most go up together.
 _GROUP: Final = 256
@@ -61,9 +60,8 @@ class Publisher:
         self._queue: queue.SimpleQueue[Publication | Closure | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._present: set[Name] = set()
-        self._lost: set[Name] = set()
         self.sent = Sent()
+        self._uploader = Uploader(peer.client, local, peer.done)
 
     def put(self, item: Publication | Closure) -> None:
         """Take a result for upload, or a closure of results that were taken before; returns at once."""
@@ -81,8 +79,7 @@ class Publisher:
         for digest in digests:
             name = naming.known(digest) if naming is not None else None
             if name is not None:
-                self._present.discard(name)
-                self._lost.add(name)
+                self._uploader.forget(name)
 
     def close(self, waiting: Callable[[], None]) -> None:
         """Return when everything that was taken is up, or has been given up. `waiting` is told when that takes more than a moment."""
@@ -157,15 +154,15 @@ class Publisher:
     def _deliver(self, parcels: Sequence[Parcel], there: Mapping[Digest, ActionResult]) -> list[Parcel]:
         """Send what parcels hold and the server lacks, then their entries; those that are whole on the server then."""
         news = [parcel for parcel in parcels if parcel.key not in there or not _difference(parcel.result, there[parcel.key])]
-        names = {name for parcel in news for name in parcel.names()} - self._present
+        names = {name for parcel in news for name in parcel.names()} - self._uploader.present
         missing = self._peer.attempt(lambda: self._peer.client.missing(tuple(names))) if names else set()
         if missing is None:
             return []
-        missing |= names & self._lost
-        self._present |= names - missing
+        missing |= names & self._uploader.lost
+        self._uploader.present |= names - missing
         if missing and self._peer.rights.write_blobs:
             self._send(missing, news)
-        whole = [parcel for parcel in news if self._present.issuperset(parcel.names())]
+        whole = [parcel for parcel in news if self._uploader.present.issuperset(parcel.names())]
         entries: dict[Name, bytes] = {}
         for parcel in whole:
             if parcel.by_action is not None and parcel.key not in there:
@@ -181,63 +178,14 @@ class Publisher:
     def _send(self, missing: set[Name], parcels: Iterable[Parcel]) -> None:
         stored = {name: digest for parcel in parcels for name, digest in parcel.stored.items() if name in missing}
         made = {name: data for parcel in parcels for name, data in parcel.made.items() if name in missing and name not in stored}
-        limit = self._peer.client.batch_bytes
-        batch: dict[Name, bytes] = {}
-        size = 0
         sources: dict[Name, Digest | bytes] = {**made, **stored}
         if self._dry:
-            self._arrived(sources)
-            return
-        for name, source in sources.items():
-            if name.size > limit:
-                self._stream(name, self._opener(source))
-                continue
-            data = self._bytes(source)
-            if data is not None:
-                batch[name] = data
-                size += len(data)
-            if size > 8 * limit:
-                self._batch(batch)
-                batch, size = {}, 0
-        self._batch(batch)
-
-    def _batch(self, blobs: Mapping[Name, bytes]) -> None:
-        if blobs and self._peer.done(partial(self._peer.client.write_batch, blobs)):
-            self._arrived(blobs)
-
-    def _stream(self, name: Name, source: Callable[[], BinaryIO]) -> None:
-        upload, tries = str(uuid.uuid4()), 0
-
-        def write() -> None:
-            nonlocal tries
-            tries += 1
-            try:
-                self._peer.client.write(name, source, upload=upload, again=tries > 1)
-            except BlobMissing as error:
-                raise Fault(f"the store has lost {error.digest.short}") from error
-
-        if self._peer.done(write):
-            self._arrived((name,))
-
-    def _arrived(self, names: Iterable[Name]) -> None:
-        for name in names:
-            self._present.add(name)
-            self._lost.discard(name)
-            self.sent.blobs += 1
-            self.sent.size += name.size
-
-    def _opener(self, source: Digest | bytes) -> Callable[[], BinaryIO]:
-        if isinstance(source, bytes):
-            return lambda: BytesIO(source)
-        return lambda: self._local.open(source)
-
-    def _bytes(self, source: Digest | bytes) -> bytes | None:
-        if isinstance(source, bytes):
-            return source
-        try:
-            return self._local.get_bytes(source)
-        except BlobMissing:
-            return None
+            self._uploader.present.update(sources)
+        else:
+            self._uploader.send(sources)
+        arrived = self._uploader.present.intersection(sources)
+        self.sent.blobs += len(arrived)
+        self.sent.size += sum(name.size for name in arrived)
 
 
 def _difference(ours: ActionResult, theirs: ActionResult) -> str | None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
+from lkbuild.base.errors import nearest
 from lkbuild.model.action import ActionSpec, Input
 from lkbuild.model.artifact import Inline, NamedArtifact
 from lkbuild.model.providers import Files, OutputGroups, Runnable
 from lkbuild.model.rule import RuleContext
 
+from ..oci_layout import JOINT
 from ..providers import ImageInfo, ToolchainInfo
 from .media import media
+
+_WITH_FIRMWARE: Final = {"uefi": "1: UEFI firmware starts the kernel"}
+_WITH_TOOLS: Final = {
+    "share": "FOLDER[,tag=NAME]: a folder of this machine, for `mount -t virtiofs NAME` in the guest",
+    "tpm": "FOLDER: a TPM 2.0 in software, which keeps its state there",
+}
 
 
 def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
@@ -18,7 +27,18 @@ def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
     files = _files(image)
     run = [_runnable(ctx, image)] if ctx.attrs["qemu"] is not None else []
     found = media(ctx, image) if ctx.attrs["media_tools"] is not None else {}
-    return [image, Files(files), OutputGroups({"initrd": files[1:2], "kernel": files[:1], **found}), *run]
+    groups = {"initrd": files[1:2], "kernel": files[:1], "kernel+initrd": files, **found}
+    return [image, Files(files), OutputGroups({**groups, **_own(ctx, groups)}), *([JOINT] if found else []), *run]
+
+
+def _own(ctx: RuleContext, groups: Mapping[str, tuple[NamedArtifact, ...]]) -> dict[str, tuple[NamedArtifact, ...]]:
+    """The group of all formats that the image says are its own."""
+    for index, name in enumerate(ctx.attrs["formats"]):
+        if name not in groups:
+            hint = nearest(name, groups) or f"here it has: {', '.join(groups)}"
+            ctx.fail(f"no format '{name}' for {ctx.arch}", attr=("formats", index), hint=hint)
+    own = [item for name in ctx.attrs["formats"] for item in groups[name]]
+    return {"formats": tuple({item.name: item for item in own}.values())} if own else {}
 
 
 def _files(image: ImageInfo) -> tuple[NamedArtifact, ...]:
@@ -51,5 +71,13 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
         "disk": "PATH[,size=2G]: a persistent disk, made where there is none",
         "mem": "memory of the guest, 1G by default",
         "cpus": "processors of the guest, 2 by default",
+        "data": "user data, which //pkg/metadata finds on a disk labelled cidata",
+        "vsock": "CID: a socket between this machine and the guest, by the kernel's vhost_vsock",
     }
-    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm",))
+    extras: dict[str, tuple[Input, ...]] = {}
+    for attr, names in (("firmware", _WITH_FIRMWARE), ("run_tools", _WITH_TOOLS)):
+        if ctx.attrs.get(attr) is not None:
+            tree = ctx.require(ctx.attrs[attr], ToolchainInfo, attr=(attr,), execution=True).tree
+            options |= names
+            extras |= dict.fromkeys(names, (Input(attr, tree),))
+    return Runnable(spec=spec, options=options, network=True, devices=("/dev/kvm", "/dev/vhost-vsock"), extras=extras)

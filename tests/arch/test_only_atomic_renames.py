@@ -4,7 +4,7 @@ import ast
 
 DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
 SANDBOX = ("lkbuild/sandbox/",)
-NETWORK = ("lkbuild/fetch/", "lkbuild/remote/")
+NETWORK = ("lkbuild/fetch/", "lkbuild/remote/", "lkbuild/clouds/")
 RESIDENT = ("lkbuild/base/resident_protocol.py", "lkbuild/app/watching/server.py", "lkbuild/cli/ask.py")
 EDGE = ("lkbuild/cli/", "lkbuild/app/")
 

@@ -16,7 +16,7 @@ from lkbuild.model.configuration import ARCHES
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick")
-IMAGES = ("minimal", "linuxkit", "sshd", "docker-desktop")
+IMAGES = ("minimal", "linuxkit", "sshd", "wireguard", "docker-desktop", "docker-baremetal")
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ class Guest:
             if len(plan.requested) != 1:
                 raise UsageError(f"--run starts one target, not {len(plan.requested)}", hint="name one target, for one architecture")
             with build.display.building(cancel) as sink:
-                runnable, execution = build_runnable(session, plan.analyses, plan.requested[0].selected, sink)
+                runnable, execution = build_runnable(session, plan.analyses, plan.requested[0].selected, sink, self._options)
             request, access = stack.enter_context(prepared(session, runnable, execution, self._arguments, self._options))
             self.child = stack.enter_context(started(request, access, stdin=NOTHING, stdout=_STDERR, stderr=_STDERR))
             self._running = stack.pop_all()

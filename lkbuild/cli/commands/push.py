@@ -1,27 +1,35 @@
-"""`lkbuild push`: a package, as an image, to a registry."""
+"""`lkbuild push`: a package, as an image, to a registry; an image, as a disk, to a cloud or a file server."""
 
 from __future__ import annotations
 
+from lkbuild.base.errors import UsageError
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.outcome import build_phase
 from lkbuild.cli.quantities import size
 
 #: What a push can't do without doing it.
-_LEFT_OUT = ("check", "dry-run", "keep-going")
+_LEFT_OUT = ("check", "keep-going")
 
 
 def command() -> Command:
     """The declaration of the verb."""
     return Command(
         name="push",
-        usage="[FLAGS] LABEL HOST/NAME[:TAG]",
+        usage="[FLAGS] LABEL DESTINATION",
         doc="""Builds the image layout of a package (its output `oci`) and pushes it to a registry; prints where it is, by digest. For
             several architectures it is one image with an index. What the registry has already is not sent. Credentials are those of
-            Docker's config.json. A registry on this machine (localhost) is spoken to in the clear, any other by TLS.""",
+            Docker's config.json. A registry on this machine (localhost) is spoken to in the clear, any other by TLS.
+
+            With a scheme the destination takes the disk of an image, in the format that it needs unless LABEL names another:
+            aws://NAME?region=R (an AMI), openstack://NAME?cloud=C, https://HOST/FOLDER/ (PUT), file:///FOLDER. Clouds are
+            spoken to by their own SDKs, which are extras: pip install 'lkbuild[aws]'. --dry-run builds, and prints what would
+            be done.""",
         examples=(
             ("lkbuild push --arch all //pkg/dhcpcd registry.example/os/dhcpcd:1.0", "one image for every architecture"),
             ("lkbuild push //pkg/dhcpcd localhost:5000/dhcpcd", "this machine's architecture, tag latest"),
+            ("lkbuild push --dry-run //images:docker-aws 'aws://docker-1.0?region=eu-west-1'", "what a push of an AMI would do"),
+            ("lkbuild push //images:minimal.iso https://files.example/images/", "another format, to a file server"),
         ),
         flags=tuple(flag for flag in BUILD_FLAGS if flag.name not in _LEFT_OUT),
         words=(2, 2),
@@ -35,6 +43,10 @@ def run(invocation: Invocation) -> int:
 
     label, reference = invocation.parsed.words
     options = invocation.options()
+    if "://" in reference:
+        return _disk(invocation, label, reference)
+    if options.dry_run:
+        raise UsageError("--dry-run is for destinations with a scheme", hint="`lkbuild build LABEL.oci` shows what a registry would get")
     with build_phase(invocation, options) as sink:
         done = push.push(options, label, reference, sink, invocation.console.note)
     console = invocation.console
@@ -43,4 +55,20 @@ def run(invocation: Invocation) -> int:
     else:
         console.note(f"sent {done.sent} ({size(done.sent_bytes)}) · there already {done.present}")
         console.result(f"{done.reference}@sha256:{done.digest}")
+    return 0
+
+
+def _disk(invocation: Invocation, label: str, address: str) -> int:
+    """To a cloud or a file server."""
+    from lkbuild.app.push_disk import push_disk  # noqa: PLC0415 - not for --help
+
+    console, options = invocation.console, invocation.options()
+    with build_phase(invocation, options) as sink:
+        sent = push_disk(options, label, address, sink, console.note)
+    if console.json:
+        console.json_result(sent.to_json())
+    elif sent.reference is None:
+        console.result("\n".join(sent.steps))
+    else:
+        console.result(sent.reference)
     return 0

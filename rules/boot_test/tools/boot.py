@@ -6,6 +6,7 @@ Ends with 0 where every step held, 1 where one did not. The report is JSON lines
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 import re
@@ -18,24 +19,32 @@ from guest import Guest, GuestError
 from machine import Direct, Machine, Medium
 
 CHUNK = 192 * 1024
+MACHINE, PEER = "machine", "peer"
 
 
 class Test:
-    """One test: a machine, its steps, and the guest that runs now."""
+    """One test: a machine, its peer where there is one, the steps, and the guests that run now."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         """Take the specification as the rule wrote it."""
         self.spec = spec
         self.started = time.monotonic()
         self.deadline = self.started + spec["timeout_s"]
-        self.guest: Guest | None = None
-        self.machine = Machine(
+        self.guests: dict[str, Guest | None] = {}
+        self.name = MACHINE
+        machine = Machine(
             arch=spec["arch"],
-            boot=Medium(**spec["medium"]) if spec.get("medium") else Direct("kernel", "/tmp/initrd.img", spec["cmdline"]),
+            boot=Medium(**spec["medium"]) if spec.get("medium") else direct(spec),
+            small=spec["small"],
             mem=spec["mem"],
             cpus=spec["cpus"],
             disks=["/tmp/disk.img"] if spec["disk"] else [],
+            drives=spec["drives"],
+            wire="/tmp/wire" if "peer" in spec else "",
         )
+        self.machines = {MACHINE: machine}
+        if "peer" in spec:
+            self.machines[PEER] = dataclasses.replace(machine, disks=[], drives=spec["peer"], leads=False)
 
     def log(self, text: str) -> None:
         """Write a line with the time since the start."""
@@ -43,38 +52,58 @@ class Test:
 
     def prepare(self) -> None:
         """Put together the initrd (the image's and the agent's segments), or the firmware's variables; and a blank disk."""
-        if isinstance(self.machine.boot, Direct):
+        boot = self.machines[MACHINE].boot
+        if isinstance(boot, Direct):
             with open("/tmp/initrd.img", "wb") as out:
                 for name in ("initrd.img", "agent.img"):
                     with open(name, "rb") as part:
                         shutil.copyfileobj(part, out, 1 << 20)
-        elif self.machine.boot.efi:
-            shutil.copyfile(f"{self.machine.boot.efi}/OVMF_VARS_4M.fd", "/tmp/efi-variables.fd")
+        elif boot.efi:
+            shutil.copyfile(boot.efi.replace("_CODE", "_VARS"), "/tmp/efi-variables.fd")
         if self.spec["disk"]:
             with open("/tmp/disk.img", "wb") as file:
                 file.truncate(self.spec["disk"])
 
     def boot(self) -> Guest:
-        """Start the machine (again)."""
-        self.guest = Guest(self.machine, self.deadline, self.log)
-        return self.guest
+        """Start the machine of this step (again)."""
+        log = self.log if self.name == MACHINE else lambda text: self.log(f"{PEER}: {text}")
+        guest = Guest(self.machines[self.name], self.deadline, log, f"/tmp/{self.name}")
+        self.guests[self.name] = guest
+        return guest
 
     def run(self, report: Any) -> None:
         """All steps. Raises GuestError for the first that does not hold."""
-        self.boot()
         for index, step in enumerate(self.spec["steps"]):
             begun = time.monotonic()
             kind = next(name for name in STEPS if step.get(name) is not None)
             self.log(f"step {index + 1}: {json.dumps({k: v for k, v in step.items() if v is not None})}")
+            self.name = step.get("guest", MACHINE)
+            # The peer starts with its first step: by then the machine may be up.
+            if self.name not in self.guests:
+                self.boot()
             found = STEPS[kind](self, step)
             line = {"step": index + 1, "kind": kind, "seconds": round(time.monotonic() - begun, 2), **(found or {})}
             print(json.dumps(line), file=report, flush=True)
 
     def live(self) -> Guest:
-        """The running guest."""
-        if self.guest is None:
+        """The guest of this step."""
+        guest = self.guests[self.name]
+        if guest is None:
             raise GuestError("the machine is not running")
-        return self.guest
+        return guest
+
+    def kill(self) -> None:
+        """End what still runs."""
+        for guest in self.guests.values():
+            if guest is not None:
+                guest.kill()
+
+
+def direct(spec: dict[str, Any]) -> Direct:
+    """Kernel and initrd as the image has them."""
+    with open("cmdline") as file:
+        cmdline = f"{file.read().strip()} {spec['cmdline']}".strip()
+    return Direct("kernel", "/tmp/initrd.img", cmdline, **spec["direct"])
 
 
 def step_up(test: Test, step: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +183,7 @@ def ended(test: Test) -> None:
     killed = [event["name"] for event in guest.events if event["event"] == "stopped" and event.get("killed")]
     if killed:
         raise GuestError(f"killed at shutdown, as they did not stop in time: {', '.join(killed)}")
-    test.guest = None
+    test.guests[test.name] = None
 
 
 STEPS = {
@@ -183,8 +212,7 @@ def main() -> int:
             print(json.dumps({"ok": False, "error": str(error)}), file=report)
             return 1
         finally:
-            if test.guest is not None:
-                test.guest.kill()
+            test.kill()
         print(json.dumps({"ok": True}), file=report)
     test.log("passed")
     return 0

@@ -25,22 +25,23 @@ class GuestError(Exception):
 class Guest:
     """One boot of a machine. Every wait is bounded by the test's deadline."""
 
-    def __init__(self, machine: Machine, deadline: float, log: Any) -> None:
-        """Start QEMU and wait until its sockets are there."""
+    def __init__(self, machine: Machine, deadline: float, log: Any, folder: str) -> None:
+        """Start QEMU and wait until its sockets are there, in the folder."""
         self._deadline = deadline
         self._log = log
         self._events: list[dict[str, Any]] = []
         self._line = b""
         self._answers = b""
         self._next_id = 0
+        os.makedirs(folder, exist_ok=True)
         for name in ("console", "agent", "qmp"):
-            if os.path.exists(f"/tmp/{name}"):
-                os.unlink(f"/tmp/{name}")
-        console = ["-chardev", "socket,id=console,path=/tmp/console,server=on,wait=on", "-serial", "chardev:console"]
-        extra = ["-no-reboot", "-qmp", "unix:/tmp/qmp,server=on,wait=off"]
+            if os.path.exists(f"{folder}/{name}"):
+                os.unlink(f"{folder}/{name}")
+        console = ["-chardev", f"socket,id=console,path={folder}/console,server=on,wait=on", "-serial", "chardev:console"]
+        extra = ["-no-reboot", "-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
         extra += [
             "-chardev",
-            "socket,id=agent,path=/tmp/agent,server=on,wait=off",
+            f"socket,id=agent,path={folder}/agent,server=on,wait=off",
             "-device",
             "virtserialport,chardev=agent,name=lkbuild.test",
         ]
@@ -49,9 +50,9 @@ class Guest:
         self.started = time.monotonic()
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._selector = selectors.DefaultSelector()
-        self._console = self._connect("/tmp/console")
-        self._agent = self._connect("/tmp/agent")
-        self._qmp = self._connect("/tmp/qmp")
+        self._console = self._connect(f"{folder}/console")
+        self._agent = self._connect(f"{folder}/agent")
+        self._qmp = self._connect(f"{folder}/qmp")
         self._selector.register(self._console, selectors.EVENT_READ, self._read_console)
         self._selector.register(self._agent, selectors.EVENT_READ, self._read_agent)
         self._selector.register(self._qmp, selectors.EVENT_READ, self._read_qmp)

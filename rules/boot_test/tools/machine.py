@@ -15,6 +15,9 @@ MACHINES = {
     "riscv64": ("qemu-system-riscv64", "virt", "pci"),
     "s390x": ("qemu-system-s390x", "s390-ccw-virtio", "ccw"),
 }
+#: QEMU's machine without PCI. Without ACPI too it gives its devices on the command line, as Firecracker did first; with ACPI, a kernel
+#: finds no timer to measure its clock by under emulation.
+MICROVM = ("microvm,acpi=off,pit=on,pic=on,rtc=on", "device")
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,22 @@ class Direct:
     kernel: str
     initrd: str
     cmdline: str
+    root: str = ""
+    cdrom: bool = False
 
-    def words(self, _bus: str) -> list[str]:
-        """Of QEMU's command line."""
-        return ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+    def words(self, bus: str) -> list[str]:
+        """Of QEMU's command line. The root, where there is one, is the first disk, or a CD-ROM."""
+        words = ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+        if not self.root:
+            return words
+        words += ["-drive", f"if=none,id=root,format=raw,readonly=on,file={self.root}" + (",media=cdrom" if self.cdrom else "")]
+        device = "scsi-cd,bus=scsi.0" if self.cdrom else f"virtio-blk-{bus}"
+        return [*words, *(["-device", f"virtio-scsi-{bus},id=scsi"] if self.cdrom else []), "-device", f"{device},drive=root"]
 
 
 @dataclass(frozen=True)
 class Medium:
-    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the folder of OVMF, None for the BIOS."""
+    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS."""
 
     path: str
     form: str = "raw"
@@ -43,39 +53,93 @@ class Medium:
         """Of QEMU's command line."""
         words = []
         if self.efi:
-            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}/OVMF_CODE_4M.fd"]
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
         words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
+        if self.cdrom and self.efi:  # not every machine that has UEFI has IDE
+            return [*words, "-device", f"virtio-scsi-{bus},id=scsi", "-device", "scsi-cd,bus=scsi.0,drive=medium,bootindex=0"]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
 
 
 @dataclass
 class Machine:
-    """A guest to start. `disks` are raw files; `forward` are (host port, guest port) of TCP."""
+    """A guest to start.
+
+    `disks` are raw files that it may write, `drives` raw files that it only reads; `forward` are (host port, guest port) of TCP. On a
+    `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
+    `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
+    socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
+    `small` is QEMU's microvm.
+    """
 
     arch: str
     boot: Direct | Medium
     mem: str = "1G"
     cpus: int = 2
     disks: list[str] = field(default_factory=list)
+    drives: list[str] = field(default_factory=list)
     forward: list[tuple[int, int]] = field(default_factory=list)
     isolated: bool = True
+    wire: str = ""
+    leads: bool = True
+    firmware: tuple[str, str] | None = None
+    shares: list[tuple[str, str]] = field(default_factory=list)
+    vsock: int = 0
+    tpm: str = ""
+    data: str = ""
+    small: bool = False
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
-        emulator, machine, bus = MACHINES[self.arch]
+        emulator, machine, bus = (*MACHINES[self.arch][:1], *MICROVM) if self.small else MACHINES[self.arch]
         command = [emulator, "-nodefaults", "-no-user-config", "-display", "none"]
         command += ["-machine", f"{machine},accel={accelerator}", "-cpu", "host" if accelerator == "kvm" else "max"]
         command += ["-m", self.mem, "-smp", str(self.cpus)]
         command += self.boot.words(bus)
         command += ["-device", f"virtio-rng-{bus}", "-device", f"virtio-serial-{bus}"]
-        network = "user,id=net0" + (",restrict=on" if self.isolated else "")
-        network += "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self.forward)
-        command += ["-netdev", network, "-device", f"virtio-net-{bus},netdev=net0" + (",romfile=" if bus == "pci" else "")]
+        command += self._network(bus)
+        command += self._more(bus)
         for index, disk in enumerate(self.disks):
             command += ["-drive", f"file={disk},if=none,id=disk{index},format=raw,discard=unmap,detect-zeroes=unmap"]
             command += ["-device", f"virtio-blk-{bus},drive=disk{index}"]
+        for index, drive in enumerate(self.drives):
+            command += ["-drive", f"file={drive},if=none,id=drive{index},format=raw,readonly=on"]
+            command += ["-device", f"virtio-blk-{bus},drive=drive{index}"]
         return [*command, *console, *extra]
+
+    def _more(self, bus: str) -> list[str]:
+        words = []
+        if self.firmware:
+            code, variables = self.firmware
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
+            words += ["-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
+        if self.shares:  # virtiofsd works in the guest's memory
+            words += ["-object", f"memory-backend-memfd,id=memory,share=on,size={self.mem}", "-machine", "memory-backend=memory"]
+        for index, (socket, tag) in enumerate(self.shares):
+            words += ["-chardev", f"socket,id=share{index},path={socket}", "-device", f"vhost-user-fs-{bus},chardev=share{index},tag={tag}"]
+        if self.tpm:
+            words += ["-chardev", f"socket,id=tpm,path={self.tpm}", "-tpmdev", "emulator,id=tpm0,chardev=tpm"]
+            words += ["-device", ("tpm-tis-device" if self.arch == "arm64" else "tpm-crb") + ",tpmdev=tpm0"]
+        if self.vsock:
+            words += ["-device", f"vhost-vsock-{bus},guest-cid={self.vsock}"]
+        if self.data:
+            words += ["-drive", f"if=none,id=data,format=raw,readonly=on,file.driver=vvfat,file.dir={self.data},file.label=CIDATA"]
+            words += ["-device", f"virtio-blk-{bus},drive=data"]
+        return words
+
+    def _network(self, bus: str) -> list[str]:
+        device = f"virtio-net-{bus},netdev=net0" + (",romfile=" if bus == "pci" else "")
+        user = "user,id={}" + (",restrict=on" if self.isolated else "")
+        user += "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for host, guest in self.forward)
+        if not self.wire:
+            return ["-netdev", user.format("net0"), "-device", device]
+        wire = f"stream,id={{}},addr.type=unix,addr.path={self.wire},server=" + ("on" if self.leads else "off")
+        if not self.leads:
+            return ["-netdev", wire.format("net0"), "-device", f"{device},mac=52:54:00:12:34:57"]
+        words = ["-netdev", user.format("out"), "-netdev", wire.format("wire")]
+        for port, other in (("port0", ",netdev=out"), ("port1", ",netdev=wire"), ("net0", "")):
+            words += ["-netdev", f"hubport,id={port},hubid=0{other}"]
+        return [*words, "-device", device]
 
 
 def guest_boots_with_kvm(arch: str) -> bool:

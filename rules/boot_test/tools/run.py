@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
+import time
 
 from machine import Direct, Machine, guest_boots_with_kvm
 
@@ -51,8 +53,67 @@ def qemu_takes_kvm(machine: Machine) -> bool:
     return ended.returncode == 0
 
 
-def main() -> None:
-    """Become QEMU."""
+def share(text: str) -> tuple[str, str]:
+    """FOLDER,tag=NAME."""
+    path, _, tag = text.partition(",tag=")
+    return path, tag
+
+
+def helper(name: str, socket: str, *words: str) -> str:
+    """Start a program of the run tools, whose libraries are not those of this root; returns its socket when that is there."""
+    library = f"run_tools/usr/lib/{os.uname().machine}-linux-gnu"
+    loader = next(f"{library}/{entry}" for entry in sorted(os.listdir(library)) if entry.startswith("ld-linux"))
+    child = subprocess.Popen(
+        [loader, "--library-path", f"{library}:{library}/swtpm", f"run_tools/{name}", *words], stdin=subprocess.DEVNULL
+    )
+    while not os.path.exists(socket):
+        if child.poll() is not None:
+            sys.exit(f"lkbuild: {name} ended with {child.returncode}")
+        time.sleep(0.02)
+    return socket
+
+
+def shares(folders: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A server for each shared folder. It can't confine itself further: it is in the sandbox, where a user has no namespaces."""
+    words = ["--sandbox=none", "--seccomp=none", "--log-level=error"]
+    # What belongs to who runs this belongs to root in the guest.
+    words += [f"--translate-uid=map:0:{os.getuid()}:1", f"--translate-gid=map:0:{os.getgid()}:1"]
+    return [
+        (helper("usr/libexec/virtiofsd", socket, f"--shared-dir={path}", f"--socket-path={socket}", *words), tag)
+        for socket, (path, tag) in ((f"/tmp/share{index}", folder) for index, folder in enumerate(folders))
+    ]
+
+
+def tpm(folder: str) -> str:
+    """A TPM with its state in the folder."""
+    socket = "/tmp/tpm"
+    return helper("usr/bin/swtpm", socket, "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--ctrl", f"type=unixio,path={socket}")
+
+
+#: The code and the variables of UEFI firmware, by architecture.
+FIRMWARE = {
+    "amd64": ("firmware/usr/share/OVMF/OVMF_CODE_4M.fd", "firmware/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    "arm64": ("firmware/usr/share/AAVMF/AAVMF_CODE.fd", "firmware/usr/share/AAVMF/AAVMF_VARS.fd"),
+}
+
+
+def uefi(arch: str) -> tuple[str, str]:
+    """The firmware, with variables that this run may change."""
+    code, variables = FIRMWARE[arch]
+    return code, shutil.copyfile(variables, "/tmp/efi-variables.fd")
+
+
+def cidata(text: str) -> str:
+    """A folder with user data as cloud-init's NoCloud has it."""
+    os.mkdir("/tmp/cidata")
+    for name, content in (("meta-data", "instance-id: lkbuild-run\n"), ("user-data", text)):
+        with open(f"/tmp/cidata/{name}", "w") as file:
+            file.write(content)
+    return "/tmp/cidata"
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser()
     for name in ("arch", "kernel", "initrd", "cmdline"):
         parser.add_argument(f"--{name}", required=True)
@@ -60,9 +121,22 @@ def main() -> None:
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--publish", type=forward, action="append", default=[])
     parser.add_argument("--disk", type=disk, action="append", default=[])
-    options = parser.parse_args()
+    parser.add_argument("--share", type=share, action="append", default=[])
+    parser.add_argument("--vsock", type=int, default=0)
+    for name in ("data", "tpm", "uefi"):
+        parser.add_argument(f"--{name}", default="")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Become QEMU."""
+    options = parse()
     with open(options.cmdline) as file:
         cmdline = file.read().strip()
+    if options.vsock and not os.path.exists("/dev/vhost-vsock"):
+        sys.exit("lkbuild: --vsock needs /dev/vhost-vsock, which this machine does not have or this user can't open")
+    if options.tpm and options.arch not in ("amd64", "arm64"):
+        sys.exit(f"lkbuild: QEMU's {options.arch} machine has no place for a TPM")
     machine = Machine(
         arch=options.arch,
         boot=Direct(options.kernel, options.initrd, cmdline),
@@ -71,8 +145,13 @@ def main() -> None:
         disks=options.disk,
         forward=options.publish,
         isolated=False,
+        vsock=options.vsock,
+        firmware=uefi(options.arch) if options.uefi else None,
+        data=cidata(options.data) if options.data else "",
     )
     accelerator = "kvm" if guest_boots_with_kvm(options.arch) and qemu_takes_kvm(machine) else "tcg"
+    machine.shares = shares(options.share)
+    machine.tpm = tpm(options.tpm) if options.tpm else ""
     console = ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "chardev=console,mode=readline"]
     command = machine.command(accelerator=accelerator, console=console, extra=["-no-reboot"])
     print(f"lkbuild: {options.arch} guest, {accelerator}; Ctrl-A X ends it", file=sys.stderr, flush=True)

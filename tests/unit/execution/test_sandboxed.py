@@ -1,6 +1,6 @@
-"""What a runner asks of the sandbox for an action, by what the action declares."""
+"""What is asked of the sandbox for an action, by what the action declares."""
 
-from lkbuild.execution.runner import niceness
+from lkbuild.execution.strategies.sandboxed import niceness
 from lkbuild.model.action import Resources
 
 

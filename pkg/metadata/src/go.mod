@@ -1,0 +1,3 @@
+module lkbuild/metadata
+
+go 1.24
