@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from lkbuild.base.errors import AnalysisError, Position, nearest
 from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput, Input
-from lkbuild.model.artifact import Artifact, Output, SourceFile
+from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
+from lkbuild.model.attrs import FrozenMap
 from lkbuild.model.deb_lock import LockFormatError
 from lkbuild.model.oci_lock import OciEntry, parse_oci_lock
 from lkbuild.model.references import normal
 from lkbuild.model.rule import RuleContext
 
-from .providers import OciLockInfo
+from .providers import BaseInfo, OciLockInfo
+
+_INDEX: Final = "application/vnd.oci.image.index.v1+json"
+_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
 class LockedImages:
@@ -35,9 +40,9 @@ class LockedImages:
         except LockFormatError as error:
             ctx.fail(f"{self._info.path}:{error.line}: {error}", attr=("lock",), hint=self._update)
 
-    def entry(self, reference: str, position: Position) -> OciEntry:
+    def entry(self, reference: str, position: Position, *, execution: bool = False) -> OciEntry:
         """An image by its reference. Raises AnalysisError at the position where it is named."""
-        name, arch = normal(reference), self._ctx.arch
+        name, arch = normal(reference), self._ctx.configuration.exec_arch if execution else self._ctx.arch
         found = self._entries.get((name, arch))
         if found is not None:
             return found
@@ -62,6 +67,16 @@ class LockedImages:
             message=f"check blob {hexadecimal[:12]}",
         )
         return output
+
+    def base(self, entry: OciEntry) -> BaseInfo:
+        """An image as something to build upon: its layout, each blob of it checked against the lock."""
+        top = {"mediaType": _MANIFEST, "digest": entry.manifest, "size": entry.manifest_size}
+        index = json.dumps({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [top]}, sort_keys=True)
+        digests = dict.fromkeys((entry.manifest, entry.config_blob, *entry.layers))
+        blobs = tuple(Input(f"blobs/{digest.replace(':', '/')}", self.blob(digest)) for digest in digests)
+        written = {"index.json": index, "oci-layout": json.dumps({"imageLayoutVersion": "1.0.0"})}
+        layout = (*blobs, *(Input(path, Inline(text.encode())) for path, text in written.items()))
+        return BaseInfo(layout=layout, config=FrozenMap(entry.config))
 
     def layer(
         self, entry: OciEntry, *, below: Sequence[Artifact] = (), above: Sequence[Artifact] = (), exclude: Sequence[str] = ()

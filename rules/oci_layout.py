@@ -23,7 +23,7 @@ GROUP: Final = "oci"
 JOINT: Final = Joint({GROUP: ("oci_index", 1)})
 #: As segments are packed for work (image/initrd.py).
 _LEVEL: Final = "3"
-_LABEL: Final = "org.mobyproject.config"
+LABEL: Final = "org.mobyproject.config"
 #: What the configuration says for every engine, and what LinuxKit does not know.
 _ELSEWHERE: Final = frozenset(("command", "env", "cwd", "seccomp", "cgroupns", "runtime"))
 #: Where LinuxKit's defaults are weaker than ours, ours are written out.
@@ -76,10 +76,15 @@ def image_config(container: Mapping[str, Any], labels: Mapping[str, str]) -> dic
     if container.get("uid") is not None or container.get("gid") is not None:
         found["User"] = f"{container.get('uid') or 0}:{container.get('gid') or 0}"
     # A package that no container runs says nothing of how it is run.
-    moby = {_LABEL: json.dumps(_linuxkit(container), sort_keys=True)} if container.get("command") else {}
+    moby = linuxkit_label(container) if container.get("command") else {}
     if moby or labels:
         found["Labels"] = {**moby, **labels}
     return found
+
+
+def linuxkit_label(container: Mapping[str, Any]) -> dict[str, str]:
+    """The label that LinuxKit reads container fields from."""
+    return {LABEL: json.dumps(_linuxkit(container), sort_keys=True)}
 
 
 def _linuxkit(container: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lkbuild.model.action import Input
 from lkbuild.model.artifact import Artifact, Output
 from lkbuild.model.attrs import FrozenMap
 
@@ -58,6 +59,23 @@ class PackageInfo:
     layers: tuple[Artifact, ...]
     initramfs: tuple[Artifact, ...] = ()
     container: FrozenMap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseInfo:
+    """An image that a Dockerfile can build upon.
+
+    Attributes:
+        layout: the files of its image layout, by path; one whose path is "" is all of it.
+        config: the `config` object of its configuration.
+    """
+
+    layout: tuple[Input, ...]
+    config: FrozenMap
+
+    def inputs(self, folder: str) -> tuple[Input, ...]:
+        """The layout as inputs below a folder."""
+        return tuple(Input(f"{folder}/{item.path}" if item.path else folder, item.artifact) for item in self.layout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

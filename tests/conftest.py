@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from harness import engine as engines
 from harness.workspace import Workspace, copy_of_repository
 from hypothesis import HealthCheck, settings
 
@@ -13,7 +14,11 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("lkbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lkbuild")
 
+from lkbuild.cli.options import default_cache
+
 HERE = Path(__file__).parent
+#: Read before tests take it from the environment.
+ON_CI = "CI" in os.environ
 #: `make golden`: golden files are written anew instead of compared.
 ACCEPT = os.environ.get("LKBUILD_ACCEPT") == "1"
 
@@ -134,3 +139,14 @@ def new_checkout(fetched, tmp_path):
         return copy_of_repository(tmp_path / name, store).with_(HOME=str(tmp_path), **environment)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """A Docker engine, as an environment."""
+    if os.geteuid() != 0 and not ON_CI:
+        pytest.skip("a Docker engine needs root")
+    cache = os.environ.get("LKBUILD_CACHE")
+    tree = engines.unpacked(tmp_path_factory.mktemp("engine") / "workspace", Path(cache) if cache else default_cache(os.environ))
+    with engines.engine(tree) as environment:
+        yield environment

@@ -80,8 +80,8 @@ class Analyzer:
         _check_arch(declared, node.configuration)
         target = self._resolved[node] = resolve_target(declared, node.configuration)
         edges = []
-        for dependency in dependencies(rule, target.attrs, target):
-            position = target.at(*dependency.path)
+        for dependency in dependencies(rule, target.attrs, target, node.configuration):
+            position = dependency.position or target.at(*dependency.path)
             needed = self._target(dependency.label, position)
             configuration = node.configuration.for_execution() if dependency.execution else node.configuration
             _check_edge(target, rule, needed, position, configuration)

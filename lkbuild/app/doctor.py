@@ -13,7 +13,10 @@ from typing import Final
 
 from lkbuild.app.findings import Finding, State
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.strategy import make_buildx
+from lkbuild.base.errors import HostError
 from lkbuild.model.configuration import ARCHES, MACHINES
+from lkbuild.sandbox.buildx import Buildx
 
 _GIB: Final = 1 << 30
 #: A kernel's sources, objects and outputs take about 6 GiB; a store with less than 1 GiB can't hold one toolchain.
@@ -36,7 +39,7 @@ def doctor(options: BuildOptions) -> list[Finding]:
         check_kvm(Path("/dev/kvm")),
         check_docker(options.environment),
         *check_inotify(Path("/proc/sys/fs/inotify")),
-        *check_arches(platform.machine(), Path("/proc/sys/fs/binfmt_misc"), Path("/dev/kvm")),
+        *check_arches(platform.machine(), Path("/proc/sys/fs/binfmt_misc"), Path("/dev/kvm"), builders_of(make_buildx(options))),
     ]
 
 
@@ -107,7 +110,7 @@ def check_kvm(device: Path) -> Finding:
 
 
 def check_docker(environment: Mapping[str, str]) -> Finding:
-    """Docker with buildx: an option, never needed."""
+    """Docker with buildx: needed by Dockerfiles alone."""
     client = shutil.which("docker", path=environment.get("PATH"))
     if client is None:
         return Finding(name="docker", state="ok", text="not here; it is not needed")
@@ -133,19 +136,41 @@ def check_inotify(settings: Path) -> list[Finding]:
     return findings
 
 
-def check_arches(machine: str, binfmt: Path, kvm: Path) -> list[Finding]:
-    """How each architecture is built for here, and how its guests boot."""
+def builders_of(client: Buildx) -> Mapping[str, bool]:
+    """Architectures that Dockerfiles can be built for here, by what builders say of themselves; none where there is no engine."""
+    asked: dict[str | None, tuple[str, ...]] = {}
+    for arch in ARCHES:
+        builder = client.builders.get(arch) or client.builders.get("")
+        if builder not in asked:
+            try:
+                asked[builder] = client.platforms(arch)
+            except HostError:
+                asked[builder] = ()
+    if not any(asked.values()):
+        return {}
+    return {arch: f"linux/{arch}" in asked[client.builders.get(arch) or client.builders.get("")] for arch in ARCHES}
+
+
+def check_arches(machine: str, binfmt: Path, kvm: Path, builders: Mapping[str, bool]) -> list[Finding]:
+    """How each architecture is built for here, and how its guests boot. `builders`: whether one builds Dockerfiles for it; empty: none."""
     host = MACHINES.get(machine)
     if host is None:
         return [Finding(name="architecture", state="fail", text=f"{machine} is none that lkbuild runs on", mend=f"use {', '.join(ARCHES)}")]
-    return [_arch(arch, host, binfmt, kvm) for arch in ARCHES]
+    return [_arch(arch, host, binfmt, kvm, builders) for arch in ARCHES]
 
 
-def _arch(arch: str, host: str, binfmt: Path, kvm: Path) -> Finding:
+def _arch(arch: str, host: str, binfmt: Path, kvm: Path, builders: Mapping[str, bool]) -> Finding:
+    emulated = any((binfmt / f"qemu-{name}").exists() for name, known in MACHINES.items() if known == arch)
     if arch == host:
         boots = "KVM where that runs a guest, else QEMU's emulation" if os.access(kvm, os.R_OK | os.W_OK) else "QEMU's emulation"
-        return Finding(name=arch, state="ok", text=f"built by native tools; guests boot by {boots}")
-    emulated = any((binfmt / f"qemu-{name}").exists() for name, known in MACHINES.items() if known == arch)
-    text = "built by cross compilers, nothing is emulated; guests boot by QEMU's emulation"
-    # Nothing of lkbuild's needs it; a container engine for the architecture would.
-    return Finding(name=arch, state="ok", text=text + ("; its programs run here by binfmt_misc, too" if emulated else ""))
+        text = f"built by native tools; guests boot by {boots}"
+    else:
+        text = "built by cross compilers, nothing is emulated; guests boot by QEMU's emulation"
+        # Nothing of lkbuild's needs it; a container engine for the architecture does, where it has no native node.
+        text += "; its programs run here by binfmt_misc, too" if emulated else ""
+    if not builders:
+        return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: no engine")
+    if builders.get(arch):
+        return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: built by docker buildx")
+    mend = f"for Dockerfiles: docker buildx create --name NAME --platform linux/{arch} ssh://HOST, then --builder {arch}=NAME"
+    return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: only those that run nothing of {arch}", mend=mend)

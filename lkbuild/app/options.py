@@ -32,7 +32,7 @@ class BuildOptions:
         arches: target architectures in the order given, without repeats; empty: the host's.
         configs: names of the workspace's `configs:`, applied in this order.
         jobs: actions at a time; None: as many as there are CPUs.
-        strategy: where commands run: `sandbox`, `remote`, `dynamic`.
+        strategy: where commands run: `sandbox`, `buildx`, `remote`, `dynamic`.
         remote_jobs: commands at a time on an engine; None: a number that keeps one busy.
         keep_going: after a failure, go on with what does not depend on it.
         offline: nothing is fetched.
@@ -42,6 +42,7 @@ class BuildOptions:
         remote_required: a remote that fails is an error.
         signing_key: a private key to sign what is published; None: that of the user's configuration, if there is one.
         strict_trust: a remote result that no trusted key has signed is an error, whatever the policy says of its remote.
+        builders: builders of buildx: a name for all architectures, or `ARCH=NAME` for one.
         download: whose bytes of remote results are wanted: `all`, `toplevel`, `none`.
         events: a file that takes what happens, as JSON lines; None: none.
         verbose: logs of actions that succeed are wanted too.
@@ -67,9 +68,15 @@ class BuildOptions:
     remote_required: bool = False
     signing_key: Path | None = None
     strict_trust: bool = False
+    builders: tuple[str, ...] = ()
     download: str = "toplevel"
     events: Path | None = None
     verbose: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     cancel: Cancel = field(default_factory=Cancel, compare=False, repr=False)
     invocation: str = field(default_factory=new_invocation, compare=False, repr=False)
+
+    @property
+    def away(self) -> bool:
+        """Whether commands run on a remote that executes."""
+        return self.strategy in {"remote", "dynamic"}

@@ -19,6 +19,7 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError
+from lkbuild.base.label import Label
 from lkbuild.image.oci import INDEX, Descriptor, ImageLayout, descriptors_of
 from lkbuild.model.artifact import Output
 from lkbuild.model.events import BuildFinished, EventSink
@@ -78,7 +79,7 @@ def push(options: BuildOptions, label: str, reference: str, sink: EventSink, not
     ok = False
     with open_session(options) as session:
         try:
-            root = _layout(session, label, sink)
+            root, _ = build_layout(session, label, sink)
             ok = True
         finally:
             sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
@@ -89,8 +90,8 @@ def push(options: BuildOptions, label: str, reference: str, sink: EventSink, not
         return push.done
 
 
-def _layout(session: Session, label: str, sink: EventSink) -> Digest:
-    """Build it; the root of its tree."""
+def build_layout(session: Session, label: str, sink: EventSink) -> tuple[Digest, Label]:
+    """Build the layout of one target: the root of its tree, and whose it is. Raises UsageError, LkbuildError."""
     selected = [item if item.group else replace(item, group=_GROUP) for item in select(session, (label,))]
     analyses, requested = request(session, selected)
     if len(requested) != 1:
@@ -102,7 +103,7 @@ def _layout(session: Session, label: str, sink: EventSink) -> Digest:
     leaf = execution.leaf_of(outputs[0]) if len(outputs) == 1 and isinstance(outputs[0], Output) else None
     if not isinstance(leaf, Subtree):
         raise UsageError(f"{requested[0].selected.text} is no image layout", hint=f"a package is one: //pkg/x, or //pkg/x.{_GROUP}")
-    return leaf.root
+    return leaf.root, requested[0].selected.node.label
 
 
 def _registry(options: BuildOptions, where: Reference) -> Registry:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lkbuild import __version__
 from lkbuild.app.committed import Withheld
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from lkbuild.remote.opening import Plan
 
 _OFF = "off"
-IN_SANDBOX: Final = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
     policies, keys = chosen(session)
     policies = tuple(used for policy in policies if (used := _for_builds(policy)).rights)
     if not policies:
-        if session.options.strategy != IN_SANDBOX:
+        if session.options.away:
             engine_policy(session)  # raises
         yield Opened(local)
         return
@@ -86,7 +85,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
     remotes = Remotes(peers, local, tally, complaints, Withheld(session, sink))
     blobs = RemoteBlobs(local, remotes)
     engine = None
-    if session.options.strategy != IN_SANDBOX:
+    if session.options.away:
         engine = open_engine(plan_of(session, engine_policy(session)), blobs, tally, guarding)
     try:
         yield Opened(blobs, remotes, engine)

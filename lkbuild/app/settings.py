@@ -35,7 +35,7 @@ def make_wish(
         slots=session.options.jobs or cpus,
         cpus=cpus,
         memory_mib=memory_mib(),
-        away=0 if session.options.strategy == "sandbox" else session.options.remote_jobs or _AWAY,
+        away=(session.options.remote_jobs or _AWAY) if session.options.away else 0,
         keep_going=session.options.keep_going,
         # What is to be compared must be here.
         download=Download.ALL if session.options.check else Download(session.options.download),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from lkbuild.app.options import BuildOptions
 from lkbuild.app.remotes import Opened, engine_policy
 from lkbuild.app.session import Session, host_arch
 from lkbuild.execution.scratch import ScratchPool
@@ -16,9 +17,12 @@ from lkbuild.model.configuration import ISA
 from lkbuild.model.events import EventSink, Notice
 from lkbuild.model.ports import Strategy
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
+from lkbuild.sandbox.buildx import Buildx
+from lkbuild.sandbox.buildx_sandbox import BuildxSandbox
 from lkbuild.sandbox.plan import UID
 
 _DYNAMIC = "dynamic"
+_BUILDX = "buildx"
 #: How long a command waits in an engine's queue before it is begun here as well: longer than an engine that is free takes to begin.
 _WAIT_S = 2.0
 
@@ -27,8 +31,14 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
     """The strategy of a session. Raises UsageError."""
     cpus = os.cpu_count() or 1
     failures = session.state / "failed"
+    in_buildx = session.options.strategy == _BUILDX
     sandboxed = Sandboxed(
-        sandbox=BubblewrapSandbox(), blobs=opened.blobs, scratch=scratch, failures=failures, cpus=cpus, remote=opened.remote
+        sandbox=BuildxSandbox(make_buildx(session.options), host_arch()) if in_buildx else BubblewrapSandbox(),
+        blobs=opened.blobs,
+        scratch=scratch,
+        failures=failures,
+        cpus=cpus,
+        remote=opened.remote,
     )
     if opened.engine is None:
         return sandboxed
@@ -45,6 +55,12 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
         wait_s=_WAIT_S if dynamic else None,
         tell=lambda text: sink.emit(Notice(text=text)),
     )
+
+
+def make_buildx(options: BuildOptions) -> Buildx:
+    """The client of a Docker engine that the user has set up. Nothing is looked for before something is built by it."""
+    builders = [text.rpartition("=") for text in options.builders]
+    return Buildx(environment=options.environment, builders={arch: name for arch, _, name in builders})
 
 
 def workers(policy: RemotePolicy) -> Workers:

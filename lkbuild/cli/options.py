@@ -36,14 +36,23 @@ CONFIGURATION_FLAGS: Final = (
     Flag(name="config", metavar="NAME", repeatable=True, doc="A group of settings from the workspace's `configs:`; repeatable."),
 )
 
+#: Who builds Dockerfiles.
+BUILDER_FLAG: Final = Flag(
+    name="builder",
+    metavar="NAME",
+    repeatable=True,
+    doc="Build Dockerfiles by this builder of docker buildx; ARCH=NAME: for one architecture; repeatable; else by Docker's default.",
+)
+
 #: How actions are run.
 EXECUTION_FLAGS: Final = (
     Flag(name="jobs", short="j", metavar="N", doc="Run up to N actions at a time; else one per CPU."),
     Flag(
         name="strategy",
         metavar="WHERE",
-        choices=("sandbox", "remote", "dynamic"),
-        doc="Run commands here (sandbox), on the first remote that executes (remote), or also here where that makes wait (dynamic).",
+        choices=("sandbox", "buildx", "remote", "dynamic"),
+        doc="Run commands here (sandbox), by docker buildx (buildx), on the first remote that executes (remote), or also here where "
+        "that makes wait (dynamic).",
     ),
     Flag(name="remote-jobs", metavar="N", doc="Run up to N commands at a time on a remote that executes; else 32."),
     Flag(name="keep-going", short="k", doc="After a failure, go on with what does not depend on it."),
@@ -66,6 +75,7 @@ EXECUTION_FLAGS: Final = (
         metavar="FILE",
         doc="Sign results for remote caches with this private key; else with ~/.config/lkbuild/signing.key, if it is there.",
     ),
+    BUILDER_FLAG,
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
     Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),
@@ -118,11 +128,20 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         remote_required=parsed.switch("remote-required"),
         signing_key=cwd / signing if signing else None,
         strict_trust=parsed.text("trust") == "strict",
+        builders=_builders(parsed.texts("builder")),
         download=parsed.text("download") or "toplevel",
         events=cwd / events if events else None,
         verbose=parsed.switch("verbose"),
         environment=dict(environment),
     )
+
+
+def _builders(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        arch, equals, name = text.rpartition("=")
+        if not name or (equals and _arches((arch,)) != (arch,)):
+            raise UsageError(f"--builder does not take '{text}'", hint="write NAME, or ARCH=NAME; `docker buildx ls` lists names")
+    return texts
 
 
 def _arches(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ VERBS = {
     "fetch": "fetch all that targets need, so that --offline works",
     "lock": "update, check or compare lock files",
     "push": "push a package, as an image, to a registry",
+    "load": "load a package, as an image, into Docker",
+    "bake": "write what `docker buildx bake` builds Dockerfiles by",
     "linuxkit": "read LinuxKit's YAML",
     "info": "show what lkbuild knows: store, workspace, schema, rules",
     "cache": "show, verify or collect the store",

@@ -269,7 +269,7 @@ class BuildLoop:
             return found
 
         try:
-            answer = self._runner.run(planned, made, forced=recipe in forced)
+            answer = self._runner.run(planned, made, forced=recipe in forced, private=action in execution.graph.private)
         except LkbuildError as error:
             if not isinstance(error, BlobMissing):
                 reason = self._reason(action, execution, wish, forced)
@@ -277,7 +277,7 @@ class BuildLoop:
             raise
         if planned.spec.cacheable:
             self._parts.actions.put_recipe(recipe, answer.key)
-            if self._parts.remote is not None and action not in wish.forced:
+            if self._parts.remote is not None and action not in wish.forced and action not in execution.graph.private:
                 self._parts.remote.publish(_publication(planned, recipe, answer.action, answer.result))
         with self._guard:
             execution.results[recipe] = answer.result

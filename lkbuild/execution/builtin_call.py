@@ -14,7 +14,7 @@ from typing import Protocol
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.model.action import DeclaredOutput, OutputFile, OutputTree
-from lkbuild.model.ports import BlobStore, Fetcher
+from lkbuild.model.ports import BlobStore, Fetcher, ImageBuilder
 from lkbuild.model.tree import File, Subtree
 
 
@@ -32,6 +32,9 @@ class BuiltinCall:
         scratch: an empty folder that is removed afterwards.
         progress: to be told (bytes done, bytes in total or None).
         cancelled: whether the user has had enough.
+        images: builds Dockerfiles.
+        timeout_s: how long it may take.
+        fresh: nothing that is remembered of an earlier run counts.
     """
 
     arguments: tuple[str, ...]
@@ -43,6 +46,9 @@ class BuiltinCall:
     scratch: Path
     progress: Callable[[int, int | None], None]
     cancelled: Callable[[], bool]
+    images: ImageBuilder
+    timeout_s: int
+    fresh: bool
 
     def file(self, path: str) -> File:
         """An input that must be a file."""

@@ -29,7 +29,7 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
     filled it has left would keep it full, and the next build could not even begin.
     """
     kept = _place(planned, folder)
-    tail = _tail(request.log)
+    tail = log_tail(request.log)
     if _is_full(request.work):
         return HostError(
             f"no space left for {planned.info.mnemonic}: {reason}",
@@ -68,7 +68,7 @@ def keep_log(planned: PlannedAction, log: bytes, reason: str, folder: Path) -> B
         f"{planned.info.mnemonic} failed: {reason}",
         label=planned.info.label,
         position=planned.info.position,
-        detail=_shown(planned.spec.arguments, _tail(path)),
+        detail=_shown(planned.spec.arguments, log_tail(path)),
         hint=f"log: {path}\nit ran on an engine; --strategy=sandbox runs it here and keeps its folder",
     )
 
@@ -98,7 +98,8 @@ def _with_override(command: str, request: SandboxRun) -> str:
     return f'[ $# -gt 0 ] || set -- {original}\n{command.removesuffix(original)}"$@"'
 
 
-def _tail(log: Path) -> list[str]:
+def log_tail(log: Path) -> list[str]:
+    """The last lines of a log; none where it can't be read."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

@@ -33,6 +33,7 @@ def demand_with_remote(
 ) -> Demand:
     """As `demand`; recipes that a remote knew are in `remote` of the answer."""
     by_recipe = {recipe: graph.actions[action].spec for action, recipe in graph.recipes.items()}
+    private = {graph.recipes[action] for action in graph.private}
     view = _View(cache)
     tops = tuple(wanted)
     depth = 1
@@ -40,7 +41,10 @@ def demand_with_remote(
     while True:
         view.levels.clear()
         found = demand(graph, tops, view, forced=forced)
-        unknown = [[item for item in level if item not in view.asked and by_recipe[item].cacheable] for level in view.levels]
+        unknown = [
+            [item for item in level if item not in view.asked and by_recipe[item].cacheable and item not in private]
+            for level in view.levels
+        ]
         batch = [recipe for level in [level for level in unknown if level][:depth] for recipe in level]
         if not batch:
             found.remote = view.remote.keys() & found.results.keys()

@@ -27,12 +27,14 @@ class ActionGraph:
         order: their order.
         recipes: recipe key of each.
         producers: for each, the actions that make its inputs.
+        private: those that can't be built a second time as they are, and all that is made of them: nobody else is told.
     """
 
     actions: Mapping[ActionId, PlannedAction]
     order: tuple[ActionId, ...]
     recipes: Mapping[ActionId, Digest]
     producers: Mapping[ActionId, tuple[ActionId, ...]]
+    private: frozenset[ActionId] = frozenset()
 
     def recipe_of(self, output: Output) -> Digest:
         """The recipe of the action that makes an output."""
@@ -102,10 +104,13 @@ def build_graph(
 
     closure = close(wanted, successors)
     recipes: dict[ActionId, Digest] = {}
+    private: set[ActionId] = set()
     for action in closure.order:
         spec = actions[action].spec
+        if not actions[action].info.reproducible or (private and not private.isdisjoint(producers[action])):
+            private.add(action)
         recipes[action] = recipe_key(spec, source=source, recipe=lambda output: recipes[output.action], executable=executable)
-    return ActionGraph(actions, closure.order, recipes, producers)
+    return ActionGraph(actions, closure.order, recipes, producers, frozenset(private))
 
 
 def demand(graph: ActionGraph, wanted: Iterable[ActionId], cache: RecipeCache, *, forced: frozenset[Digest] = frozenset()) -> Demand:

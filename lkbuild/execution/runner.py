@@ -23,7 +23,7 @@ from lkbuild.keys.manifest import encode_action, make_action
 from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputFile, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
 from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
-from lkbuild.model.ports import ActionCache, BlobStore, CommandRun, Fetcher, RemoteCache, Strategy
+from lkbuild.model.ports import ActionCache, BlobStore, CommandRun, Fetcher, ImageBuilder, RemoteCache, Strategy
 from lkbuild.model.tree import File, Layout, Subtree
 
 #: What takes longer is not begun where another process runs it already: its result is waited for.
@@ -52,6 +52,7 @@ class RunnerParts:
         blobs: where bytes are.
         actions: where results are.
         strategy: brings commands about.
+        images: builds Dockerfiles.
         fetcher: brings bytes from outside.
         sources: digests of workspace files.
         sink: is told.
@@ -63,6 +64,7 @@ class RunnerParts:
     blobs: BlobStore
     actions: ActionCache
     strategy: Strategy
+    images: ImageBuilder
     fetcher: Fetcher
     sources: SourceDigests
     sink: EventSink
@@ -78,13 +80,14 @@ class ActionRunner:
         """Make a runner."""
         self._parts = parts
 
-    def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False) -> Answer:
+    def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False, private: bool = False) -> Answer:
         """Bring about an action's result.
 
         Args:
             planned: the action.
             made: results of the actions that make its inputs.
             forced: run it whatever the cache says.
+            private: nobody else is asked for it.
 
         Raises:
             BuildFailed: it failed, with the end of its log.
@@ -96,7 +99,7 @@ class ActionRunner:
         hit = None if forced else parts.actions.get(key)
         if hit is not None:
             return Answer(encoded, hit, Source.LOCAL_HIT)
-        if parts.remote is not None and planned.spec.cacheable and not forced:
+        if parts.remote is not None and planned.spec.cacheable and not forced and not private:
             hit = parts.remote.find(encoded, planned.spec.outputs)
             if hit is not None:
                 return Answer(encoded, hit, Source.REMOTE_HIT)
@@ -160,17 +163,17 @@ class ActionRunner:
                 return self._parts.strategy.run(command, cancelled=self._parts.cancelled)
             bring_inputs(self._parts.remote, command.layout, command.root)
             with self._parts.scratch.take() as scratch:
-                return as_result(self._builtin(planned, command.layout, scratch.work))
+                return as_result(self._builtin(command, scratch.work))
         except LkbuildError as error:
             error.label = error.label or planned.info.label
             raise
 
-    def _builtin(self, planned: PlannedAction, layout: Layout, folder: Path) -> tuple[OutputFile | OutputTree, ...]:
-        parts = self._parts
+    def _builtin(self, command: CommandRun, folder: Path) -> tuple[OutputFile | OutputTree, ...]:
+        parts, planned = self._parts, command.planned
         builtin = find_builtin(planned.spec.builtin or "", planned.spec.arguments[1])
         call = BuiltinCall(
             arguments=planned.spec.arguments[2:],
-            inputs=layout.entries,
+            inputs=command.layout.entries,
             outputs=planned.spec.outputs,
             sources=planned.info.sources,
             blobs=parts.blobs,
@@ -178,6 +181,9 @@ class ActionRunner:
             scratch=folder,
             progress=lambda done, total: parts.sink.emit(ActionProgress(info=planned.info, done=done, total=total)),
             cancelled=parts.cancelled,
+            images=parts.images,
+            timeout_s=planned.spec.timeout_s,
+            fresh=command.fresh,
         )
         return builtin(call)
 

@@ -58,7 +58,7 @@ class Descriptor:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`. Raises KeyError for what is none."""
         arch = value.get("platform", {}).get("architecture")
-        return cls(media_type=value["mediaType"], sha256=value["digest"].removeprefix("sha256:"), size=value["size"], arch=arch)
+        return cls(media_type=value.get("mediaType", ""), sha256=value["digest"].removeprefix("sha256:"), size=value["size"], arch=arch)
 
     def to_json(self) -> dict[str, Any]:
         """As the specification has it; what is for an architecture is a manifest, and says that its layers are zstd's."""
@@ -98,7 +98,7 @@ def index(manifests: Sequence[Descriptor]) -> bytes:
 def descriptors_of(data: bytes) -> tuple[Descriptor, ...]:
     """All that an index or a manifest refers to. Raises ValueError and KeyError for what is neither."""
     told = json.loads(data)
-    parts = told["manifests"] if told["mediaType"] == INDEX else [told["config"], *told["layers"]]
+    parts = told["manifests"] if "manifests" in told else [told["config"], *told["layers"]]
     return tuple(Descriptor.from_json(item) for item in parts)
 
 

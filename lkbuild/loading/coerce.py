@@ -94,6 +94,8 @@ class Coercer:
                 values[name] = self.attribute(written[name], attr, (*path, name))
             elif attr.required:
                 raise self.fail(node, f"the {what} '{name}' is missing", f"{name}: {attr.doc}")
+            elif attr.implied:
+                values[name] = self.attribute(_implied(attr, node.spot), attr, (*path, name))
             else:
                 values[name] = default_of(attr)
         return FrozenMap(values)
@@ -351,6 +353,18 @@ _GLOB_FIELDS: Final = {
     ),
     "allow_empty": Attr(type=Boolean(), doc="No match is no error.", default=False, configurable=False),
 }
+
+
+def _implied(attr: Attr, spot: Spot) -> Node:
+    """What stands for an attribute that is not written."""
+    names = tuple(Scalar(text, plain=False, spot=spot) for text in attr.implied)
+    if not isinstance(attr.type, ListOf):
+        return names[0]
+    glob = (
+        (Scalar("glob", plain=True, spot=spot), Items(names, spot)),
+        (Scalar("allow_empty", plain=True, spot=spot), Scalar("true", plain=True, spot=spot)),
+    )
+    return Fields(glob, spot)
 
 
 def _list_hint(node: Scalar | Fields) -> str:

@@ -5,32 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from lkbuild.base.errors import Position
 from lkbuild.base.label import Label
 from lkbuild.model.artifact import TargetRef
 from lkbuild.model.attrs import AttrPath, AttrType, File, FrozenMap, LabelOf, ListOf, MapOf, OneOf, Struct
+from lkbuild.model.configuration import Configuration
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Target
 
 
 class Dependency(NamedTuple):
-    """A label, whether it is a tool (built for the execution architecture), and the attribute where it stands."""
+    """A label, whether it is a tool (built for the execution architecture), and where it stands."""
 
     label: Label
     execution: bool
     path: AttrPath
+    position: Position | None = None  # where that is in no attribute
 
 
-def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target) -> tuple[Dependency, ...]:
+def dependencies(rule: Rule, attrs: Mapping[str, Any], target: Target, configuration: Configuration) -> tuple[Dependency, ...]:
     """Every dependency, in the order of the attributes.
 
-    A label that stands in two places is there twice. Implicit dependencies come last, under ("implicit", name), for the execution
-    architecture: they are the tools that the rule's actions run.
+    A label that stands in two places is there twice. Then come those that the rule discovers, and implicit ones last, under
+    ("implicit", name), for the execution architecture: they are the tools that the rule's actions run.
     """
     found: list[Dependency] = []
     for name, attr in rule.attrs.items():
         value = attrs.get(name)
         if value and not isinstance(value, str):  # most attributes are left out or text, and hold no label
             found += _walk(attr.type, value, (name,))
+    if rule.discover is not None:
+        found += [Dependency(item.label, item.execution, (), item.position) for item in rule.discover(target, configuration)]
     tools = [
         Dependency(Label.parse(text, package=target.label.package), execution=True, path=("implicit", name))
         for name, text in rule.implicit.items()

@@ -106,6 +106,8 @@ class ActionInfo:
     resources: Resources = field(default_factory=Resources)
     #: For fetches: where the bytes may come from. The digest is identity, the place is not.
     sources: tuple[str, ...] = ()
+    #: False: what it makes depends on what is in no key (the network). It is kept here, and never given to others nor taken from them.
+    reproducible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ class Attr:
         doc: one or more sentences, for the reference and the schema.
         required: it must be written.
         default: its value where it is not.
+        implied: of a file, its name where the attribute is not written; of a list of files, the patterns. What is not there is no error.
         configurable: `select:` may be used (False for what the loader needs before a configuration is known).
     """
 
@@ -170,6 +171,7 @@ class Attr:
     doc: str
     required: bool = False
     default: Any = None
+    implied: tuple[str, ...] = ()
     configurable: bool = True
 
 

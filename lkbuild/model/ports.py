@@ -273,6 +273,45 @@ class Sandbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageBuild:
+    """An image to build of a Dockerfile, with everything that it may see.
+
+    Attributes:
+        dockerfile: names its bases as `bases` does.
+        context: a directory.
+        bases: name, image layout (a directory) and digest of the manifest in it.
+        arch: what the image is for.
+        stage: the target stage; "": the last.
+        arguments: build arguments.
+        network: whether RUN may reach the network.
+        fresh: nothing that the engine remembers of earlier builds is taken.
+        output: host file that takes the image layout, as a tar with layers that are not compressed.
+        log: host file that takes what the engine says.
+        timeout_s: stopped after so many seconds.
+    """
+
+    dockerfile: Path
+    context: Path
+    bases: tuple[tuple[str, Path, str], ...]
+    arch: str
+    stage: str
+    arguments: tuple[tuple[str, str], ...]
+    network: bool
+    fresh: bool
+    output: Path
+    log: Path
+    timeout_s: int
+
+
+class ImageBuilder(Protocol):
+    """Builds images of Dockerfiles. Which engine does it is the user's configuration, and in no key."""
+
+    def build(self, request: ImageBuild, *, cancelled: Callable[[], bool]) -> SandboxResult:
+        """Build to the end; nothing that it started here is left when this returns. Raises HostError where there is no engine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRun:
     """An action that is a command, with its inputs known by digest: where it will run is open.
 

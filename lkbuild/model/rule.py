@@ -58,6 +58,15 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """A dependency that stands in no attribute but in the text of a file that one holds, with its place there."""
+
+    label: Label
+    execution: bool = False
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What a kind of target means.
 
@@ -69,6 +78,7 @@ class Rule:
         test: `lkbuild test` runs its targets; they are testonly.
         groups: output groups that its targets may have, each with what it is for.
         implicit: labels of further dependencies by name: tools and toolchains that a user does not write.
+        discover: further dependencies that its attributes' text names, as a Dockerfile's FROM does. Pure; asked for each configuration.
     """
 
     name: str
@@ -78,6 +88,7 @@ class Rule:
     test: bool = False
     groups: Mapping[str, str] = field(default_factory=dict)
     implicit: Mapping[str, str] = field(default_factory=dict)
+    discover: Callable[[Target, Configuration], Iterable[Discovered]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +220,7 @@ class RuleContext:
         message: str = "",
         sources: Sequence[str] = (),
         resources: Resources | None = None,
+        reproducible: bool = True,
     ) -> tuple[Output, ...]:
         """Emit an action that the engine does in its own process (docs/reference/builtins.md lists them)."""
         spec = ActionSpec(
@@ -216,7 +228,7 @@ class RuleContext:
             inputs=tuple(inputs),
             outputs=tuple(outputs),
         )
-        return self._add(spec, name, message, resources or Resources(light=bool(sources)), tuple(sources))
+        return self._add(spec, name, message, resources or Resources(light=bool(sources)), tuple(sources), reproducible=reproducible)
 
     def shared(self, name: str, make: Callable[[RuleContext], P]) -> P:
         """What `make` emits and returns, once for all targets that ask for this name: thousands of genrules have one shell.
@@ -240,7 +252,14 @@ class RuleContext:
         return (*(action for shared in self._taken.values() for action in shared.actions), *self.actions)
 
     def _add(
-        self, spec: ActionSpec, mnemonic: str, message: str, resources: Resources, sources: tuple[str, ...] = ()
+        self,
+        spec: ActionSpec,
+        mnemonic: str,
+        message: str,
+        resources: Resources,
+        sources: tuple[str, ...] = (),
+        *,
+        reproducible: bool = True,
     ) -> tuple[Output, ...]:
         identity = ActionId(self._owner, len(self.actions))
         info = ActionInfo(
@@ -251,6 +270,7 @@ class RuleContext:
             position=self._position,
             resources=resources,
             sources=sources,
+            reproducible=reproducible,
         )
         self.actions.append(PlannedAction(spec, info))
         return tuple(Output(identity, item.path, item.tree) for item in spec.outputs)

@@ -27,6 +27,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     return [
         PackageInfo(name=ctx.label.name, layers=(layer,), container=FrozenMap({name: value for name, value in container.items() if value})),
         LayerInfo((layer,)),
+        images.base(entry),
         Files((NamedArtifact("layer.tar", layer),)),
     ]
 

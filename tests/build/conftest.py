@@ -18,3 +18,9 @@ def tree(tmp_path_factory):
 @pytest.fixture
 def programs(tree, ws):
     return Programs(tree, ws.root)
+
+
+@pytest.fixture
+def docked(ws, engine):
+    """A workspace with an engine."""
+    return ws.with_(**engine)

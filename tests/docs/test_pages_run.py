@@ -2,7 +2,7 @@
 
 A block whose first line is `# file: PATH` is written there. An `sh` block whose first line is `# tested` is run at the root of the
 copy; a `text` block that stands directly after it is what it prints on stdout, with `...` for what differs from run to run. A page
-with a block that is `# tested, slow` builds or boots an image.
+with a block that is `# tested, slow` builds or boots an image; one that is `# tested, engine` has a Docker engine.
 """
 
 import doctest
@@ -17,28 +17,29 @@ from harness.workspace import LKBUILD, PATIENCE_S, REPOSITORY, copy_of_repositor
 
 _FILE = re.compile(r"# file: (?P<path>[\w./-]+)$")
 _TESTED = "# tested"
+_ENGINE = "engine"
 
 
 def marks(page):
     tested = [block.first for block in blocks(page) if block.first.startswith(_TESTED)]
     if not tested:
         return None
-    return [pytest.mark.network, *([pytest.mark.slow] if any("slow" in first for first in tested) else [])]
+    return [pytest.mark.network, *([pytest.mark.slow] if any("slow" in first or _ENGINE in first for first in tested) else [])]
 
 
 PAGES = [pytest.param(page, id=str(page.relative_to(REPOSITORY)), marks=found) for page in pages() if (found := marks(page)) is not None]
 
 
-def environment():
-    path = f"{LKBUILD.parent}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "NO_COLOR": "1", "CI": "1"}
+def environment(more):
+    found = {**os.environ, **more}
+    return {**found, "PATH": f"{LKBUILD.parent}:{found['PATH']}", "NO_COLOR": "1", "CI": "1"}
 
 
-def run(block, page, root):
+def run(block, page, root, more):
     done = subprocess.run(
         ["sh", "-eu", "-c", block.text],
         cwd=root,
-        env=environment(),
+        env=environment(more),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -53,8 +54,8 @@ def same(expected, printed):
     return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
 
 
-def follow(page, root):
-    """Write the files and run the commands of a page in their order; how many commands ran."""
+def follow(page, root, more=None):
+    """Write the files and run the commands of a page in their order, with more in their environment; how many commands ran."""
     printed: dict[int, str] = {}
     for block in blocks(page):
         if match := _FILE.match(block.first):
@@ -62,7 +63,7 @@ def follow(page, root):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.text.partition("\n")[2], encoding="utf-8")
         elif block.language == "sh" and block.first.startswith(_TESTED):
-            printed[block.line] = run(block, page, root)
+            printed[block.line] = run(block, page, root, more or {})
         elif block.language == "text" and block.follows is not None and block.follows.line in printed:
             told = printed[block.follows.line]
             assert same(block.text, told), f"{page}:{block.line} shows\n{block.text}\nand this was printed:\n{told}"
@@ -70,12 +71,14 @@ def follow(page, root):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_does_what_it_says(page, tmp_path):
+def test_a_page_does_what_it_says(page, tmp_path, request):
+    needed = any(block.first.startswith(_TESTED) and _ENGINE in block.first for block in blocks(page))
+    engine = request.getfixturevalue("engine") if needed else {}
     root = tmp_path / "lkbuild"
     copy_of_repository(root, tmp_path / "unused")
     (root / ".venv").mkdir()
     (root / ".venv" / "bin").symlink_to(LKBUILD.parent)
-    assert follow(page, root) > 0
+    assert follow(page, root, engine) > 0
 
 
 def test_a_page_that_lies_is_found(tmp_path):

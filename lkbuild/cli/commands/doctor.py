@@ -5,7 +5,7 @@ from __future__ import annotations
 from lkbuild.app.findings import Finding
 from lkbuild.cli.console import Style
 from lkbuild.cli.invocation import Command, Invocation
-from lkbuild.cli.options import DISPLAY_FLAGS, PLACE_FLAGS
+from lkbuild.cli.options import BUILDER_FLAG, DISPLAY_FLAGS, PLACE_FLAGS
 
 _COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -17,8 +17,11 @@ def command() -> Command:
         usage="[FLAGS]",
         doc="""Looks at this host: Python, namespaces for the sandbox, disk space, KVM, Docker, inotify limits, and how each architecture
             can be built. Each finding that is not well comes with the command that mends it. Exit 36 if lkbuild can't work here.""",
-        examples=(("lkbuild doctor", "before the first build"),),
-        flags=(*PLACE_FLAGS, *DISPLAY_FLAGS),
+        examples=(
+            ("lkbuild doctor", "before the first build"),
+            ("lkbuild doctor --builder arm64=NAME", "what a builder of docker buildx adds"),
+        ),
+        flags=(BUILDER_FLAG, *PLACE_FLAGS, *DISPLAY_FLAGS),
         words=(0, 0),
         run=run,
     )

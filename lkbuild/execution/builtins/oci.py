@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.image import oci
@@ -23,23 +25,43 @@ _CHUNK = 1 << 20
 def layer(call: BuiltinCall) -> tuple[OutputFile, OutputFile]:
     """A layer as images have it, compressed, and what a manifest says of it, as JSON. Argument: the zstd level."""
     ((_, file),) = call.files()
-    plain, packed = hashlib.sha256(), hashlib.sha256()
 
     def chunks() -> Iterator[bytes]:
         with call.blobs.open(file.digest) as stream:
             while chunk := stream.read(_CHUNK):
-                plain.update(chunk)
                 yield chunk
 
+    packed = pack(call, chunks(), level=int(call.arguments[0]))
+    told = oci.canonical({"descriptor": packed.descriptor.to_json(), "diff_id": packed.diff_id})
+    archive, document = call.outputs
+    return OutputFile(archive.path, packed.digest), OutputFile(document.path, call.blobs.put_bytes(told))
+
+
+@dataclass(frozen=True, slots=True)
+class PackedLayer:
+    """A layer as images have it: where it is stored, what a manifest says of it, and the SHA-256 of the tar in it."""
+
+    digest: Digest
+    descriptor: Descriptor
+    diff_id: str
+
+
+def pack(call: BuiltinCall, chunks: Iterable[bytes], *, level: int) -> PackedLayer:
+    """Compress a layer into the store."""
+    plain, packed = hashlib.sha256(), hashlib.sha256()
+
+    def counted() -> Iterator[bytes]:
+        for chunk in chunks:
+            plain.update(chunk)
+            yield chunk
+
     with call.blobs.put_stream() as writer:
-        for chunk in zstd_frame(chunks(), level=int(call.arguments[0])):
+        for chunk in zstd_frame(counted(), level=level):
             packed.update(chunk)
             writer.write(chunk)
     call.blobs.record_sha256(packed.hexdigest(), writer.digest)
     descriptor = Descriptor(media_type=oci.ZSTD_LAYER, sha256=packed.hexdigest(), size=writer.digest.size)
-    told = oci.canonical({"descriptor": descriptor.to_json(), "diff_id": plain.hexdigest()})
-    archive, document = call.outputs
-    return OutputFile(archive.path, writer.digest), OutputFile(document.path, call.blobs.put_bytes(told))
+    return PackedLayer(writer.digest, descriptor, plain.hexdigest())
 
 
 def layout(call: BuiltinCall) -> tuple[OutputTree]:
@@ -56,9 +78,17 @@ def layout(call: BuiltinCall) -> tuple[OutputTree]:
             layers.append(Descriptor.from_json(told["descriptor"]))
             diff_ids.append(told["diff_id"])
             blobs[layers[-1].sha256] = call.file(path.removesuffix(".json"))
-    configuration = _put(call, blobs, oci.CONFIG, oci.configuration(config, arch, diff_ids))
-    manifest = _put(call, blobs, oci.MANIFEST, oci.manifest(configuration, layers), arch=arch)
-    return _layout(call, blobs, manifest, {"manifest.json": oci.docker_manifest(configuration, layers, name)})
+    return image(call, blobs, layers, oci.configuration(config, arch, diff_ids), arch=arch, name=name)
+
+
+def image(
+    call: BuiltinCall, blobs: Mapping[str, File], layers: Sequence[Descriptor], config: bytes, *, arch: str, name: str
+) -> tuple[OutputTree]:
+    """The layout of one image, whose layers are among the blobs."""
+    every = dict(blobs)
+    configuration = _put(call, every, oci.CONFIG, config)
+    manifest = _put(call, every, oci.MANIFEST, oci.manifest(configuration, layers), arch=arch)
+    return _layout(call, every, manifest, {"manifest.json": oci.docker_manifest(configuration, layers, name)})
 
 
 def index(call: BuiltinCall) -> tuple[OutputTree]:

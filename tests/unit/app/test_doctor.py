@@ -1,9 +1,12 @@
 """`lkbuild doctor`: each check by itself, on folders that stand for /proc and /dev."""
 
+from typing import ClassVar
+
 import pytest
 
 from lkbuild.app import doctor
 from lkbuild.app.options import BuildOptions
+from lkbuild.base.errors import HostError
 from lkbuild.model.configuration import ARCHES
 
 
@@ -78,12 +81,35 @@ def test_little_room_is_a_warning_and_none_a_failure(free, state):
 def test_each_architecture_is_native_or_cross_and_an_unknown_machine_is_a_failure(tmp_path):
     (tmp_path / "qemu-riscv64").write_text("")
     kvm = tmp_path / "kvm"
-    assert "KVM" not in {item.name: item for item in doctor.check_arches("aarch64", tmp_path, kvm)}["arm64"].text
+    assert "KVM" not in {item.name: item for item in doctor.check_arches("aarch64", tmp_path, kvm, {})}["arm64"].text
     kvm.touch()
-    found = {finding.name: finding for finding in doctor.check_arches("aarch64", tmp_path, kvm)}
+    found = {finding.name: finding for finding in doctor.check_arches("aarch64", tmp_path, kvm, {})}
     assert [name for name, finding in found.items() if "KVM" in finding.text] == ["arm64"]
     assert [name for name, finding in found.items() if "cross" in finding.text] == ["amd64", "riscv64", "s390x"]
     assert set(found) == set(ARCHES)
     assert "native" in found["arm64"].text
     assert "binfmt" in found["riscv64"].text
-    assert doctor.check_arches("vax", tmp_path, tmp_path)[0].state == "fail"
+    assert doctor.check_arches("vax", tmp_path, tmp_path, {})[0].state == "fail"
+
+
+def test_of_each_architecture_it_says_whether_a_builder_has_it(tmp_path):
+    told = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, {"amd64": True, "arm64": False})}
+    assert told["amd64"].mend is None
+    assert "--builder arm64=" in told["arm64"].mend
+    none = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, {})}
+    assert {finding.mend for finding in none.values()} == {None}
+
+
+class Client:
+    """Answers as builders do."""
+
+    builders: ClassVar = {"arm64": "far", "s390x": "gone"}
+
+    def platforms(self, arch):
+        if arch == "s390x":
+            raise HostError("no answer")
+        return ("linux/arm64",) if arch == "arm64" else ("linux/amd64", "linux/386")
+
+
+def test_builders_are_asked_once_each_and_one_that_is_gone_builds_nothing():
+    assert doctor.builders_of(Client()) == {"amd64": True, "arm64": True, "riscv64": False, "s390x": False}

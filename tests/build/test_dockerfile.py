@@ -1,0 +1,256 @@
+"""Packages of Dockerfiles, built by a real engine: what is in their keys, what is refused, and what comes out."""
+
+import hashlib
+import json
+import shutil
+import tarfile
+
+import pytest
+from harness.casd import casd
+from harness.workspace import REPOSITORY
+
+from rules.toolchains.bundled import BUNDLED_LOCK
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
+LOCK = """\
+targets:
+  lock: {rule: deb_lock, suite: trixie, arches: [amd64, arm64], keyring: archive-key.asc, lock: debian.lock, packages: [busybox-static]}
+"""
+BASE = """\
+targets:
+  busy:
+    rule: package
+    skeleton: false
+    debs: [busybox-static]
+    lock: //lock
+    files: [{path: /bin/sh, symlink: ../usr/bin/busybox}]
+    command: [/bin/sh]
+  base: {rule: package, dockerfile: Dockerfile, context: [motd]}
+"""
+BASE_DOCKERFILE = """\
+FROM lkbuild://base:busy
+ENV MODE=fast
+WORKDIR /srv
+COPY motd /etc/motd
+RUN busybox echo built > made
+"""
+APP = """\
+targets:
+  app:
+    rule: package
+    dockerfile: Dockerfile
+    context: {glob: ["src/**", ".dockerignore"]}
+    dockerignore: .dockerignore
+    build_args: {GREETING: hello}
+    capabilities: [CAP_KILL]
+"""
+APP_DOCKERFILE = """\
+# syntax=docker/dockerfile:1
+ARG BASE=lkbuild://base
+FROM ${BASE} AS build
+ARG GREETING=none
+ARG TARGETARCH
+COPY . /src
+RUN busybox echo "$GREETING from $TARGETARCH in $MODE mode" > /greeting
+RUN busybox find /src -type f > /files
+
+FROM scratch
+COPY --from=build /greeting /files /etc/motd /
+COPY --from=lkbuild://base:busy /usr/bin/busybox /bin/app
+ENV NAME="two words"
+LABEL org.example.team=7
+ENTRYPOINT ["/bin/app", "cat"]
+CMD ["/greeting"]
+"""
+IMAGE = """\
+targets:
+  image: {rule: filegroup, srcs: [//app]}
+"""
+
+
+@pytest.fixture
+def app(docked):
+    docked.write("lock/BUILD.yaml", LOCK)
+    docked.write("lock/debian.lock", BUNDLED_LOCK)
+    shutil.copy(REPOSITORY / "pkg/debian/archive-key.asc", docked.root / "lock")
+    docked.write("base/BUILD.yaml", BASE)
+    docked.write("base/motd", "message\n")
+    docked.write("base/Dockerfile", BASE_DOCKERFILE)
+    docked.write("app/BUILD.yaml", APP)
+    docked.write("app/Dockerfile", APP_DOCKERFILE)
+    docked.write("app/.dockerignore", "**/*.log\n!src/kept.log\n")
+    for name in ("main.c", "noise.log", "kept.log"):
+        docked.write(f"app/src/{name}", name)
+    docked.write("BUILD.yaml", f"workspace: {{name: test}}\n{IMAGE}")
+    return docked
+
+
+def content(report):
+    """Files of the one layer that was built."""
+    with tarfile.open(report.path) as archive:
+        return {member.name: archive.extractfile(member).read().decode() for member in archive if member.isfile() and member.size < 1000}
+
+
+def image_of(layout):
+    """Configuration and descriptors of layers of a layout."""
+
+    def document(descriptor):
+        data = (layout / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes()
+        assert f"sha256:{hashlib.sha256(data).hexdigest()}" == descriptor["digest"]
+        return json.loads(data)
+
+    (top,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = document(top)
+    return document(manifest["config"]), [layer["digest"] for layer in manifest["layers"]]
+
+
+def test_a_dockerfile_is_a_package_with_what_its_base_and_its_context_have(app):
+    found = content(app.build("//app"))
+    assert found["greeting"] == "hello from amd64 in fast mode\n"
+    assert found["motd"] == "message\n"
+    assert sorted(found["files"].split()) == ["/src/.dockerignore", "/src/src/kept.log", "/src/src/main.c"]
+
+
+def test_the_image_says_what_the_dockerfile_says_and_what_the_target_adds(app):
+    config, _ = image_of(app.build("//app.oci").path)
+    labels = config["config"]["Labels"]
+    assert config["config"]["Entrypoint"] == ["/bin/app", "cat"]
+    assert config["config"]["Cmd"] == ["/greeting"]
+    assert "NAME=two words" in config["config"]["Env"]
+    assert labels["org.example.team"] == "7"
+    assert json.loads(labels["org.mobyproject.config"])["capabilities"] == ["CAP_KILL"]
+    assert "history" not in config
+    # What is copied out of an image with nothing above it is what any package has: stored once.
+    base, below = image_of(app.build("//base.oci").path)
+    _, busy = image_of(app.build("//base:busy.oci").path)
+    assert below[: len(busy)] == busy
+    assert base["config"]["WorkingDir"] == "/srv"
+
+
+def test_what_a_base_is_made_of_rebuilds_the_base_its_users_and_nothing_else(app):
+    first = app.build("//:image")
+    assert [name for name in first.executed if name.endswith(" dockerfile")] == ["//base dockerfile", "//app dockerfile"]
+    assert app.build("//:image").executed == []
+    app.write("base/motd", "another\n")
+    changed = app.build("//:image")
+    assert changed.executed == ["//base dockerfile", "//app dockerfile", "//app oci_image_root"]
+    assert content(changed)["motd"] == "another\n"
+    # A base that comes out the same ends the rebuild.
+    app.edit("base/Dockerfile", "RUN busybox echo built > made", "RUN busybox printf 'built\\n' > made")
+    assert app.build("//:image").executed == ["//base dockerfile"]
+
+
+EDITS = [
+    ("app/Dockerfile", "two words", "other words"),
+    ("app/src/main.c", "main.c", "changed"),
+    ("app/BUILD.yaml", "GREETING: hello", "GREETING: bye"),
+    ("app/BUILD.yaml", "dockerfile: Dockerfile", "dockerfile: Dockerfile\n    stage: build"),
+    ("app/.dockerignore", "!src/kept.log", "!src/lost.log"),
+    ("base/Dockerfile", "MODE=fast", "MODE=slow"),
+]
+
+
+def test_all_that_an_image_depends_on_is_in_its_key_and_nothing_else(app):
+    app.build("//app")
+    for path, old, new in EDITS:
+        app.edit(path, old, new)
+        assert app.build("--dry-run", "//app").states == {"//app": "would_build"}, path
+        app.edit(path, new, old)
+        assert app.build("--dry-run", "//app").states == {"//app": "up_to_date"}, path
+    # Left out of the context, or a comment of the target.
+    app.edit("app/src/noise.log", "noise.log", "changed")
+    app.edit("app/BUILD.yaml", "rule: package", "rule: package # a comment")
+    assert app.build("--dry-run", "//app").states == {"//app": "up_to_date"}
+    assert app.build("--dry-run", "--arch=arm64", "//app").states == {"//app": "would_build"}
+
+
+def test_a_known_image_needs_no_engine(app):
+    app.build("//app")
+    without = app.with_(DOCKER_HOST="unix:///nowhere")
+    assert without.build("//app").executed == []
+    app.edit("app/src/main.c", "main.c", "changed")
+    assert without.build("//app", code=1).errors[0]["class"] == "BuildFailed"
+
+
+def test_without_a_client_the_error_says_what_is_missing(app):
+    (error,) = app.with_(PATH="/nowhere").build("//app", code=36).errors
+    assert (error["class"], error["label"]) == ("HostError", "//base")
+    assert "docker" in error["hint"]
+
+
+def test_two_stores_have_the_same_image(app, new_store):
+    here = app.build("//app.oci", "//app")
+    app.beside("elsewhere", cache=new_store("elsewhere-store")).build("--check", "//app.oci", "//base.oci")
+    there = app.beside("third", cache=new_store("third-store")).build("//app.oci", "//app")
+    assert there.executed
+    assert there.digests == here.digests
+
+
+def one(app, dockerfile, **more):
+    """A target of its own, of this Dockerfile."""
+    extra = "".join(f", {name}: {value}" for name, value in more.items())
+    app.write("one/BUILD.yaml", f"targets:\n  one: {{rule: package, dockerfile: Dockerfile{extra}}}\n")
+    app.write("one/Dockerfile", dockerfile)
+    return app
+
+
+FROM = "FROM lkbuild://base:busy\n"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "line"),
+    [
+        ("FROM alpine:3.20\n", 1),
+        (f"{FROM}COPY --from=debian:trixie /etc /etc\n", 2),
+        (f"{FROM}RUN --network=default busybox wget http://example.com\n", 2),
+        (f"{FROM}ADD https://example.com/x /x\n", 2),
+        (f"{FROM}ADD git@example.com:x/y.git /x\n", 2),
+        ("FROM lkbuild://base:bsy\n", 1),
+        ("FROM lkbuild:base\n", 1),
+        ("FROM lkbuild://lock\n", 1),
+        (f"{FROM}RUN <<END\necho\n", 2),
+        ("ARG X\nFROM $X\n", 2),
+        (f"{FROM}ENV A='x\n", 2),
+        ("COPY a /a\n", 1),
+        (f"{FROM}USER nobody\n", None),
+    ],
+)
+def test_what_is_refused_is_refused_at_its_line(app, dockerfile, line):
+    (error,) = one(app, dockerfile).build("//one", code=7).errors
+    assert error["class"] in {"AnalysisError", "LoadError"}
+    expected = ("one/Dockerfile", line) if line else ("one/BUILD.yaml", 2)
+    assert (error["file"], error["line"]) == expected
+    assert error["hint"]
+
+
+def test_a_run_that_tries_the_network_fails_and_the_hint_says_why(app):
+    (error,) = one(app, f"{FROM}RUN busybox wget -q -O /x http://127.0.0.1:9/x\n").build("//one", code=1).errors
+    assert (error["class"], error["label"]) == ("BuildFailed", "//one")
+    assert "network" in error["hint"]
+    devices = content(one(app, f"{FROM}RUN busybox ls /sys/class/net > /devices\n").build("//one"))["devices"]
+    assert devices.split() == ["lo"]
+
+
+def test_times_of_files_are_normalised_and_a_time_in_a_file_is_reported(app):
+    assert one(app, f"{FROM}RUN busybox touch /new\n").build("--check", "//one").errors == []
+    errors = one(app, f"{FROM}RUN busybox cat /proc/uptime > /stamp\n").build("--check", "//one", code=50).errors
+    assert {(error["class"], error["label"]) for error in errors} == {("NotReproducible", "//one")}
+
+
+def test_what_earlier_builds_left_in_a_cache_is_not_seen(app):
+    leaking = "RUN --mount=type=cache,target=/cache busybox echo %s >> /cache/log; busybox cat /cache/log > /order\n"
+    found = [content(one(app, FROM + leaking % word).build("//one"))["order"] for word in ("first", "second", "first")]
+    assert found == ["first\n", "second\n", "first\n"]
+
+
+def test_what_uses_the_network_is_kept_here_and_given_to_nobody(app, new_store, tmp_path):
+    network = one(app, f"{FROM}COPY --from=lkbuild://base:busy /bin/sh /copy\n", network="true")
+    network.write("top/BUILD.yaml", "targets:\n  top: {rule: package, dockerfile: Dockerfile}\n")
+    network.write("top/Dockerfile", "FROM lkbuild://one\nRUN busybox touch /x\n")
+    with casd(tmp_path / "casd") as url:
+        assert network.build("//top", f"--remote={url}").executed
+        assert network.build("//top", f"--remote={url}").executed == []
+        # What it is made of is shared; it and what is made of it are not.
+        there = network.beside("elsewhere", cache=new_store("other")).build("//top", f"--remote={url}")
+    assert there.executed == ["//one dockerfile", "//top dockerfile", "//top oci_image_root"]
