@@ -66,10 +66,11 @@ def uncommitted(session: Session) -> str | None:
 
 def _inside(paths: Iterable[str], root: Path, checkout: Path) -> Iterator[str]:
     """Paths relative to the checkout, of those that are in it."""
-    base = os.path.relpath(root.resolve(), checkout)
+    base, prefix = os.path.relpath(root.resolve(), checkout), f"{root}/"
     for path in paths:
-        # Strings, for there is one per file of the workspace.
-        inside = os.path.relpath(path, checkout) if os.path.isabs(path) else os.path.normpath(f"{base}/{path}")  # noqa: PTH117
+        # Strings, for there is one per file of the workspace. The root may be reached through a link.
+        below = path.removeprefix(prefix)
+        inside = os.path.relpath(path, checkout) if os.path.isabs(below) else os.path.normpath(f"{base}/{below}")  # noqa: PTH117
         if not inside.startswith(".."):
             yield inside
 
@@ -78,7 +79,8 @@ def _changed(status: bytes, read: Collection[str], checkout: Path) -> Iterator[s
     """Of git's list, what was read. A file that is gone was missed where its folder was looked at."""
     for entry in status.split(b"\0"):
         code, path = entry[:2], os.fsdecode(entry[3:])
-        if path.endswith("/"):
-            yield from (name for name in read if name.startswith(path) and (checkout / name).is_file())
+        if path.endswith("/") or (path and (checkout / path).is_dir()):  # kept out as a whole, or a submodule
+            folder = path.rstrip("/") + "/"
+            yield from (name for name in read if name.startswith(folder) and (checkout / name).is_file())
         elif path in read or (b"D" in code and os.path.dirname(path) in read):  # noqa: PTH120 - as above
             yield path

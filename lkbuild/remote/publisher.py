@@ -142,7 +142,9 @@ class Publisher:
     def _first(self, parcels: Sequence[Parcel]) -> Mapping[Digest, ActionResult]:
         """The results that the server has of these actions, whole and from somebody who counts: they stay. Another one is told."""
         names = {parcel.key: parcel.by_action[0] for parcel in parcels if parcel.by_action is not None}
-        found = {key: answer.result for key, answer in self._peer.find_named(names).items()}
+        answers = self._peer.find_named(names)
+        # One whose bytes are known to be lost, whatever the server says, is nobody's gain.
+        found = {key: answer.result for key, answer in answers.items() if self._uploader.lost.isdisjoint(answer.names.values())}
         for parcel in parcels:
             if parcel.key in found and (difference := _difference(parcel.result, found[parcel.key])):
                 self.sent.different += 1

@@ -195,6 +195,19 @@ def test_what_only_our_remote_has_is_promoted_from_there(ours, key, servers, new
     assert Digest.of(b"WORD\n").hash in partner.blobs
 
 
+def test_after_a_change_of_keys_our_own_namespace_is_signed_anew_and_nothing_runs(ours, key, servers, new_store):
+    main, partner = servers
+    policy(ours, main.url, partner.url, (key, "main"))
+    ours.build("//base:library", "--signing-key=ours.key")
+    changed = new_key(ours, "new.key")
+    policy(ours, main.url, partner.url, (changed, "main"))
+    done = ours.lkbuild("cache", "promote", "//base:library", "--to=main", "--signing-key=new.key", "--json")
+    told = json.loads(done.stdout)["remotes"][0]
+    assert told["sent"] >= 2
+    reader = ours.beside("reader", cache=new_store("reader-cache"))
+    assert reader.build("//base:library", "--trust=strict").executed == []
+
+
 @pytest.mark.parametrize(
     ("change", "arguments"),
     [

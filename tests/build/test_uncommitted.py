@@ -115,6 +115,31 @@ def test_a_workspace_below_the_root_of_a_checkout_is_told_by_its_own_paths(check
     assert "below" not in lines[0]
 
 
+def test_a_source_in_a_submodule_that_differs_is_not_committed(checkout, server, tmp_path):
+    (tmp_path / "module").mkdir()
+    module = type(checkout)(tmp_path / "module", checkout.cache, checkout.environment)
+    module.write("BUILD.yaml", BUILD)
+    module.write("word.txt", "word\n")
+    git(module, "init", "-q")
+    git(module, "add", ".")
+    git(module, "commit", "-qm", "module")
+    git(checkout, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(module.root), "m")
+    git(checkout, "commit", "-qm", "module")
+    checkout.write("m/word.txt", "sword\n")
+    _, lines = build(checkout, server, "//m:one")
+    assert len(lines) == 1
+    assert server.results == {}
+
+
+def test_a_workspace_that_is_reached_through_a_link_is_told_the_same(checkout, server, tmp_path):
+    (tmp_path / "link").symlink_to(checkout.root)
+    linked = type(checkout)(tmp_path / "link", checkout.cache, checkout.environment)
+    checkout.write("p/word.txt", "sword\n")
+    _, lines = build(linked, server)
+    assert len(lines) == 1
+    assert server.results == {}
+
+
 def test_a_policy_may_take_anything(checkout, server):
     rights = "[read-blobs, read-results, write-blobs, write-results]"
     checkout.write("cache/cache.yaml", f"remotes:\n- {{url: '{server.url}', publish: any, rights: {rights}}}\n")
