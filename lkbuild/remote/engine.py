@@ -153,7 +153,7 @@ class RemoteEngine:
         reason = _reason(status)
         log = self._receiver.log(made.logs, _LOG_LIMIT)
         if reason is not None or made.exit_code != 0:
-            return EngineResult(exit_code=made.exit_code, reason=reason, log=log, remembered=response.remembered)
+            return EngineResult(exit_code=made.exit_code, reason=reason, log=log)
         names = self._receiver.files(name for _, name, _ in made.files)
         return EngineResult(
             exit_code=0,
@@ -161,7 +161,7 @@ class RemoteEngine:
             trees=tuple(OutputTree(path, self._receiver.tree(name)) for path, name in made.directories),
             strays=made.links,
             log=log,
-            remembered=response.remembered,
+            seconds=made.seconds,
         )
 
 

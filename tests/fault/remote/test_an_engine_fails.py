@@ -77,7 +77,7 @@ def test_an_action_comes_back_with_its_output_and_log(run, right, server):
     started = []
     result = run(running=lambda: started.append(1))
     assert right(result)
-    assert (result.exit_code, result.log, started) == (0, b"worked\n", [1])
+    assert (result.exit_code, result.log, result.seconds, started) == (0, b"worked\n", 2.5, [1])
     assert server.calls["Execute"] == 1
 
 
