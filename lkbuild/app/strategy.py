@@ -45,15 +45,13 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
     policy = engine_policy(session)
     # Who trusts builders' keys does not trust what anyone may have written into the engine's action cache.
     away = OnEngine(engine=opened.engine, workers=workers(policy), blobs=opened.blobs, failures=failures, fresh=policy.signed)
-    dynamic = session.options.strategy == _DYNAMIC
-    if session.options.remote_required and not dynamic:
-        return away
     return EngineFirst(
         away,
         sandboxed,
         places=session.options.jobs or cpus,
-        wait_s=_WAIT_S if dynamic else None,
+        wait_s=_WAIT_S if session.options.strategy == _DYNAMIC else None,
         tell=lambda text: sink.emit(Notice(text=text)),
+        required=session.options.remote_required,
     )
 
 

@@ -19,11 +19,11 @@ def capture(outputs: tuple[DeclaredOutput, ...], work: Path, blobs: BlobStore) -
     return tuple(_tree(output, work, blobs) if output.tree else _file(output, work, blobs) for output in outputs)
 
 
-def as_result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None = None) -> ActionResult:
+def as_result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None = None, seconds: float = 0.0) -> ActionResult:
     """What was captured, as a result."""
     files = tuple(item for item in made if isinstance(item, OutputFile))
     trees = tuple(item for item in made if isinstance(item, OutputTree))
-    return ActionResult(files=files, trees=trees, log=log)
+    return ActionResult(files=files, trees=trees, log=log, seconds=seconds)
 
 
 def _file(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputFile:

@@ -131,7 +131,7 @@ class ActionRunner:
         result = self._execute(command)
         for data in command.action.messages.values():
             parts.blobs.put_bytes(data)
-        seconds = time.monotonic() - started
+        seconds = result.seconds or time.monotonic() - started
         result = ActionResult(files=result.files, trees=result.trees, log=result.log, seconds=seconds)
         if planned.spec.cacheable:
             parts.actions.put(command.action.key, result)

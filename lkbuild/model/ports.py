@@ -340,6 +340,7 @@ class Strategy(Protocol):
     def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
         """The result, with exactly the declared outputs, all of it in the store; `running` is called once it runs, and does not only wait.
 
+        Its `seconds` are those of the command, where they are not those of the call; else 0.
         When `cancelled` says so the command is ended, and this raises. Once it returns, nothing of it runs on this machine any more.
 
         Raises:
@@ -370,8 +371,8 @@ class EngineRun:
 class EngineResult:
     """How a command ended on a worker. What it made is in the store, under our digests.
 
-    `reason` says why the engine ended it, if it did; `strays` are outputs that no result can hold, such as links; `remembered`: an earlier
-    run's result.
+    `reason` says why the engine ended it, if it did; `strays` are outputs that no result can hold, such as links; `seconds`: how long the
+    command took, without the queue; 0: nobody knows.
     """
 
     exit_code: int
@@ -380,7 +381,7 @@ class EngineResult:
     strays: tuple[str, ...] = ()
     log: bytes = b""
     reason: str | None = None
-    remembered: bool = False
+    seconds: float = 0.0
 
 
 class Engine(Protocol):

@@ -6,6 +6,7 @@ Inputs that the engine has lost go up again. Knows one server; does not know wha
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -16,7 +17,7 @@ from lkbuild.base import wire
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import RemoteFailed
 from lkbuild.model.action import EncodedAction, OutputFile, OutputTree
-from lkbuild.model.ports import BlobMissing, BlobStore, EngineResult, EngineRun
+from lkbuild.model.ports import CANCELLED, BlobMissing, BlobStore, EngineResult, EngineRun
 from lkbuild.model.tree import Directory, decode_digest
 from lkbuild.remote import execution_messages as messages
 from lkbuild.remote.channel import Channel
@@ -37,6 +38,7 @@ _SLACK_S: Final = 300.0
 #: A connection that held for so long was one: some balancers cut every stream after a minute, and an action may take hours.
 _LONG_S: Final = 10.0
 _LOG_LIMIT: Final = 16 << 20
+_TICK_S: Final = 0.1
 #: google.rpc.Code: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, FAILEDABORTED, UNAVAILABLE.
 _CANCELLED, _DEADLINE, _EXHAUSTED, _ABORTED, _UNAVAILABLE = 1, 4, 8, 10, 14
 
@@ -56,6 +58,7 @@ class RemoteEngine:
         # One at a time: actions that need the same toolchain must not both upload it, and one transfer fills a line.
         self._uploading = threading.Lock()
         self._uploader = Uploader(connection.client, connection.local, self._insist)
+        self._stop: Callable[[], bool] = bool  # whether who uploads now waits for it no more
         #: Directories that the engine has with everything below.
         self._whole: set[Digest] = set()
 
@@ -78,7 +81,8 @@ class RemoteEngine:
         fresh = request.fresh
         lost: Fault | None = None
         for attempt in range(_ROUNDS):
-            action = self._upload(request.action, naming)
+            with self._turn(cancelled):
+                action = self._upload(request.action, naming)
             message = messages.execute_request(self._instance, action, naming.function.number, fresh=fresh)
             following = _Following(self._channel, message, request.timeout_s, cancelled, running)
             try:
@@ -103,22 +107,32 @@ class RemoteEngine:
 
     def _upload(self, action: EncodedAction, naming: Naming) -> Name:
         """Have everything there; what the action is called. Raises Fault, BlobMissing."""
-        with self._uploading:
-            key, own = naming.action(action)
-            found: dict[Name, Digest | bytes] = dict(own)
-            fields = {number: value for number, value in wire.fields(action.messages[action.key]) if isinstance(value, bytes)}
-            whole = self._collect(decode_digest(fields[2]), action.messages, naming, found)
-            wanted = {name: source for name, source in found.items() if name.size and name not in self._uploader.present}
-            if wanted:
-                missing = self._connection.guard.ask(lambda: self._connection.client.missing(tuple(wanted)))
-                missing |= wanted.keys() & self._uploader.lost
-                self._uploader.present.update(wanted.keys() - missing)
-                self._uploader.send({name: wanted[name] for name in missing})
-                for name in wanted.keys() - self._uploader.present:
-                    source = wanted[name]
-                    raise BlobMissing(source) if isinstance(source, Digest) else Fault(f"it does not take {name.short}")
-            self._whole |= whole
-            return key
+        key, own = naming.action(action)
+        found: dict[Name, Digest | bytes] = dict(own)
+        fields = {number: value for number, value in wire.fields(action.messages[action.key]) if isinstance(value, bytes)}
+        whole = self._collect(decode_digest(fields[2]), action.messages, naming, found)
+        wanted = {name: source for name, source in found.items() if name.size and name not in self._uploader.present}
+        if wanted:
+            missing = self._connection.guard.ask(lambda: self._connection.client.missing(tuple(wanted)))
+            self._uploader.present.update(wanted.keys() - missing)
+            self._uploader.send({name: wanted[name] for name in missing})
+            for name in wanted.keys() - self._uploader.present:
+                source = wanted[name]
+                raise BlobMissing(source) if isinstance(source, Digest) else Fault(f"it does not take {name.short}")
+        self._whole |= whole
+        return key
+
+    @contextlib.contextmanager
+    def _turn(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """The right to upload. Raises Fault where nobody waits for it any more: what has run elsewhere meanwhile must not wait."""
+        while not self._uploading.acquire(timeout=_TICK_S):
+            if cancelled():
+                raise Fault(CANCELLED)
+        self._stop = cancelled
+        try:
+            yield
+        finally:
+            self._uploading.release()
 
     def _collect(self, root: Digest, own: Mapping[Digest, bytes], naming: Naming, found: dict[Name, Digest | bytes]) -> set[Digest]:
         """Add to `found` all that is below a directory, but for what the engine has; the directories that were looked at."""
@@ -137,6 +151,8 @@ class RemoteEngine:
         return seen
 
     def _insist(self, act: Callable[[], None]) -> bool:
+        if self._stop():
+            raise Fault(CANCELLED)
         self._connection.guard.ask(act)
         return True
 
@@ -153,7 +169,7 @@ class RemoteEngine:
         reason = _reason(status)
         log = self._receiver.log(made.logs, _LOG_LIMIT)
         if reason is not None or made.exit_code != 0:
-            return EngineResult(exit_code=made.exit_code, reason=reason, log=log, remembered=response.remembered)
+            return EngineResult(exit_code=made.exit_code, reason=reason, log=log)
         names = self._receiver.files(name for _, name, _ in made.files)
         return EngineResult(
             exit_code=0,
@@ -161,7 +177,7 @@ class RemoteEngine:
             trees=tuple(OutputTree(path, self._receiver.tree(name)) for path, name in made.directories),
             strays=made.links,
             log=log,
-            remembered=response.remembered,
+            seconds=made.seconds,
         )
 
 
@@ -195,7 +211,7 @@ class _Following:
                 raise
             if self._name:
                 self._channel.last_word(messages.CANCEL, messages.wait_request(self._name))
-            raise Fault("cancelled") from fault
+            raise Fault(CANCELLED) from fault
 
     def advanced(self) -> bool:
         """Whether it got further since this was asked last. An answer alone says nothing: an engine may answer and break off for ever."""

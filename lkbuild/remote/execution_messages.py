@@ -2,9 +2,10 @@
 
 Source: ExecuteRequest{instance_name=1, skip_cache_lookup=3, action_digest=6, digest_function=9}, WaitExecutionRequest{name=1},
 google.longrunning.Operation{name=1, metadata=2, done=3, error=4, response=5}, CancelOperationRequest{name=1},
-ExecuteOperationMetadata{stage=1}, ExecuteResponse{result=1, cached_result=2, status=3, message=5}, google.rpc.Status{code=1, message=2,
+ExecuteOperationMetadata{stage=1}, ExecuteResponse{result=1, status=3}, google.rpc.Status{code=1, message=2,
 details=3}, google.rpc.PreconditionFailure{violations=1{type=1, subject=2}}, ActionResult as in lkbuild.remote.results with
-output_symlinks=12, output_file_symlinks=10, output_directory_symlinks=11, stdout_raw=5, stderr_raw=7, stderr_digest=8.
+output_symlinks=12, output_file_symlinks=10, output_directory_symlinks=11, stdout_raw=5, stderr_raw=7, stderr_digest=8,
+execution_metadata=9, ExecutedActionMetadata{execution_start_timestamp=7, execution_completed_timestamp=8}, Timestamp{seconds=1, nanos=2}.
 """
 
 from __future__ import annotations
@@ -38,13 +39,17 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerResult:
-    """An ActionResult as a worker made it, in the server's names; a log is bytes where the server sent it along."""
+    """An ActionResult as a worker made it, in the server's names; a log is bytes where the server sent it along.
+
+    `seconds`: how long the command took, where the worker says so.
+    """
 
     exit_code: int = 0
     files: tuple[tuple[str, Name, bool], ...] = ()
     directories: tuple[tuple[str, Name], ...] = ()
     links: tuple[str, ...] = ()
     logs: tuple[Name | bytes, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,6 @@ class Response:
     """ExecuteResponse."""
 
     result: WorkerResult
-    remembered: bool = False
     status: Status = Status()
 
 
@@ -98,7 +102,7 @@ def _operation(data: bytes) -> Operation:
 def _response(data: bytes) -> Response:
     fields = dict(wire.fields(data))
     status = _status(fields.get(3, b""))
-    return Response(result=_result(_bytes(fields.get(1, b""))), remembered=bool(fields.get(2)), status=status)
+    return Response(result=_result(_bytes(fields.get(1, b""))), status=status)
 
 
 def _status(value: int | bytes) -> Status:
@@ -123,7 +127,7 @@ def _result(data: bytes) -> WorkerResult:
     files: list[tuple[str, Name, bool]] = []
     directories: list[tuple[str, Name]] = []
     links: list[str] = []
-    exit_code = 0
+    exit_code, seconds = 0, 0.0
     logs: dict[str, Name | bytes] = {}
     for number, value in wire.fields(data):
         if number == 4 and isinstance(value, int):
@@ -132,6 +136,9 @@ def _result(data: bytes) -> WorkerResult:
             logs.setdefault("stdout" if number == 5 else "stderr", _bytes(value))
         elif number in (6, 8) and (name := Name(decode_digest(_bytes(value)))).size:
             logs["stdout" if number == 6 else "stderr"] = name
+        elif number == 9:
+            metadata = dict(wire.fields(_bytes(value)))
+            seconds = max(0.0, _time(metadata.get(8, b"")) - _time(metadata.get(7, b"")))
         elif number in (2, 3, 10, 11, 12):
             inner = dict(wire.fields(_bytes(value)))
             path = _text(inner[1])
@@ -147,7 +154,16 @@ def _result(data: bytes) -> WorkerResult:
         directories=tuple(directories),
         links=tuple(dict.fromkeys(links)),
         logs=tuple(logs[stream] for stream in ("stdout", "stderr") if stream in logs),
+        seconds=seconds,
     )
+
+
+def _time(value: int | bytes) -> float:
+    fields = dict(wire.fields(_bytes(value)))
+    seconds, nanos = fields.get(1, 0), fields.get(2, 0)
+    if not isinstance(seconds, int) or not isinstance(nanos, int):
+        raise Misbehaved("a time holds two numbers")
+    return seconds + nanos / 1e9
 
 
 def _text(value: int | bytes) -> str:

@@ -178,7 +178,7 @@ def test_a_blob_that_the_engine_has_lost_goes_up_again(p, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["//kernel:config", "//pkg/init:init-binary"])
+@pytest.mark.parametrize("target", ["//kernel:config", "//pkg/init:program"])
 def test_what_toolchains_make_is_the_same_bits_on_an_engine(url, tmp_path, target):
     """Over the user's store, so that toolchains are not fetched for it."""
     cache = os.environ.get("LKBUILD_CACHE")

@@ -94,6 +94,8 @@ class ReapiEngine(ReapiServer):
             return answer
         answer.result.output_files.add(path=command.output_paths[0], digest=self.put(data))
         answer.result.stdout_digest.CopyFrom(self.put(b"worked\n"))
+        answer.result.execution_metadata.execution_start_timestamp.FromNanoseconds(1_000_000_000)
+        answer.result.execution_metadata.execution_completed_timestamp.FromNanoseconds(3_500_000_000)
         self.changes(answer.result)
         return answer
 

@@ -21,7 +21,9 @@ _TICK_S: Final = 0.05
 class EngineFirst:
     """A Strategy of two. Safe to use from many threads."""
 
-    def __init__(self, away: Strategy, here: Strategy, *, places: int, wait_s: float | None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, away: Strategy, here: Strategy, *, places: int, wait_s: float | None, tell: Callable[[str], None], required: bool = False
+    ) -> None:
         """Nothing runs yet.
 
         Args:
@@ -30,7 +32,9 @@ class EngineFirst:
             places: how many commands at most run here.
             wait_s: a command that has been waiting there for so long is begun here as well; None: it may wait.
             tell: gets one line, the first time that `away` fails.
+            required: that it fails is an error.
         """
+        self._required = required
         self._away, self._here, self._wait, self._tell = away, here, wait_s, tell
         self._places = threading.BoundedSemaphore(places)
         self._guard = threading.Lock()
@@ -43,7 +47,7 @@ class EngineFirst:
             try:
                 result = self._first(command, cancelled, running)
             except RemoteFailed as error:
-                if cancelled():
+                if self._required or cancelled():
                     raise
                 self._failed(error)
             else:

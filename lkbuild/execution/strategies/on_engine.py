@@ -49,7 +49,8 @@ class OnEngine:
             wrong = _wrong(output, found.get(output.path), ended)
             if wrong is not None:
                 raise keep_log(planned, ended.log, wrong, self.failures)
-        return as_result(tuple(found[output.path] for output in planned.spec.outputs), self.blobs.put_bytes(ended.log))
+        made = tuple(found[output.path] for output in planned.spec.outputs)
+        return as_result(made, self.blobs.put_bytes(ended.log), ended.seconds)
 
 
 def _wrong(output: DeclaredOutput, made: OutputFile | OutputTree | None, ended: EngineResult) -> str | None:

@@ -77,7 +77,7 @@ def test_an_action_comes_back_with_its_output_and_log(run, right, server):
     started = []
     result = run(running=lambda: started.append(1))
     assert right(result)
-    assert (result.exit_code, result.log, started) == (0, b"worked\n", [1])
+    assert (result.exit_code, result.log, result.seconds, started) == (0, b"worked\n", 2.5, [1])
     assert server.calls["Execute"] == 1
 
 
@@ -247,6 +247,29 @@ def test_what_is_cancelled_in_the_queue_is_cancelled_there(run, server):
     with pytest.raises(RemoteFailed):
         run(cancelled=lambda: bool(server.requests))
     assert server.cancelled == ["operations/0"]
+
+
+def test_who_waits_no_more_does_not_wait_for_the_upload(run, right, server):
+    entered, leave = threading.Event(), threading.Event()
+    method = "Write" if server.is_.batch_bytes else "BatchUpdateBlobs"
+    server.is_.hooks[method] = lambda request, context: entered.set() or leave.wait(60)
+    results = []
+    first = threading.Thread(target=lambda: results.append(run()))
+    first.start()
+    entered.wait(60)
+    with pytest.raises(RemoteFailed):
+        run(cancelled=lambda: True)
+    leave.set()
+    first.join()
+    assert [right(result) for result in results] == [True]
+    assert server.calls["Execute"] == 1
+
+
+def test_an_upload_ends_with_who_waited_for_it(run, server):
+    server.is_.batch_bytes = 1
+    with pytest.raises(RemoteFailed):
+        run(cancelled=lambda: server.calls["Write"] > 0)
+    assert (server.calls["Write"], server.calls["Execute"]) == (1, 0)
 
 
 def test_a_lost_input_of_ours_is_not_the_engines_fault(run):

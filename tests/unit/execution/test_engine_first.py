@@ -75,6 +75,13 @@ def test_where_the_engine_fails_it_runs_here_and_that_is_told_once(run, told, wa
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("wait_s", [None, PATIENCE_S])
+def test_where_the_engine_is_required_its_failure_is_the_error(wait_s):
+    strategy = EngineFirst(Place(RemoteFailed("down")), Place(HERE), places=1, wait_s=wait_s, tell=lambda text: None, required=True)
+    with pytest.raises(RemoteFailed):
+        strategy.run(command(), cancelled=lambda: False)
+
+
 def test_an_engine_that_only_fails_is_not_asked_for_ever(run):
     away = Place(RemoteFailed("it is down"))
     run(away, Place(HERE), times=100)
