@@ -18,7 +18,8 @@ from blake3 import blake3
 
 from lkbuild.base.digest import Digest
 
-LEVEL: Final = 3
+#: Of programs it takes 15 % more room than 3 and two fifths of the time, which is most of what a cold image costs; ccache chose the same.
+LEVEL: Final = 1
 PROBE: Final = 128 * 1024
 CHUNK: Final = 1 << 20
 _HOLE_BLOCK: Final = 64 * 1024
