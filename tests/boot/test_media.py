@@ -29,6 +29,15 @@ def test_firmware_boots_the_medium_until_init_says_that_all_is_up(repository, fo
     assert repository.test(*QUICK, target).executed == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "edition", ["docker-aws-raw-efi", "docker-azure-vhd", "docker-gcp-raw-efi", "docker-hyperv-vhd", "docker-baremetal-iso"]
+)
+def test_firmware_boots_each_edition_from_what_is_shipped(repository, edition):
+    target = f"//images/tests:{edition}-test"
+    assert repository.test(*QUICK, "--arch", "amd64", target).states == {target: "passed"}
+
+
 def test_every_format_is_the_same_bytes_when_it_is_made_again(repository):
     repository.build("--check", *QUICK, *(f"//images:minimal.{form}" for form in MEDIA))
 
