@@ -29,7 +29,7 @@ from lkbuild.model.ports import Publication
 from lkbuild.model.tree import Layout
 from lkbuild.remote.address import parse_address
 from lkbuild.remote.cache import Remotes
-from lkbuild.remote.opening import Guarding, Plan, open_peer
+from lkbuild.remote.opening import Guarding, Listeners, Plan, open_peer
 from lkbuild.remote.tally import Tally
 from lkbuild.store.disk import DiskStore
 
@@ -41,7 +41,7 @@ def machine(folder: Path, url: str) -> Iterator[tuple[DiskStore, Remotes]]:
     """A store with the server behind it."""
     with DiskStore.open(folder) as store:
         tally = Tally()
-        peer = open_peer(Plan(address=parse_address(url)), store.blobs, tally, print, Guarding())
+        peer = open_peer(Plan(address=parse_address(url)), store.blobs, tally, Listeners(tell=print), Guarding())
         yield store, Remotes([peer], store.blobs, tally)
 
 

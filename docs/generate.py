@@ -81,6 +81,8 @@ def rules_page() -> str:
 
 def _rule(rule: Rule, container: Mapping[str, Attr]) -> list[str]:
     lines = [f"## {rule.name}", "", rule.doc.strip(), ""]
+    if rule.groups:
+        lines += ["Outputs to ask for by name, `//p:x.NAME`:", "", *(f"- `.{name}`: {doc}" for name, doc in rule.groups.items()), ""]
     own = {name: attr for name, attr in rule.attrs.items() if container.get(name) is not attr}
     lines += _attributes(own, container)
     if len(own) < len(rule.attrs):

@@ -100,6 +100,14 @@ class KernelConfigInfo:
     config: Artifact
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A layer of an image and the folder that it lies in ("": the root; `{id}` stands for the layer's own id)."""
+
+    layer: Artifact
+    folder: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInfo:
     """A bootable image in its basic form.
@@ -108,9 +116,15 @@ class ImageInfo:
         kernel, initrd: artifacts.
         cmdline: the kernel's command line.
         arch: what it runs on.
+        pieces: what the initrd unpacks to; a later one wins.
+        early: layers of an initrd that finds the image on a disk: init and modules. None where the kernel has to find it (LinuxKit's init).
+        compression: `fast` or `small`.
     """
 
     kernel: Artifact
     initrd: Artifact
     cmdline: str
     arch: str
+    pieces: tuple[Piece, ...]
+    early: tuple[Artifact, ...] = ()
+    compression: str = "fast"

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from harness.workspace import Workspace, copy_of_repository
+from hypothesis import HealthCheck, settings
+
+# Hypothesis without its clock: what a loaded machine makes slow is not wrong.
+settings.register_profile("lkbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lkbuild")
 
 HERE = Path(__file__).parent
 #: `make golden`: golden files are written anew instead of compared.

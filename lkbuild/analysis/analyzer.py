@@ -60,7 +60,7 @@ class Analyzer:
 
     def close(self, nodes: Iterable[NodeKey]) -> Closure[NodeKey]:
         """The closure alone: what queries need."""
-        return close(nodes, self._edges)
+        return close(nodes, self.edges)
 
     def target(self, label: Label) -> Target:
         """A target of the closure."""
@@ -73,7 +73,8 @@ class Analyzer:
             raise AnalysisError(f"unknown rule '{target.rule}'", position=target.at("rule"), label=str(target.label))
         return rule
 
-    def _edges(self, node: NodeKey) -> tuple[Edge[NodeKey], ...]:
+    def edges(self, node: NodeKey) -> tuple[Edge[NodeKey], ...]:
+        """What a node needs directly. Raises LoadError and AnalysisError for what it may not need."""
         declared = self._target(node.label, None)
         rule = self.rule_of(declared)
         _check_arch(declared, node.configuration)

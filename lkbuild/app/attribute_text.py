@@ -36,17 +36,24 @@ def plain(value: Any, *, package: str = "") -> Any:
 
 def as_texts(attrs: Mapping[str, Any]) -> dict[str, str]:
     """Attributes as text each, for comparing: a text file counts by its content."""
-    import json  # noqa: PLC0415 - builds alone need it
-
     found = {}
     for name, value in attrs.items():
-        if isinstance(value, str):
-            found[name] = value
-        elif isinstance(value, Text):
+        if isinstance(value, Text):
             found[name] = f"{value.path} {Digest.of(value.content.encode('utf-8', 'surrogateescape'))}"
-        elif value not in (None, (), {}):
-            found[name] = json.dumps(plain(value), ensure_ascii=False, default=str)
+        elif isinstance(value, str) or value not in (None, (), {}):
+            found[name] = as_text(value)
     return found
+
+
+def as_text(value: Any) -> str:
+    """A value as text: text as it is, everything else as JSON, nothing as nothing."""
+    if isinstance(value, str):
+        return value
+    if value is None or value == ():
+        return ""
+    import json  # noqa: PLC0415 - not for builds of which nothing is told
+
+    return json.dumps(plain(value), ensure_ascii=False, default=str)
 
 
 def naming(texts: Mapping[str, str], path: str) -> str:

@@ -27,6 +27,7 @@ from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.execution.build import Execution
 from lkbuild.execution.critical import measured_path
+from lkbuild.keys.closure import closure_key
 from lkbuild.model.action import PlannedAction, Source
 from lkbuild.model.artifact import ActionId
 from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
@@ -118,18 +119,26 @@ def execute(session: Session, analyses: Analyses, requested: Sequence[Requested]
     actions = actions_of(analyses)
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
     sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
-    wish = make_wish(session, wanted, actions, recent=state.recipes)
+    closures = closures_of(session, requested)
+    wish = replace(make_wish(session, wanted, actions, recent=state.recipes), closures=tuple(closures))
     if session.options.events is not None:
         wish = replace(wish, reason=Reasons(session, analyses))
     trace = TraceSink()
     with make_loop(session, Tee(sink, trace)) as loop:
         try:
             execution = loop.execute(wish)
+            loop.publish_closures(execution, closures)
         finally:
             trace.save(session.state, session.options.invocation)
     execution.remote = loop.remote_use()
     record(session, analyses, execution, [item.selected.text for item in requested])
     return execution
+
+
+def closures_of(session: Session, requested: Sequence[Requested]) -> dict[Digest, tuple[ActionId, ...]]:
+    """The keys of what is requested, and the actions that make it: all that others must know of to have it."""
+    name = session.loader.workspace.name
+    return {closure_key(name, item.selected.node, item.selected.group): item.actions() for item in requested}
 
 
 def actions_of(analyses: Analyses) -> dict[ActionId, PlannedAction]:

@@ -1,9 +1,8 @@
-"""Puts the parts of an execution together: store, sandbox, fetcher, folders. Does not run anything itself."""
+"""Puts the parts of an execution together: store, strategy, fetcher, folders. Does not run anything itself."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,12 @@ from pathlib import Path
 from lkbuild.app.fetching import make_fetcher
 from lkbuild.app.remotes import open_remotes
 from lkbuild.app.session import Session
+from lkbuild.app.strategy import make_strategy
 from lkbuild.base.errors import StoreError
 from lkbuild.execution.build import BuildLoop
 from lkbuild.execution.runner import RunnerParts
+from lkbuild.execution.scratch import ScratchPool
 from lkbuild.model.events import EventSink
-from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 
 
 @contextlib.contextmanager
@@ -29,18 +29,17 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
         raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(scratch)
-        blobs, remote = stack.enter_context(open_remotes(session, sink))
+        opened = stack.enter_context(open_remotes(session, sink))
+        pool = ScratchPool(Path(path))
         parts = RunnerParts(
-            blobs=blobs,
+            blobs=opened.blobs,
             actions=session.store.actions,
-            sandbox=BubblewrapSandbox(),
+            strategy=make_strategy(session, opened, pool, sink),
             fetcher=make_fetcher(session),
             sources=session.sources,
             sink=sink,
-            scratch=Path(path),
-            failures=session.state / "failed",
-            cpus=os.cpu_count() or 1,
+            scratch=pool,
             cancelled=session.options.cancel,
-            remote=remote,
+            remote=opened.remote,
         )
         yield BuildLoop(parts)

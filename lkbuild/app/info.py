@@ -88,6 +88,17 @@ def rules(options: BuildOptions) -> dict[str, Any]:
     return found
 
 
+def groups() -> dict[tuple[str, ...], dict[str, str]]:
+    """The output groups of the rules that lkbuild brings, with what each is for; rules that have the same stand together."""
+    registry = RuleRegistry((bundled_rules(),))
+    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name in registry.names():
+        rule = registry.get(name)
+        if rule is not None and rule.groups:
+            found.setdefault(tuple(rule.groups.items()), []).append(name)
+    return {tuple(names): dict(items) for items, names in found.items()}
+
+
 def schema(options: BuildOptions) -> dict[str, Any]:
     """A JSON Schema of BUILD.yaml, for editors."""
     return json_schema(_rules(options))

@@ -32,6 +32,8 @@ class BuildOptions:
         arches: target architectures in the order given, without repeats; empty: the host's.
         configs: names of the workspace's `configs:`, applied in this order.
         jobs: actions at a time; None: as many as there are CPUs.
+        strategy: where commands run: `sandbox`, `remote`, `dynamic`.
+        remote_jobs: commands at a time on an engine; None: a number that keeps one busy.
         keep_going: after a failure, go on with what does not depend on it.
         offline: nothing is fetched.
         check: run what would be a hit again, and compare the outputs.
@@ -55,6 +57,8 @@ class BuildOptions:
     arches: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
     jobs: int | None = None
+    strategy: str = "sandbox"
+    remote_jobs: int | None = None
     keep_going: bool = False
     offline: bool = False
     check: bool = False

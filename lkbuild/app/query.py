@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from lkbuild.analysis.outlined import OutlinedGraph
+from lkbuild.app.attribute_text import as_text
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.selection import parse_patterns
 from lkbuild.app.session import Session, open_session
-from lkbuild.base.label import Label, in_order
-from lkbuild.graph.closure import Closure
+from lkbuild.base.label import in_order, label_of, short_text
 from lkbuild.graph.expression import evaluate, parse
 from lkbuild.graph.targets import TargetGraph
-from lkbuild.model.configuration import NodeKey
 
 
 def query(options: BuildOptions, expression: str, output: str) -> Iterator[str]:
@@ -28,62 +28,67 @@ def query(options: BuildOptions, expression: str, output: str) -> Iterator[str]:
         if output in ("build", "actions"):
             from lkbuild.app.query_output import actions, declarations  # noqa: PLC0415 - forms that are seldom asked for
 
-            yield from (declarations if output == "build" else actions)(session, in_order(found))
+            labels = [label_of(label) for label in in_order(found)]
+            yield from (declarations if output == "build" else actions)(session, labels)
         else:
             yield from _render(found, world, output)
 
 
 class _World:
-    """What an expression may ask of a workspace: patterns, kinds, and the graph of what it names."""
+    """What an expression may ask of a workspace: patterns, kinds, attributes, and the graph of what it names."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._graphs: dict[frozenset[Label], TargetGraph] = {}
+        self._loader, analyzer = session.loader, session.analyzer
+        self._targets = OutlinedGraph(self._loader.outline, analyzer.edges, analyzer.close)
+        self._graphs: dict[frozenset[str], TargetGraph] = {}
+        self._values: dict[tuple[str, str], dict[str, str]] = {}
 
-    def pattern(self, text: str) -> frozenset[Label]:
+    def pattern(self, text: str) -> frozenset[str]:
         """The labels that a pattern selects."""
         (parsed,) = parse_patterns(self._session, (text,))
         if parsed.label is not None:
-            return frozenset({self._session.loader.resolve(parsed.label)[0]})
-        return frozenset(self._session.loader.expand((parsed,)))
+            found = self._loader.resolve(parsed.label)[0]
+            self._targets.take(self._loader.outline(found.package))
+            return frozenset({str(found)})
+        labels: set[str] = set()
+        for outline in self._loader.outlines(parsed):
+            labels.update(self._targets.take(outline))
+            labels.difference_update(f"//{outline.package}:{name}" for name in outline.manual)
+        return frozenset(labels)
 
-    def kind(self, label: Label) -> str:
+    def kind(self, label: str) -> str:
         """The rule of a target."""
-        return self._session.loader.target(label).rule
+        return self._targets.rules[label]
 
-    def attribute(self, label: Label, name: str) -> str:
+    def attribute(self, label: str, name: str) -> str:
         """An attribute of a target as text, "" where it has none."""
-        target = self._session.loader.target(label)
-        return str(target.attrs.get(name) if name in target.attrs else getattr(target, name, ""))
+        package, _, target = label[2:].partition(":")
+        if (package, name) not in self._values:
+            names = self._loader.outline(package).names
+            self._values[package, name] = dict(zip(names, map(as_text, self._loader.values(package, name)), strict=True))
+        return self._values[package, name][target]
 
-    def graph(self, labels: frozenset[Label]) -> TargetGraph:
+    def graph(self, labels: frozenset[str]) -> TargetGraph:
         """The graph of some targets and all that they need, in every configuration asked for."""
         if labels not in self._graphs:
-            loader = self._session.loader
-            nodes = [
-                NodeKey(label, configuration)
-                for configuration in self._session.configurations()
-                for label in in_order(labels)
-                if not loader.target(label).arches or configuration.arch in loader.target(label).arches
-            ]
-            closure: Closure[NodeKey] = self._session.analyzer.close(nodes)
-            self._graphs[labels] = TargetGraph.of(closure)
+            self._graphs[labels] = TargetGraph(self._targets.close(labels, self._session.configurations()))
         return self._graphs[labels]
 
-    def position(self, label: Label) -> str:
+    def position(self, label: str) -> str:
         """Where a target is declared."""
-        return str(self._session.loader.target(label).position)
+        return str(self._loader.target(label_of(label)).position)
 
 
-def _render(found: frozenset[Label], world: _World, output: str) -> Iterator[str]:
+def _render(found: frozenset[str], world: _World, output: str) -> Iterator[str]:
     if output == "dot":
         yield from world.graph(found).to_dot(found)
         return
     for label in in_order(found):
         if output == "json":
-            needs = sorted(item.short for item in world.graph(found).successors(label))
-            yield json.dumps({"label": label.short, "rule": world.kind(label), "position": world.position(label), "deps": needs})
+            needs = sorted(map(short_text, world.graph(found).successors(label)))
+            yield json.dumps({"label": short_text(label), "rule": world.kind(label), "position": world.position(label), "deps": needs})
         elif output == "label_kind":
-            yield f"{world.kind(label)} rule {label.short}"
+            yield f"{world.kind(label)} rule {short_text(label)}"
         else:
-            yield label.short
+            yield short_text(label)

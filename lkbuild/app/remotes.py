@@ -6,38 +6,63 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lkbuild import __version__
+from lkbuild.app.committed import Withheld
 from lkbuild.app.session import Session
 from lkbuild.app.trust import signing_key, trusting
 from lkbuild.base.errors import UsageError
 from lkbuild.loading.cache_policy import POLICY_FILE, load_cache_policy
-from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, RIGHTS, WRITE_BLOBS, WRITE_RESULTS, RemotePolicy, TrustedKey
+from lkbuild.model.cache_policy import (
+    ANYTHING,
+    EXECUTE,
+    PROMOTED,
+    READ_BLOBS,
+    READ_RESULTS,
+    RIGHTS,
+    WRITE_BLOBS,
+    WRITE_RESULTS,
+    RemotePolicy,
+    TrustedKey,
+)
 from lkbuild.model.events import EventSink, Notice
-from lkbuild.model.ports import BlobStore, RemoteCache
+from lkbuild.model.ports import BlobStore, Engine, RemoteCache
 from lkbuild.sandbox.credential_helper import run_helper
 
 if TYPE_CHECKING:
     from lkbuild.remote.opening import Plan
 
 _OFF = "off"
+IN_SANDBOX: Final = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store with what stands behind it: remote caches, if there are any, and the one that executes, if commands are to run there."""
+
+    blobs: BlobStore
+    remote: RemoteCache | None = None
+    engine: Engine | None = None
 
 
 @contextlib.contextmanager
-def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore, RemoteCache | None]]:
-    """The store of a session, with its remotes behind it where it has any; at the end, uploads are waited for. Raises UsageError."""
+def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
+    """The store of a session, with its remotes behind it; at the end, uploads are waited for. Raises UsageError."""
     local = session.store.blobs
     policies, keys = chosen(session)
+    policies = tuple(used for policy in policies if (used := _for_builds(policy)).rights)
     if not policies:
-        yield local, None
+        if session.options.strategy != IN_SANDBOX:
+            engine_policy(session)  # raises
+        yield Opened(local)
         return
     from lkbuild.remote.blobs import RemoteBlobs  # noqa: PLC0415 - most builds have no remote
     from lkbuild.remote.cache import Complaints, Remotes  # noqa: PLC0415 - the same
-    from lkbuild.remote.opening import Guarding, open_peer  # noqa: PLC0415 - the same
+    from lkbuild.remote.opening import Guarding, Listeners, open_engine, open_peer  # noqa: PLC0415 - the same
     from lkbuild.remote.tally import Tally  # noqa: PLC0415 - the same
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr what we say in one line
@@ -50,17 +75,28 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[tuple[BlobStore,
             sink.emit(Notice(text=f"{text}; the build goes on without it"))
 
     guarding = Guarding(cancelled=session.options.cancel)
-    refuse = complaints.refuse if session.options.strict_trust else None
+    listeners = Listeners(
+        tell=tell,
+        refuse=complaints.refuse if session.options.strict_trust else None,
+        report=lambda text: sink.emit(Notice(text=text)),
+    )
     signing = signing_key(session.options) if any(WRITE_RESULTS in policy.rights for policy in policies) else None
-    plans = [trusting(_plan(session, policy), policy, keys, signing) for policy in policies]
-    peers = [open_peer(plan, local, tally, tell, guarding, refuse) for plan in plans]
-    remotes = Remotes(peers, local, tally, complaints)
+    plans = [trusting(plan_of(session, policy), policy, keys, signing) for policy in policies]
+    peers = [open_peer(plan, local, tally, listeners, guarding) for plan in plans]
+    remotes = Remotes(peers, local, tally, complaints, Withheld(session, sink))
+    blobs = RemoteBlobs(local, remotes)
+    engine = None
+    if session.options.strategy != IN_SANDBOX:
+        engine = open_engine(plan_of(session, engine_policy(session)), blobs, tally, guarding)
     try:
-        yield RemoteBlobs(local, remotes), remotes
+        yield Opened(blobs, remotes, engine)
     except BaseException:
         with contextlib.suppress(Exception):
             remotes.close()  # what was built before goes up all the same; the error that is on its way is the one to be told
         raise
+    finally:
+        if engine is not None:
+            engine.close()
     remotes.close(lambda: sink.emit(Notice(text="uploading what was built; Ctrl-C ends that")))
 
 
@@ -84,7 +120,24 @@ def chosen(session: Session) -> tuple[tuple[RemotePolicy, ...], tuple[TrustedKey
     return remotes, policy.keys
 
 
-def _plan(session: Session, policy: RemotePolicy) -> Plan:
+def _for_builds(policy: RemotePolicy) -> RemotePolicy:
+    """A remote as builds use it: what is promoted to it is none of their business."""
+    return replace(policy, rights=policy.rights - {WRITE_BLOBS, WRITE_RESULTS}) if policy.publish == PROMOTED else policy
+
+
+def engine_policy(session: Session) -> RemotePolicy:
+    """The remote whose workers run commands: the first that may. Raises UsageError, LoadError."""
+    found = next((policy for policy in chosen(session)[0] if EXECUTE in policy.rights and not policy.url.startswith("http")), None)
+    if found is None:
+        raise UsageError(
+            f"--strategy={session.options.strategy}, and no remote executes",
+            hint=f"--remote grpc://HOST:PORT, or a remote in {POLICY_FILE} that has `execute` among its rights",
+        )
+    return found
+
+
+def plan_of(session: Session, policy: RemotePolicy) -> Plan:
+    """How a remote of the policy is to be used. Raises UsageError."""
     from lkbuild.remote.address import parse_address  # noqa: PLC0415 - most builds have no remote
     from lkbuild.remote.credentials import Credentials, TlsFiles  # noqa: PLC0415 - the same
     from lkbuild.remote.opening import Plan  # noqa: PLC0415 - the same
@@ -95,6 +148,7 @@ def _plan(session: Session, policy: RemotePolicy) -> Plan:
         read_blobs=READ_BLOBS in policy.rights,
         write_results=WRITE_RESULTS in policy.rights,
         write_blobs=WRITE_BLOBS in policy.rights,
+        anything=policy.publish == ANYTHING,
     )
     environment = session.options.environment
     values = {name: environment[variable] for name, variable in policy.headers if environment.get(variable)}

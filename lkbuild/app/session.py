@@ -72,6 +72,12 @@ class Session:
         arches = self.options.arches or (host_arch(),)
         return tuple(Configuration(arch=arch, exec_arch=host_arch(), settings=settings) for arch in arches)
 
+    def looked_at(self) -> Iterator[str]:
+        """Paths of all that was read so far, absolute or relative to the workspace; some may not exist."""
+        yield from self.sources.looked_at()
+        yield from self.loader.looked_at()
+        yield from self.rules.looked_at()
+
     def _settings(self) -> tuple[tuple[str, str], ...]:
         workspace = self.loader.workspace
         chosen = {name: setting.values[0] for name, setting in workspace.settings.items()}

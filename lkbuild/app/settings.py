@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Final
 
 from lkbuild.app.machine import memory_mib
 from lkbuild.app.session import Session
@@ -11,6 +12,9 @@ from lkbuild.execution.bringing import Download
 from lkbuild.execution.build import Wish
 from lkbuild.model.action import PlannedAction
 from lkbuild.model.artifact import ActionId
+
+#: Commands at a time on an engine, where nothing is said: they cost little here, and an engine is more than a machine.
+_AWAY: Final = 32
 
 
 def make_wish(
@@ -31,6 +35,7 @@ def make_wish(
         slots=session.options.jobs or cpus,
         cpus=cpus,
         memory_mib=memory_mib(),
+        away=0 if session.options.strategy == "sandbox" else session.options.remote_jobs or _AWAY,
         keep_going=session.options.keep_going,
         # What is to be compared must be here.
         download=Download.ALL if session.options.check else Download(session.options.download),

@@ -89,9 +89,7 @@ def _outputs(report: BuildReport) -> Iterator[str]:
 
 def _inputs(session: Session) -> Iterator[str]:
     """Paths of what a build reads: absolute, or relative to the workspace."""
-    yield from session.sources.looked_at()
-    yield from session.loader.looked_at()
-    yield from session.rules.looked_at()
+    yield from session.looked_at()
     # A BUILD.yaml with a workspace section between here and the root would make another workspace of it.
     for folder in (session.options.cwd, *session.options.cwd.parents):
         if folder == session.root or not folder.is_relative_to(session.root):

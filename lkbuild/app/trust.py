@@ -35,8 +35,8 @@ def trusted(options: BuildOptions) -> list[dict[str, Any]]:
             "name": key.name,
             "public": key_text(key.public),
             "namespaces": sorted(key.namespaces),
-            "from": _day(key.since),
-            "until": _day(key.until),
+            "from": day_text(key.since),
+            "until": day_text(key.until),
             "invalid": key.invalid(None, now),
         }
         for key in policy.keys
@@ -75,5 +75,6 @@ def _configuration(environment: Mapping[str, str]) -> Path:
     return Path(base) if base.startswith("/") else Path(environment.get("HOME", "/"), ".config")
 
 
-def _day(seconds: float | None) -> str | None:
+def day_text(seconds: float | None) -> str | None:
+    """A moment as its day in UTC: 2026-01-31."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).date().isoformat()

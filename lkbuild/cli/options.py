@@ -39,6 +39,13 @@ CONFIGURATION_FLAGS: Final = (
 #: How actions are run.
 EXECUTION_FLAGS: Final = (
     Flag(name="jobs", short="j", metavar="N", doc="Run up to N actions at a time; else one per CPU."),
+    Flag(
+        name="strategy",
+        metavar="WHERE",
+        choices=("sandbox", "remote", "dynamic"),
+        doc="Run commands here (sandbox), on the first remote that executes (remote), or also here where that makes wait (dynamic).",
+    ),
+    Flag(name="remote-jobs", metavar="N", doc="Run up to N commands at a time on a remote that executes; else 32."),
     Flag(name="keep-going", short="k", doc="After a failure, go on with what does not depend on it."),
     Flag(name="offline", doc="Fetch nothing: what is not in the store is an error."),
     Flag(
@@ -47,7 +54,7 @@ EXECUTION_FLAGS: Final = (
         repeatable=True,
         doc="Ask this remote cache first, and give it what is built; repeatable; off: no remote, not even those of cache/cache.yaml.",
     ),
-    Flag(name="remote-required", doc="A remote cache that fails is an error (exit 34), not a miss."),
+    Flag(name="remote-required", doc="A remote that fails is an error (exit 34), not a miss, nor a reason to run commands here."),
     Flag(
         name="trust",
         metavar="HOW",
@@ -101,6 +108,8 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         arches=_arches(parsed.texts("arch")),
         configs=tuple(dict.fromkeys(parsed.texts("config"))),
         jobs=parsed.number("jobs"),
+        strategy=parsed.text("strategy") or "sandbox",
+        remote_jobs=parsed.number("remote-jobs"),
         keep_going=parsed.switch("keep-going"),
         offline=parsed.switch("offline"),
         check=parsed.switch("check"),

@@ -66,6 +66,18 @@ def select_topic() -> str:
     return _SELECT.format(arches=", ".join(ARCHES))
 
 
+def formats_topic() -> str:
+    """The output groups that rules tell of."""
+    from lkbuild.app.info import groups  # noqa: PLC0415 - the same
+
+    lines = ["What a target can be written as, beside its default outputs: `lkbuild //images:minimal.iso` makes the output `iso`."]
+    for rules, found in groups().items():
+        lines += ["", f"Targets of the rule {' or '.join(rules)}:", "", *columns((f".{name}", doc) for name, doc in found.items())]
+    return "\n".join(
+        [*lines, "", "`formats: [iso, aws]` on an image says which it is shipped in; `lkbuild //images:x.formats` makes those."]
+    )
+
+
 def environment_topic() -> str:
     """The variables that lkbuild reads."""
     from lkbuild.cli.options import BUILD_FLAGS  # noqa: PLC0415 - the same
@@ -86,5 +98,6 @@ TOPICS: Final[dict[str, Callable[[], str]]] = {
     "labels": labels_topic,
     "targets": targets_topic,
     "select": select_topic,
+    "formats": formats_topic,
     "environment": environment_topic,
 }

@@ -31,5 +31,6 @@ TOPIC_SUMMARIES = {
     "labels": "how targets are named, patterns that select many",
     "targets": "what every target of a BUILD.yaml has",
     "select": "attributes by architecture and setting",
+    "formats": "what an image can be written as",
     "environment": "variables that stand for flags",
 }

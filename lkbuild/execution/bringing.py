@@ -1,4 +1,4 @@
-"""After the actions: has the bytes of remote results in the store as far as they are wanted, and makes them local results.
+"""Has the bytes of remote results in the store: an action's inputs before it runs here, and at the end as far as they are wanted.
 
 Does not know what a remote speaks, nor how outputs are written.
 """
@@ -11,6 +11,7 @@ from enum import Enum
 from lkbuild.base.digest import Digest
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import ActionCache, RemoteCache
+from lkbuild.model.tree import File, Layout, Subtree
 
 
 class Download(Enum):
@@ -19,6 +20,14 @@ class Download(Enum):
     ALL = "all"
     TOPLEVEL = "toplevel"
     NONE = "none"
+
+
+def bring_inputs(remote: RemoteCache | None, layout: Layout, root: Digest | None) -> None:
+    """Have what only a remote has, all at once: what it has lost is found missing when it is read."""
+    if remote is not None:
+        leaves = layout.entries.values()
+        trees = [leaf.root for leaf in leaves if isinstance(leaf, Subtree)]
+        remote.bring((leaf.digest for leaf in leaves if isinstance(leaf, File)), trees if root is None else [*trees, root])
 
 
 def bring_results(

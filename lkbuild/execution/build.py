@@ -6,21 +6,21 @@ The one loop of a build. Does not know targets: it gets actions, and tells of ev
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
 from lkbuild.execution.bringing import Download, bring_results
-from lkbuild.execution.lookahead import demand_with_remote
+from lkbuild.execution.lookahead import Ahead, demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
 from lkbuild.execution.scheduler import Job, Machine, Outcome, Scheduler, State
-from lkbuild.model.action import ActionInfo, ActionResult, OutputTree, PlannedAction, Source
+from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputTree, PlannedAction, Resources, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
-from lkbuild.model.ports import BlobMissing, Publication, RemoteUse
+from lkbuild.model.ports import BlobMissing, Closure, Publication, RemoteUse
 from lkbuild.model.tree import File, Subtree
 
 #: How often a build plans again because the store lost blobs, before it says so. Each round runs what made them.
@@ -79,8 +79,10 @@ class Wish:
         recent: recipe keys of the last build in this workspace: hits among them are up to date rather than found.
         forced: actions that run whatever the cache says.
         slots, cpus, memory_mib, keep_going: for the scheduler.
+        away: how many commands at once run on an engine; 0: they run here.
         reason: tells why an action runs, for events; None: nobody wants to know.
         download: which bytes of remote results are to be in the store at the end.
+        closures: keys of the closures that remotes may know of it.
     """
 
     wanted: tuple[ActionId, ...]
@@ -90,9 +92,11 @@ class Wish:
     slots: int = 2
     cpus: int = 2
     memory_mib: int | None = None
+    away: int = 0
     keep_going: bool = False
     reason: Callable[[ActionGraph, ActionId], str] | None = None
     download: Download = Download.TOPLEVEL
+    closures: tuple[Digest, ...] = ()
 
 
 class BuildLoop:
@@ -106,12 +110,12 @@ class BuildLoop:
 
     def plan(self, wish: Wish) -> tuple[ActionGraph, Demand]:
         """What would be looked up by action key or run, without doing it: early cut-off may spare some of it."""
-        graph = self._graph(wish)
+        graph = self.graph(wish)
         return graph, self._demand(graph, wish, frozenset())
 
     def execute(self, wish: Wish) -> Execution:
         """Do it. Failures of actions are in the answer; raises Interrupted after an orderly stop."""
-        graph = self._graph(wish)
+        graph = self.graph(wish)
         execution = Execution(graph)
         forced = frozenset(graph.recipes[action] for action in wish.forced)
         for attempt in range(_REWINDS):
@@ -134,7 +138,7 @@ class BuildLoop:
         parts = self._parts
         if parts.remote is None:
             return demand(graph, wish.wanted, parts.actions, forced=forced)
-        return demand_with_remote(graph, wish.wanted, parts.actions, parts.remote, forced=forced)
+        return demand_with_remote(graph, wish.wanted, parts.actions, Ahead(parts.remote, wish.closures), forced=forced)
 
     def _bring(self, wish: Wish, execution: Execution) -> frozenset[Digest]:
         """Have the bytes that are wanted; recipes of what remotes have lost, whose actions run then."""
@@ -159,11 +163,37 @@ class BuildLoop:
                 execution.results.pop(recipe, None)
                 del execution.sources[action]
 
+    def publish_closures(self, execution: Execution, closures: Mapping[Digest, Sequence[ActionId]]) -> None:
+        """Tell remotes what targets need, of which something ran: by their closures' keys, the actions that make them."""
+        if self._parts.remote is None:
+            return
+        ran = set(execution.executed)
+        for key, wanted in closures.items():
+            below = execution.graph.below(wanted)
+            if not ran.isdisjoint(below):
+                self._parts.remote.publish_closure(Closure(key, execution.graph.shareable(below)))
+
+    def publications(self, execution: Execution) -> Iterator[Publication]:
+        """What it takes to share all that an execution knows, with all that an action's name at a server depends on in the store.
+
+        Raises:
+            BuildFailed: a source has changed since.
+            BlobMissing: the store has lost an input.
+        """
+        graph = execution.graph
+        for recipe, action in {graph.recipes[action]: action for action in graph.order}.items():
+            planned, result = graph.actions[action], execution.results.get(recipe)
+            inputs = [execution.results.get(graph.recipes[producer]) for producer in graph.producers[action]]
+            if result is not None and None not in inputs and planned.spec.cacheable:
+                encoded = self._runner.encode(planned, lambda output: execution.results[graph.recipe_of(output)])
+                yield _publication(planned, recipe, encoded, result)
+
     def remote_use(self) -> RemoteUse:
         """What went over the wire to remotes, so far."""
         return RemoteUse() if self._parts.remote is None else self._parts.remote.use()
 
-    def _graph(self, wish: Wish) -> ActionGraph:
+    def graph(self, wish: Wish) -> ActionGraph:
+        """The actions below what is wanted. Reads the sources."""
         file = self._parts.sources.file
         return build_graph(wish.wanted, wish.actions, lambda source: file(source).digest, lambda source: file(source).executable)
 
@@ -201,13 +231,18 @@ class BuildLoop:
                 id=action,
                 needs=needs(action),
                 seconds=self._expected(graph.actions[action].info),
-                resources=graph.actions[action].info.resources,
+                resources=self._resources(graph.actions[action], wish),
             )
             for action in plan.needed
         ]
-        machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib)
+        machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib, away=wish.away)
         scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), machine)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
+
+    @staticmethod
+    def _resources(planned: PlannedAction, wish: Wish) -> Resources:
+        """What it takes of this machine: nothing, where it is a command and an engine runs those."""
+        return Resources(away=True) if wish.away and planned.spec.builtin is None else planned.info.resources
 
     def _expected(self, info: ActionInfo) -> float:
         """What it took the last time, else what its rule thinks."""
@@ -243,7 +278,7 @@ class BuildLoop:
         if planned.spec.cacheable:
             self._parts.actions.put_recipe(recipe, answer.key)
             if self._parts.remote is not None and action not in wish.forced:
-                self._parts.remote.publish(Publication(recipe=recipe, action=answer.action, result=answer.result))
+                self._parts.remote.publish(_publication(planned, recipe, answer.action, answer.result))
         with self._guard:
             execution.results[recipe] = answer.result
             execution.keys[recipe] = answer.key
@@ -297,3 +332,7 @@ class BuildLoop:
         for action in execution.graph.order:
             recipe = execution.graph.recipes[action]
             execution.sources.setdefault(action, by_recipe.get(recipe, Source.UP_TO_DATE))
+
+
+def _publication(planned: PlannedAction, recipe: Digest, action: EncodedAction, result: ActionResult) -> Publication:
+    return Publication(recipe=recipe, action=action, result=result, label=f"{planned.info.label} {planned.info.mnemonic}")

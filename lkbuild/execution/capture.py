@@ -8,14 +8,22 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
-from lkbuild.model.action import DeclaredOutput, OutputFile, OutputTree
+from lkbuild.model.action import ActionResult, DeclaredOutput, OutputFile, OutputTree
 from lkbuild.model.ports import BlobStore
 
 
 def capture(outputs: tuple[DeclaredOutput, ...], work: Path, blobs: BlobStore) -> tuple[OutputFile | OutputTree, ...]:
     """Store the declared outputs found under `work`, which is consumed. Raises BuildFailed."""
     return tuple(_tree(output, work, blobs) if output.tree else _file(output, work, blobs) for output in outputs)
+
+
+def as_result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None = None) -> ActionResult:
+    """What was captured, as a result."""
+    files = tuple(item for item in made if isinstance(item, OutputFile))
+    trees = tuple(item for item in made if isinstance(item, OutputTree))
+    return ActionResult(files=files, trees=trees, log=log)
 
 
 def _file(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputFile:

@@ -28,15 +28,14 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
     The last failure of each action is kept; an earlier one gives way. On a disk that is full nothing is kept: what an action that
     filled it has left would keep it full, and the next build could not even begin.
     """
-    kept = folder / _UNSAFE.sub("_", f"{planned.info.label}-{planned.info.mnemonic}").strip("_")
-    shutil.rmtree(kept, ignore_errors=True)
+    kept = _place(planned, folder)
     tail = _tail(request.log)
     if _is_full(request.work):
         return HostError(
             f"no space left for {planned.info.mnemonic}: {reason}",
             label=planned.info.label,
             position=planned.info.position,
-            detail=_shown(request, tail),
+            detail=_shown(request.arguments, tail),
             hint="free some space, run: lkbuild cache gc, or pass --cache DIR",
         )
     kept.mkdir(parents=True)
@@ -54,13 +53,35 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
         f"{planned.info.mnemonic} failed: {reason}",
         label=planned.info.label,
         position=planned.info.position,
-        detail=_shown(request, tail),
+        detail=_shown(request.arguments, tail),
         hint=f"log: {log}\nshell in its sandbox: sh {script} sh",
     )
 
 
-def _shown(request: SandboxRun, tail: list[str]) -> str:
-    return "\n".join([f"$ {shlex.join(request.arguments)[:2000]}", *tail])
+def keep_log(planned: PlannedAction, log: bytes, reason: str, folder: Path) -> BuildFailed:
+    """Keep the log of an action that failed elsewhere under `folder`, and make the error: all else of it is on another machine."""
+    kept = _place(planned, folder)
+    kept.mkdir(parents=True)
+    path = kept / "log"
+    path.write_bytes(log)
+    return BuildFailed(
+        f"{planned.info.mnemonic} failed: {reason}",
+        label=planned.info.label,
+        position=planned.info.position,
+        detail=_shown(planned.spec.arguments, _tail(path)),
+        hint=f"log: {path}\nit ran on an engine; --strategy=sandbox runs it here and keeps its folder",
+    )
+
+
+def _place(planned: PlannedAction, folder: Path) -> Path:
+    """Where a failure is kept: nothing is there any more."""
+    kept = folder / _UNSAFE.sub("_", f"{planned.info.label}-{planned.info.mnemonic}").strip("_")
+    shutil.rmtree(kept, ignore_errors=True)
+    return kept
+
+
+def _shown(arguments: tuple[str, ...], tail: list[str]) -> str:
+    return "\n".join([f"$ {shlex.join(arguments)[:2000]}", *tail])
 
 
 def _is_full(path: Path) -> bool:

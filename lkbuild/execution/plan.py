@@ -38,6 +38,21 @@ class ActionGraph:
         """The recipe of the action that makes an output."""
         return self.recipes[output.action]
 
+    def below(self, wanted: Iterable[ActionId]) -> set[ActionId]:
+        """Some actions and all that make what they take in."""
+        found: set[ActionId] = set()
+        todo = list(wanted)
+        while todo:
+            action = todo.pop()
+            if action not in found:
+                found.add(action)
+                todo.extend(self.producers[action])
+        return found
+
+    def shareable(self, actions: Iterable[ActionId]) -> tuple[Digest, ...]:
+        """The recipes of those that may be cached, each once."""
+        return tuple(dict.fromkeys(self.recipes[action] for action in actions if self.actions[action].spec.cacheable))
+
 
 @dataclass(slots=True)
 class Demand:

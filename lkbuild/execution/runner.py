@@ -1,6 +1,6 @@
 """Runs one action: resolve its inputs, look it up by its key, else run it and keep what it made.
 
-Does not know which actions there are nor in which order they run.
+Does not know which actions there are, in which order they run, nor where commands do.
 """
 
 from __future__ import annotations
@@ -13,25 +13,21 @@ from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, LkbuildError
+from lkbuild.execution.bringing import bring_inputs
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.registry import find_builtin
-from lkbuild.execution.capture import capture
-from lkbuild.execution.failures import keep_failure
-from lkbuild.execution.scratch import Scratch, ScratchPool
+from lkbuild.execution.capture import as_result
+from lkbuild.execution.scratch import ScratchPool
 from lkbuild.execution.sources import SourceDigests
-from lkbuild.execution.staging import stage
 from lkbuild.keys.manifest import encode_action, make_action
 from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputFile, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
 from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
-from lkbuild.model.ports import ActionCache, BlobStore, Fetcher, RemoteCache, Sandbox, SandboxRun
+from lkbuild.model.ports import ActionCache, BlobStore, CommandRun, Fetcher, RemoteCache, Strategy
 from lkbuild.model.tree import File, Layout, Subtree
 
 #: What takes longer is not begun where another process runs it already: its result is waited for.
 _WORTH_WAITING_S: Final = 2.0
-#: How far an action steps back for one that takes all CPUs: that one is what everybody waits for, and still leaves a fifth of a CPU
-#: (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
-_NICE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +51,22 @@ class RunnerParts:
     Attributes:
         blobs: where bytes are.
         actions: where results are.
-        sandbox: runs commands.
+        strategy: brings commands about.
         fetcher: brings bytes from outside.
         sources: digests of workspace files.
         sink: is told.
-        scratch: a folder on the store's file system for working directories.
-        failures: a folder where what is left of failed actions is kept.
-        cpus: how many CPUs an action that wants all of them gets.
+        scratch: working directories on the store's file system.
         cancelled: whether the user has had enough.
         remote: what others have built; then `blobs` brings from it what is not here.
     """
 
     blobs: BlobStore
     actions: ActionCache
-    sandbox: Sandbox
+    strategy: Strategy
     fetcher: Fetcher
     sources: SourceDigests
     sink: EventSink
-    scratch: Path
-    failures: Path
-    cpus: int
+    scratch: ScratchPool
     cancelled: Callable[[], bool]
     remote: RemoteCache | None = None
 
@@ -85,7 +77,6 @@ class ActionRunner:
     def __init__(self, parts: RunnerParts) -> None:
         """Make a runner."""
         self._parts = parts
-        self._scratch = ScratchPool(parts.scratch)
 
     def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False) -> Answer:
         """Bring about an action's result.
@@ -100,11 +91,8 @@ class ActionRunner:
             BlobMissing: the store has lost an input.
         """
         parts = self._parts
-        layout = Layout({item.path: self._resolve(item.artifact, made) for item in planned.spec.inputs})
-        root = self._root(planned, made)
-        action, messages = make_action(planned.spec, layout, root)
-        key, own = encode_action(action)
-        encoded = EncodedAction(key, {**messages, **own})
+        encoded, layout, root = self._encoded(planned, made)
+        key = encoded.key
         hit = None if forced else parts.actions.get(key)
         if hit is not None:
             return Answer(encoded, hit, Source.LOCAL_HIT)
@@ -112,28 +100,40 @@ class ActionRunner:
             hit = parts.remote.find(encoded, planned.spec.outputs)
             if hit is not None:
                 return Answer(encoded, hit, Source.REMOTE_HIT)
-        name = timing_name(planned.info)
-        seconds = parts.actions.seconds(name)
+        command = CommandRun(planned=planned, action=encoded, layout=layout, root=root, fresh=forced)
+        seconds = parts.actions.seconds(timing_name(planned.info))
         if forced or not planned.spec.cacheable or (seconds or planned.info.resources.seconds) < _WORTH_WAITING_S:
-            return self._run(planned, encoded, layout, root, seconds)
+            return self._run(command, seconds)
         with parts.actions.claim(key, parts.cancelled) as waited:
             hit = parts.actions.get(key) if waited else None
-            return Answer(encoded, hit, Source.LOCAL_HIT) if hit is not None else self._run(planned, encoded, layout, root, seconds)
+            return Answer(encoded, hit, Source.LOCAL_HIT) if hit is not None else self._run(command, seconds)
 
-    def _run(self, planned: PlannedAction, encoded: EncodedAction, layout: Layout, root: Digest | None, expected: float | None) -> Answer:
-        parts = self._parts
+    def encode(self, planned: PlannedAction, made: Callable[[Output], ActionResult]) -> EncodedAction:
+        """An action whose inputs are known, as a remote knows it; its sources are in the store then. Raises BuildFailed."""
+        encoded, layout, _ = self._encoded(planned, made)
+        self._ensure_sources(planned, layout)
+        return encoded
+
+    def _encoded(self, planned: PlannedAction, made: Callable[[Output], ActionResult]) -> tuple[EncodedAction, Layout, Digest | None]:
+        layout = Layout({item.path: self._resolve(item.artifact, made) for item in planned.spec.inputs})
+        root = self._root(planned, made)
+        action, messages = make_action(planned.spec, layout, root)
+        key, own = encode_action(action)
+        return EncodedAction(key, {**messages, **own}), layout, root
+
+    def _run(self, command: CommandRun, expected: float | None) -> Answer:
+        parts, planned = self._parts, command.planned
         parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=expected))
         started = time.monotonic()
-        with self._scratch.take() as scratch:
-            result = self._execute(planned, layout, root, scratch)
-        for data in encoded.messages.values():
+        result = self._execute(command)
+        for data in command.action.messages.values():
             parts.blobs.put_bytes(data)
         seconds = time.monotonic() - started
         result = ActionResult(files=result.files, trees=result.trees, log=result.log, seconds=seconds)
         if planned.spec.cacheable:
-            parts.actions.put(encoded.key, result)
+            parts.actions.put(command.action.key, result)
         parts.actions.record_seconds(timing_name(planned.info), seconds)
-        return Answer(encoded, result, Source.EXECUTED)
+        return Answer(command.action, result, Source.EXECUTED)
 
     def _resolve(self, artifact: Artifact, made: Callable[[Output], ActionResult]) -> File | Subtree:
         match artifact:
@@ -152,13 +152,15 @@ class ActionRunner:
             raise BuildFailed("the root of an action must be a directory", label=planned.info.label, position=planned.info.position)
         return found.root
 
-    def _execute(self, planned: PlannedAction, layout: Layout, root: Digest | None, scratch: Scratch) -> ActionResult:
-        self._ensure_sources(planned, layout)
-        self._bring(layout, root)
+    def _execute(self, command: CommandRun) -> ActionResult:
+        planned = command.planned
+        self._ensure_sources(planned, command.layout)
         try:
-            if planned.spec.builtin is not None:
-                return _result(self._builtin(planned, layout, scratch.work), None)
-            return self._command(planned, layout, root, scratch)
+            if planned.spec.builtin is None:
+                return self._parts.strategy.run(command, cancelled=self._parts.cancelled)
+            bring_inputs(self._parts.remote, command.layout, command.root)
+            with self._parts.scratch.take() as scratch:
+                return as_result(self._builtin(planned, command.layout, scratch.work))
         except LkbuildError as error:
             error.label = error.label or planned.info.label
             raise
@@ -178,39 +180,6 @@ class ActionRunner:
             cancelled=parts.cancelled,
         )
         return builtin(call)
-
-    def _command(self, planned: PlannedAction, layout: Layout, root: Digest | None, scratch: Scratch) -> ActionResult:
-        parts, work = self._parts, scratch.work
-        request = SandboxRun(
-            arguments=planned.spec.arguments,
-            environment=planned.spec.environment,
-            root=parts.blobs.tree_path(root) if root is not None else None,
-            mounts=stage(layout, work, parts.blobs),
-            work=work,
-            log=scratch.log,
-            timeout_s=planned.spec.timeout_s,
-            cpus=planned.info.resources.cpus or parts.cpus,
-            nice=_NICE if planned.info.resources.cpus else 0,
-            temporary=scratch.temporary,
-        )
-        for folder in {output.path.rpartition("/")[0] for output in planned.spec.outputs} - {""}:
-            (work / folder).mkdir(parents=True, exist_ok=True)
-        ended = parts.sandbox.run(request, cancelled=parts.cancelled)
-        if ended.exit_code != 0 or ended.reason is not None:
-            reason = ended.reason or f"it ended with {ended.exit_code}"
-            raise keep_failure(planned, request, reason, parts.sandbox.describe(request), parts.failures)
-        try:
-            made = capture(planned.spec.outputs, work, parts.blobs)
-        except BuildFailed as error:
-            raise keep_failure(planned, request, error.message, parts.sandbox.describe(request), parts.failures) from error
-        return _result(made, parts.blobs.put_file(request.log) if request.log.exists() else None)
-
-    def _bring(self, layout: Layout, root: Digest | None) -> None:
-        """Have what only a remote has, all at once: what it has lost is found missing when it is read."""
-        if self._parts.remote is not None:
-            leaves = layout.entries.values()
-            trees = [leaf.root for leaf in leaves if isinstance(leaf, Subtree)]
-            self._parts.remote.bring((leaf.digest for leaf in leaves if isinstance(leaf, File)), trees if root is None else [*trees, root])
 
     def _ensure_sources(self, planned: PlannedAction, layout: Layout) -> None:
         """Take source files into the store, where they stay what they were when they were hashed."""
@@ -244,12 +213,6 @@ def _output(artifact: Output, result: ActionResult) -> File | Subtree:
     if leaf is None:
         raise BuildFailed(f"{artifact.action} has no output {artifact.path}")
     return leaf
-
-
-def _result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None) -> ActionResult:
-    files = tuple(item for item in made if isinstance(item, OutputFile))
-    trees = tuple(item for item in made if isinstance(item, OutputTree))
-    return ActionResult(files=files, trees=trees, log=log)
 
 
 def _changed(source: SourceFile, info: ActionInfo) -> BuildFailed:

@@ -70,11 +70,13 @@ class Machine:
         slots: how many jobs run at once, beside LIGHT_SLOTS that only wait.
         cpus: how many there are to occupy.
         memory_mib: how much; None: nobody knows, so it is not looked at.
+        away: how many jobs run elsewhere at once, beside all those.
     """
 
     slots: int
     cpus: int
     memory_mib: int | None = None
+    away: int = 0
 
 
 def critical_path(jobs: Sequence[Job[J]]) -> dict[J, float]:
@@ -118,6 +120,7 @@ class Scheduler(Generic[J]):
         self._free_memory = machine.memory_mib or 0
         self._heavy = 0
         self._light = 0
+        self._free_away = machine.away
         self._locks: set[str] = set()
         self._finished: queue.SimpleQueue[tuple[J, BaseException | None]] = queue.SimpleQueue()
         self._outcome: Outcome[J] = Outcome(dict.fromkeys(self._jobs, State.WAITING))
@@ -189,17 +192,19 @@ class Scheduler(Generic[J]):
         return job
 
     def _share(self, resources: Resources) -> int:
-        if resources.light:
+        if resources.light or resources.away:
             return 0
         return min(self._cpus, resources.cpus) if resources.cpus else max(1, self._cpus - 1)
 
     def _memory_share(self, resources: Resources) -> int:
         """What it takes of what there is: one that wants more than that runs all the same, alone among those that want any."""
-        return 0 if self._memory is None else min(self._memory, resources.memory_mib)
+        return 0 if self._memory is None or resources.away else min(self._memory, resources.memory_mib)
 
     def _fits(self, resources: Resources) -> bool:
         if resources.lock in self._locks or self._memory_share(resources) > self._free_memory:
             return False
+        if resources.away:
+            return self._free_away > 0
         if resources.light:
             return self._light < LIGHT_SLOTS
         return self._heavy < self._slots and self._share(resources) <= self._free_cpus
@@ -207,7 +212,8 @@ class Scheduler(Generic[J]):
     def _occupy(self, resources: Resources) -> None:
         self._free_cpus -= self._share(resources)
         self._free_memory -= self._memory_share(resources)
-        self._heavy += not resources.light
+        self._free_away -= resources.away
+        self._heavy += not (resources.light or resources.away)
         self._light += resources.light
         if resources.lock is not None:
             self._locks.add(resources.lock)
@@ -216,7 +222,8 @@ class Scheduler(Generic[J]):
         resources = self._jobs[job].resources
         self._free_cpus += self._share(resources)
         self._free_memory += self._memory_share(resources)
-        self._heavy -= not resources.light
+        self._free_away += resources.away
+        self._heavy -= not (resources.light or resources.away)
         self._light -= resources.light
         if resources.lock is not None:
             self._locks.discard(resources.lock)

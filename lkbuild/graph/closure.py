@@ -7,6 +7,7 @@ each edge. Iterative, because a chain of 100,000 targets is deeper than Python's
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -48,6 +49,20 @@ def close(roots: Iterable[N], successors: Callable[[N], Sequence[Edge[N]]]) -> C
         if root not in edges:
             _visit(root, successors, edges, order)
     return Closure(tuple(order), edges)
+
+
+def is_acyclic(edges: Mapping[N, Sequence[N]]) -> bool:
+    """Whether no node of a graph, of which every node is a key, leads back to itself."""
+    waiting = Counter(itertools.chain.from_iterable(edges.values()))
+    free = [node for node in edges if node not in waiting]
+    seen = len(free)
+    while free:
+        for node in edges[free.pop()]:
+            waiting[node] -= 1
+            if not waiting[node]:
+                free.append(node)
+                seen += 1
+    return seen == len(edges)
 
 
 def _visit(

@@ -3,7 +3,8 @@
     EXPR := PATTERN | FUNCTION(ARGUMENT, ...) | (EXPR) | EXPR + EXPR | EXPR ^ EXPR | EXPR - EXPR      (also union, intersect, except)
     deps(X[, depth])  rdeps(UNIVERSE, X[, depth])  somepath(A, B)  allpaths(A, B)  kind(REGEX, X)  attr(NAME, REGEX, X)  filter(REGEX, X)
 
-All operators bind equally, from the left, as in Bazel. Does not know where targets come from: `World` does.
+All operators bind equally, from the left, as in Bazel. Labels are text, as `str` gives them. Does not know where targets come
+from: `World` does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from lkbuild.base.errors import UsageError, nearest
-from lkbuild.base.label import Label
+from lkbuild.base.label import short_text
 from lkbuild.graph.targets import TargetGraph
 
 _TOKEN: Final = re.compile(r"\s*(?:(?P<quoted>\"[^\"]*\"|'[^']*')|(?P<mark>[(),+^])|(?P<word>[^\s(),+^\"']+))")
@@ -33,19 +34,19 @@ _FUNCTIONS: Final = {
 class World(Protocol):
     """What an expression may ask of a workspace."""
 
-    def pattern(self, text: str) -> frozenset[Label]:
+    def pattern(self, text: str) -> frozenset[str]:
         """The labels that a pattern selects."""
         ...
 
-    def kind(self, label: Label) -> str:
+    def kind(self, label: str) -> str:
         """The rule of a target."""
         ...
 
-    def attribute(self, label: Label, name: str) -> str:
+    def attribute(self, label: str, name: str) -> str:
         """An attribute of a target as text."""
         ...
 
-    def graph(self, labels: frozenset[Label]) -> TargetGraph:
+    def graph(self, labels: frozenset[str]) -> TargetGraph:
         """The graph of some targets and all that they need."""
         ...
 
@@ -66,7 +67,7 @@ def parse(text: str) -> Expression:
     return _Parser(text).whole()
 
 
-def evaluate(expression: Expression, world: World) -> frozenset[Label]:
+def evaluate(expression: Expression, world: World) -> frozenset[str]:
     """The labels that an expression means. Raises UsageError, LoadError."""
     if isinstance(expression, str):
         return world.pattern(expression)
@@ -94,7 +95,7 @@ def evaluate(expression: Expression, world: World) -> frozenset[Label]:
             return _filtered(expression.name, arguments, world)
 
 
-def _filtered(name: str, arguments: tuple[Expression, ...], world: World) -> frozenset[Label]:
+def _filtered(name: str, arguments: tuple[Expression, ...], world: World) -> frozenset[str]:
     *words, last = arguments
     found = _set(last, world)
     pattern = _regex(str(words[-1]))
@@ -102,10 +103,10 @@ def _filtered(name: str, arguments: tuple[Expression, ...], world: World) -> fro
         return frozenset(label for label in found if pattern.search(world.kind(label)))
     if name == "attr":
         return frozenset(label for label in found if pattern.search(world.attribute(label, str(words[0]))))
-    return frozenset(label for label in found if pattern.search(label.short))
+    return frozenset(label for label in found if pattern.search(short_text(label)))
 
 
-def _set(expression: Expression, world: World) -> frozenset[Label]:
+def _set(expression: Expression, world: World) -> frozenset[str]:
     return evaluate(expression, world)
 
 

@@ -1,93 +1,70 @@
 """The graph of targets by label: what queries walk and exports draw.
 
-Plain dicts: to walk 100,000 targets once must cost less than a networkx graph of them, which `networkx` makes for who needs more than a
-walk. Configurations are merged: a label that stands in the graph for two architectures is one vertex. Does not know rules.
+Plain dicts of text, labels as `str` gives them: to walk 100,000 targets costs less than to make a graph of objects of them.
+Configurations are merged: a label that stands in the graph for two architectures is one vertex. Does not know rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from lkbuild.base.label import Label, in_order
-from lkbuild.graph.closure import Closure
-from lkbuild.model.configuration import NodeKey
-
-if TYPE_CHECKING:
-    import networkx as nx
+from lkbuild.base.label import in_order, short_text
 
 
 @dataclass(frozen=True, slots=True)
 class TargetGraph:
     """A directed graph of labels, each edge from a target to what it needs: every label is a key, its values in order and once."""
 
-    needs: Mapping[Label, Collection[Label]]
+    needs: Mapping[str, Collection[str]]
 
-    @classmethod
-    def of(cls, closure: Closure[NodeKey]) -> TargetGraph:
-        """The graph of a closure."""
-        needs: dict[Label, dict[Label, None]] = {}
-        for node in closure.order:
-            needs.setdefault(node.label, {}).update((edge.target.label, None) for edge in closure.edges[node])
-        return cls(needs)
-
-    def networkx(self) -> nx.DiGraph[Label]:
-        """The same for its algorithms."""
-        import networkx as nx  # noqa: PLC0415 - 135 ms, and most queries walk only
-
-        graph: nx.DiGraph[Label] = nx.DiGraph()
-        graph.add_nodes_from(self.needs)
-        graph.add_edges_from((label, need) for label, needs in self.needs.items() for need in needs)
-        return graph
-
-    def successors(self, label: Label) -> Iterator[Label]:
+    def successors(self, label: str) -> Iterator[str]:
         """What a target needs directly."""
         return iter(self.needs[label])
 
-    def below(self, labels: Iterable[Label], depth: int | None = None) -> frozenset[Label]:
+    def below(self, labels: Iterable[str], depth: int | None = None) -> frozenset[str]:
         """Some targets and all that they need, to a depth."""
         return _reach(self.needs, labels, depth)
 
-    def above(self, labels: Iterable[Label], depth: int | None = None) -> frozenset[Label]:
+    def above(self, labels: Iterable[str], depth: int | None = None) -> frozenset[str]:
         """Some targets and all that need them."""
-        needed_by: dict[Label, list[Label]] = {label: [] for label in self.needs}
+        needed_by: dict[str, list[str]] = {label: [] for label in self.needs}
         for label, needs in self.needs.items():
             for need in needs:
                 needed_by[need].append(label)
         return _reach(needed_by, labels, depth)
 
-    def path(self, start: Iterable[Label], end: Iterable[Label]) -> tuple[Label, ...]:
-        """A shortest path from one of some targets to one of others; empty where there is none."""
-        from networkx import single_source_shortest_path  # noqa: PLC0415 - as above
-
-        goals, graph = set(end), self.networkx()
-        for source in sorted(start):
-            if source not in graph:
-                continue
-            paths = single_source_shortest_path(graph, source)
-            found = sorted((len(paths[goal]), goal) for goal in goals if goal in paths)
-            if found:
-                return tuple(paths[found[0][1]])
+    def path(self, start: Iterable[str], end: Iterable[str]) -> tuple[str, ...]:
+        """A shortest path from one of some targets to one of others; empty where there is none. The same each time."""
+        goals = frozenset(end)
+        reached_from: dict[str, str | None] = {label: None for label in in_order(start) if label in self.needs}
+        frontier = list(reached_from)
+        for label in frontier:  # it grows meanwhile: nearer ones first
+            if label in goals:
+                return tuple(_back(label, reached_from))[::-1]
+            for need in self.needs[label]:
+                if need not in reached_from:
+                    reached_from[need] = label
+                    frontier.append(need)
         return ()
 
-    def between(self, start: Iterable[Label], end: Iterable[Label]) -> frozenset[Label]:
+    def between(self, start: Iterable[str], end: Iterable[str]) -> frozenset[str]:
         """Every target on any path from some to others."""
         return self.below(start) & self.above(end)
 
-    def to_dot(self, labels: frozenset[Label]) -> Iterator[str]:
+    def to_dot(self, labels: frozenset[str]) -> Iterator[str]:
         """The part of the graph between some targets, in Graphviz's language."""
         yield "digraph lkbuild {"
         yield "  node [shape=box];"
         for label in in_order(labels):
-            yield f'  "{label.short}";'
+            yield f'  "{short_text(label)}";'
         for label in in_order(labels):
             for need in in_order(need for need in self.needs[label] if need in labels):
-                yield f'  "{label.short}" -> "{need.short}";'
+                yield f'  "{short_text(label)}" -> "{short_text(need)}";'
         yield "}"
 
 
-def _reach(edges: Mapping[Label, Collection[Label]], labels: Iterable[Label], depth: int | None) -> frozenset[Label]:
+def _reach(edges: Mapping[str, Collection[str]], labels: Iterable[str], depth: int | None) -> frozenset[str]:
     seen = {label for label in labels if label in edges}
     frontier = set(seen)
     steps = 0
@@ -96,3 +73,9 @@ def _reach(edges: Mapping[Label, Collection[Label]], labels: Iterable[Label], de
         seen |= frontier
         steps += 1
     return frozenset(seen)
+
+
+def _back(label: str | None, reached_from: Mapping[str, str | None]) -> Iterator[str]:
+    while label is not None:
+        yield label
+        label = reached_from[label]

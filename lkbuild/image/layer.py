@@ -126,6 +126,28 @@ def merge_layers(
         yield from staging.layer(excluder(exclude))
 
 
+def placed_layers(layers: Iterable[tuple[Reader, str, bool]], scratch: Path) -> Iterator[bytes]:
+    """Several layers as one, each below a folder of its own ("": the root); the later wins.
+
+    Args:
+        layers: opened, with the folder, and whether the layer is placed as on a system with merged /usr.
+        scratch: a directory for temporary data.
+    """
+    with Staging(scratch) as staging:
+        for layer, folder, usrmerge in layers:
+            for entry, content in tar_members(layer):
+                if (placed := place(entry) if usrmerge else entry) is not None:
+                    staging.add(_below(folder, placed), content)
+        yield from staging.layer()
+
+
+def _below(folder: str, entry: Entry) -> Entry:
+    if not folder:
+        return entry
+    target = f"{folder}/{entry.target}" if entry.kind is Kind.HARDLINK else entry.target
+    return replace(entry, path=f"{folder}/{entry.path}", target=target)
+
+
 def _hide(staging: Staging, path: str, below: frozenset[str], own: set[str], *, itself: bool = False) -> None:
     """Take away what lower layers have below a path, but not what this layer has put there already."""
     prefix = f"{path}/" if path else ""

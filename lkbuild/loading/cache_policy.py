@@ -8,8 +8,8 @@ from typing import Any, Final
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.trusted_keys import KEYS, NAMESPACE, trusted_keys
-from lkbuild.model.attrs import Attr, FrozenMap, ListOf, MapOf, String, Struct
-from lkbuild.model.cache_policy import MAIN, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
+from lkbuild.model.attrs import Attr, FrozenMap, Integer, ListOf, MapOf, String, Struct
+from lkbuild.model.cache_policy import COMMITTED, MAIN, PUBLISHED, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
 from lkbuild.syntax.nodes import Fields, parse
 
 POLICY_FILE: Final = "cache/cache.yaml"
@@ -41,10 +41,20 @@ _FIELDS: Final = {
                         default=(READ_BLOBS, READ_RESULTS),
                     ),
                     "namespace": Attr(type=NAMESPACE, doc="What results are signed for, and must be signed for.", default=MAIN),
+                    "publish": Attr(
+                        type=String(choices=PUBLISHED),
+                        doc="What may go there: what is made of committed files, that but only by `lkbuild cache promote`, anything.",
+                        default=COMMITTED,
+                    ),
                     "trust": Attr(
                         type=String(choices=("signed", "any")),
                         doc="Results count only if a key of `keys:` has signed them, or always; else signed, where there are keys.",
                     ),
+                    "platform": Attr(
+                        type=MapOf(value=String(lenient=True), key_pattern=r"[A-Za-z][A-Za-z0-9_.-]*"),
+                        doc="Where it executes: the platform properties that its workers are asked for, instead of the usual ones.",
+                    ),
+                    "worker_cpus": Attr(type=Integer(minimum=1), doc="Where it executes: the CPUs that a command may use."),
                     "timeout": Attr(type=_TIMEOUT, doc="A call that makes no progress for so long is given up.", default="30s"),
                     "headers": Attr(
                         type=MapOf(value=String(pattern=r"[A-Za-z_][A-Za-z0-9_]*"), key_pattern=r"[A-Za-z][A-Za-z0-9-]*"),
@@ -103,8 +113,11 @@ def _remote(coercer: Coercer, index: int, item: FrozenMap, keys: tuple[TrustedKe
         url=item["url"],
         rights=frozenset(item["rights"]),
         namespace=item["namespace"],
+        publish=item["publish"],
         signed=bool(keys) and item["trust"] != "any",
         timeout_s=int(item["timeout"].rstrip("s")),
+        platform=None if item["platform"] is None else tuple(item["platform"].items()),
+        worker_cpus=item["worker_cpus"],
         http_digests=item["digests"],
         headers=tuple(item["headers"].items()),
         token_file=item["token_file"],

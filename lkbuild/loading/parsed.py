@@ -3,6 +3,9 @@
 Making a package is a pure function of its BUILD.yaml, of the rules' declarations and of what `Files` answers. So an entry keeps those
 answers beside the package, and is good as long as asking again gives the same. Files are named by their package; what stands in
 them is pickled by this lkbuild and read by nothing but its own classes, in the user's own cache folder. Damage costs time only.
+
+An entry is a checksum and a pickle: what it was made from, the outline, and pickles of each attribute's values and of the package,
+which are taken apart by who asks for them. A query over a hundred thousand targets asks for none.
 """
 
 from __future__ import annotations
@@ -12,21 +15,64 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from lkbuild import __version__
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.digest import Digest
 from lkbuild.loading.listing import Entry, Files
+from lkbuild.loading.outline import Outline, outline_of
 from lkbuild.model.rule import Rule
-from lkbuild.model.target import Package
+from lkbuild.model.target import COMMON_ATTRS, Package
 
 #: Raised when what is kept changes its meaning.
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 #: The only modules whose classes an entry may hold: values, none of which does anything when it is made.
 _TRUSTED: Final = ("lkbuild.base.", "lkbuild.model.", "lkbuild.loading.", "lkbuild.syntax.")
+_CHECKSUM: Final = 64
 
 _Answers = dict[tuple[str, str], Any]
+
+
+class LoadedPackage:
+    """A package of which as much is made as was asked for."""
+
+    def __init__(self, outline: Outline, package: Package | bytes, values: Mapping[str, bytes]) -> None:
+        """`package`: as it is, or pickled, and then `values` has pickles of the values of each attribute."""
+        self.outline = outline
+        self._package = package
+        self._values = values
+
+    @classmethod
+    def of(cls, package: Package, rules: Callable[[str], Rule | None]) -> LoadedPackage:
+        """That of a package that was just made."""
+        return cls(outline_of(package, rules), package, {})
+
+    @property
+    def package(self) -> Package:
+        """All of it."""
+        found = self._package
+        if isinstance(found, bytes):
+            found = self._package = cast("Package", _restored(found))
+        return found
+
+    def values(self, attribute: str) -> list[Any]:
+        """The values of an attribute, of each target in the order of the outline; None of one that has no such attribute."""
+        if not isinstance(self._package, bytes):
+            return _values(self._package, attribute)
+        kept = self._values.get(attribute)
+        return [None] * len(self.outline.names) if kept is None else _restored(kept)
+
+    def kept(self) -> tuple[Outline, bytes, Mapping[str, bytes]]:
+        """What is written of it: the arguments that make it again."""
+        own = dict.fromkeys(name for target in self.package.targets.values() for name in target.attrs)
+        values = {name: _pickled(_values(self.package, name)) for name in (*COMMON_ATTRS, *own)}
+        return self.outline, _pickled(self.package), values
+
+
+def _values(package: Package, attribute: str) -> list[Any]:
+    common = attribute in COMMON_ATTRS
+    return [target.attrs.get(attribute, getattr(target, attribute) if common else None) for target in package.targets.values()]
 
 
 class ParsedPackages:
@@ -38,26 +84,32 @@ class ParsedPackages:
         self._find = find
         self._declared: dict[str, str] = {}
 
-    def get(self, name: str, data: bytes, conditions: frozenset[str], files: Files) -> Package | None:
+    def get(self, name: str, data: bytes, conditions: frozenset[str], files: Files) -> LoadedPackage | None:
         """The package that a BUILD.yaml of this content makes, or None where it is not known or something else has changed."""
         try:
-            kept = _Reader(io.BytesIO(self._path(name).read_bytes())).load()
-            key, answers, rules, package = kept
-        except Exception:  # noqa: BLE001 - pickle raises anything for damage
+            kept = self._path(name).read_bytes()
+            check, kept = kept[:_CHECKSUM], kept[_CHECKSUM:]
+            if Digest.of(kept).hash.encode() != check:
+                return None
+            key, answers, rules, outline, package, values = _restored(kept)
+        except Exception:  # noqa: BLE001 - pickle raises anything for what another lkbuild has written
             return None
-        if key != _key(data, conditions) or not isinstance(package, Package) or package.name != name:
+        if key != _key(data, conditions) or not isinstance(outline, Outline) or outline.package != name:
             return None
         if any(self._declaration(rule) != declared for rule, declared in rules.items()):
             return None
-        return package if all(_ask(files, *question) == answer for question, answer in answers.items()) else None
+        if any(_ask(files, *question) != answer for question, answer in answers.items()):
+            return None
+        return LoadedPackage(outline, package, values)
 
-    def put(self, package: Package, data: bytes, conditions: frozenset[str], asked: RecordingFiles) -> None:
+    def put(self, loaded: LoadedPackage, data: bytes, conditions: frozenset[str], asked: RecordingFiles) -> None:
         """Keep a package. A disk that refuses costs time, not correctness."""
-        rules = {rule: self._declaration(rule) for rule in {target.rule for target in package.targets.values()}}
-        kept = pickle.dumps((_key(data, conditions), asked.answers, rules, package), pickle.HIGHEST_PROTOCOL)
+        outline = loaded.outline
+        rules = {rule: self._declaration(rule) for rule in dict.fromkeys(outline.rules)}
+        kept = _pickled((_key(data, conditions), asked.answers, rules, *loaded.kept()))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path(package.name), kept)
+            write_atomic(self._path(outline.package), Digest.of(kept).hash.encode() + kept)
         except OSError:
             return
 
@@ -65,11 +117,11 @@ class ParsedPackages:
         return self._folder / Digest.of(package.encode("utf-8", "surrogateescape")).short
 
     def _declaration(self, name: str) -> str:
-        """What a rule says of its attributes, as a digest: all of it is text, numbers and values of these."""
+        """What a rule says of its attributes and dependencies, as a digest: all of it is text, numbers and values of these."""
         found = self._declared.get(name)
         if found is None:
             rule = self._find(name)
-            text = repr((rule.attrs, rule.test)) if rule is not None else ""
+            text = repr((rule.attrs, rule.test, rule.implicit)) if rule is not None else ""
             found = self._declared[name] = Digest.of(text.encode("utf-8", "surrogateescape")).hash
         return found
 
@@ -118,6 +170,14 @@ def _digest(data: bytes | None) -> str | None:
 
 def _key(data: bytes, conditions: frozenset[str]) -> tuple[object, ...]:
     return _FORMAT, __version__, sys.version, Digest.of(data).hash, tuple(sorted(conditions))
+
+
+def _pickled(value: Any) -> bytes:
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def _restored(data: bytes) -> Any:
+    return _Reader(io.BytesIO(data)).load()
 
 
 class _Reader(pickle.Unpickler):

@@ -34,19 +34,20 @@ def resolve_target(target: Target, configuration: Configuration, settings: Mappi
 
     Raises AnalysisError as `resolve_attrs`. The same object where nothing was selected.
     """
-    if not _selects(target.attrs):
+    if not has_selects(target.attrs):
         return target
     resolver = _Resolver(target, configuration, settings)
     values = {name: resolver.value(value, (name,), (name,)) for name, value in target.attrs.items()}
     return replace(target, attrs=FrozenMap(values), positions=resolver.places)
 
 
-def _selects(value: Any) -> bool:
+def has_selects(value: Any) -> bool:
+    """Whether an attribute's value, or that of all attributes, depends on the configuration."""
     if isinstance(value, Select):
         return True
     if isinstance(value, tuple):
-        return bool(value) and any(map(_selects, value))
-    return isinstance(value, FrozenMap) and any(map(_selects, value.values()))
+        return bool(value) and any(map(has_selects, value))
+    return isinstance(value, FrozenMap) and any(map(has_selects, value.values()))
 
 
 class _Resolver:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lkbuild import __version__
 from lkbuild.base.errors import LoadError, Position, nearest
@@ -17,7 +18,8 @@ from lkbuild.loading.buildfile import Rules, package_of, sections
 from lkbuild.loading.coerce import Scope
 from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.listing import BUILD_FILE, Entry, is_package, join
-from lkbuild.loading.parsed import ParsedPackages, RecordingFiles
+from lkbuild.loading.outline import Outline
+from lkbuild.loading.parsed import LoadedPackage, ParsedPackages, RecordingFiles
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
 from lkbuild.model.rule import Rule
@@ -50,7 +52,7 @@ class WorkspaceLoader:
         self.root = root
         self._rules = Rules(rules, rule_names)
         self._files = DiskFiles(root)
-        self._packages: dict[str, Package | LoadError] = {}
+        self._packages: dict[str, LoadedPackage | LoadError] = {}
         self._parsed = ParsedPackages(parsed, rules) if parsed else None
 
     # -- loading --------------------------------------------------------------------------------------------------------
@@ -77,6 +79,17 @@ class WorkspaceLoader:
         Raises:
             LoadError: there is none (at `referrer`, where its name was written), or its BUILD.yaml is wrong.
         """
+        return self._loaded(name, referrer).package
+
+    def outline(self, name: str, referrer: Position | None = None) -> Outline:
+        """What queries ask of a package: no target of it is made where it is remembered. Raises LoadError like `package`."""
+        return self._loaded(name, referrer).outline
+
+    def values(self, name: str, attribute: str) -> list[Any]:
+        """The values of an attribute of a package's targets, in the order of its outline. Raises LoadError like `package`."""
+        return self._loaded(name).values(attribute)
+
+    def _loaded(self, name: str, referrer: Position | None = None) -> LoadedPackage:
         found = self._packages.get(name)
         if found is None:
             self._check_package(name, referrer)
@@ -97,7 +110,7 @@ class WorkspaceLoader:
         """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""
         return self._files.differs(path)
 
-    def _load(self, name: str, referrer: Position | None) -> Package:
+    def _load(self, name: str, referrer: Position | None) -> LoadedPackage:
         known = self._conditions
         data = self._read(name, referrer)
         found = self._parsed.get(name, data, known, self._files) if self._parsed else None
@@ -105,10 +118,10 @@ class WorkspaceLoader:
             return found
         source, root = _parse(name, data) if name else self._root
         recording = RecordingFiles(self._files)
-        package = package_of(Scope(source, name, recording, known), root, self._rules)
+        loaded = LoadedPackage.of(package_of(Scope(source, name, recording, known), root, self._rules), self._rules.find)
         if self._parsed:
-            self._parsed.put(package, data, known, recording)
-        return package
+            self._parsed.put(loaded, data, known, recording)
+        return loaded
 
     def _read(self, package: str, referrer: Position | None = None) -> bytes:
         data = self._files.read(join(package, BUILD_FILE), MAX_BYTES)
@@ -223,15 +236,19 @@ class WorkspaceLoader:
         if label is not None:
             self.resolve(label)
             return [label]
+        return [Label(outline.package, name) for outline in self.outlines(pattern) for name in outline.wild()]
+
+    def outlines(self, pattern: Pattern) -> list[Outline]:
+        """The outlines of the packages that a wildcard means. Raises LoadError where it selects no target."""
         self._check_directory(pattern.package, None)
         names = list(self.packages(pattern.package)) if pattern.recursive else [pattern.package]
         if not names:
             hint = self._no_package(pattern.package, None).hint
             raise LoadError(f"no package matches '{pattern}'", hint=hint)
-        targets = [target for name in names for target in self.package(name).targets.values()]
-        found = [target.label for target in targets if not target.manual]
-        if not found:
-            hint = "those that it matches are manual: name them one by one" if targets else "the packages that it matches have no targets"
+        found = [self.outline(name) for name in names]
+        if not any(outline.wild() for outline in found):
+            manual = any(outline.names for outline in found)
+            hint = "those that it matches are manual: name them one by one" if manual else "the packages that it matches have no targets"
             raise LoadError(f"'{pattern}' selects no target", hint=hint)
         return found
 

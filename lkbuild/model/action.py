@@ -80,6 +80,8 @@ class Resources:
             is; one that takes more than there is counts as all of it, and runs when no other does that takes any.
         lock: no two actions with the same lock run at once.
         light: it waits (for a server) rather than computes.
+        timed: it has time limits inside, as a guest that must be up within a minute: it steps back for no other.
+        away: it runs on another machine, and takes nothing of this one.
         seconds: what it may take, for the order of a first build; later ones know what it took.
     """
 
@@ -87,6 +89,8 @@ class Resources:
     memory_mib: int = 0
     lock: str | None = None
     light: bool = False
+    timed: bool = False
+    away: bool = False
     seconds: float = 1.0
 
 

@@ -10,8 +10,15 @@ READ_BLOBS: Final = "read-blobs"
 READ_RESULTS: Final = "read-results"
 WRITE_BLOBS: Final = "write-blobs"
 WRITE_RESULTS: Final = "write-results"
-#: What may be done at a remote: four things apart.
-RIGHTS: Final = (READ_BLOBS, READ_RESULTS, WRITE_BLOBS, WRITE_RESULTS)
+EXECUTE: Final = "execute"
+#: What may be done at a remote: five things apart.
+RIGHTS: Final = (READ_BLOBS, READ_RESULTS, WRITE_BLOBS, WRITE_RESULTS, EXECUTE)
+
+#: What is published at a remote with the right to write: what was made of committed files, that only when it is promoted, anything.
+COMMITTED: Final = "committed"
+PROMOTED: Final = "promoted"
+ANYTHING: Final = "any"
+PUBLISHED: Final = (COMMITTED, PROMOTED, ANYTHING)
 
 #: The namespace of remotes and keys that name none.
 MAIN: Final = "main"
@@ -63,20 +70,26 @@ class RemotePolicy:
         url: where it is.
         rights: of RIGHTS, what we do there.
         namespace: what results are signed for, and must be signed for.
+        publish: of PUBLISHED, what goes there.
         signed: results count only with the signature of one of the policy's keys.
         timeout_s: a call that makes no progress for so long is given up.
         headers: (name, environment variable that holds its value) of headers sent along.
         token_file: a file with a bearer token, read again when it changes.
         credential_helper: a program that tells headers, by the protocol that Bazel's helpers speak.
         ca, certificate, key: PEM files for TLS. Paths are relative to the workspace, or begin with `/` or `~/`.
+        platform: (name, value) of REAPI platform properties that its workers are asked for, in the place of the usual ones; None: those.
+        worker_cpus: how many CPUs a command is told to have there; None: nothing is said.
         http_digests: how blobs are named over HTTP, which has no negotiation: `sha256` or `blake3`.
     """
 
     url: str
     rights: frozenset[str]
     namespace: str = MAIN
+    publish: str = COMMITTED
     signed: bool = False
     timeout_s: int = 30
+    platform: tuple[tuple[str, str], ...] | None = None
+    worker_cpus: int | None = None
     http_digests: str = "sha256"
     headers: tuple[tuple[str, str], ...] = ()
     token_file: str | None = None

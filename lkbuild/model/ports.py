@@ -5,15 +5,16 @@ Nothing here does anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
-from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction
+from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction, OutputFile, OutputTree, PlannedAction
+from lkbuild.model.tree import Layout
 
 
 class BlobMissing(LkbuildError):
@@ -51,6 +52,10 @@ class BlobStore(Protocol):
 
     def put_stream(self) -> AbstractContextManager[BlobWriter]:
         """A writer for bytes of unknown length: `write(bytes)`, then `digest` once the block has ended well."""
+        ...
+
+    def put_parts(self, digests: Sequence[Digest]) -> Digest:
+        """Store what stored blobs are one after the other; they need not be stored a second time for it."""
         ...
 
     def get_bytes(self, digest: Digest) -> bytes:
@@ -148,11 +153,20 @@ class ActionCache(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A result to be shared: `recipe` and `action` are what it is found by."""
+    """A result to be shared: `recipe` and `action` are what it is found by; `label` is what it is called in messages."""
 
     recipe: Digest
     action: EncodedAction
     result: ActionResult
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """All that a target needs: the recipes of every action below it, under a key that analysis tells (lkbuild.keys.closure)."""
+
+    key: Digest
+    recipes: tuple[Digest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +189,10 @@ class RemoteCache(Protocol):
         """Results by recipe key, with exactly the declared outputs: one question for many."""
         ...
 
+    def foresee(self, closures: Iterable[Digest]) -> None:
+        """Look for what was last built of some targets, all at once: it is not asked for again recipe by recipe."""
+        ...
+
     def find(self, action: EncodedAction, outputs: tuple[DeclaredOutput, ...]) -> ActionResult | None:
         """The result of an action, with exactly the declared outputs."""
         ...
@@ -184,7 +202,11 @@ class RemoteCache(Protocol):
         ...
 
     def publish(self, publication: Publication) -> None:
-        """Share a result whose outputs are in the store, in the background."""
+        """Share a result whose outputs are in the store, in the background. The first of two results of one action stays."""
+        ...
+
+    def publish_closure(self, closure: Closure) -> None:
+        """After results of a target: share what is there of all that it needs, so that others learn it at once."""
         ...
 
     def distrust(self) -> None:
@@ -225,6 +247,10 @@ class SandboxRun:
     temporary: Path | None = None
 
 
+#: The reason of what was ended because nobody waits for it any more.
+CANCELLED: Final = "cancelled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxResult:
     """How a sandboxed command ended. `exit_code` is 128 + n for signal n; `reason` says why lkbuild ended it, if it did."""
@@ -243,6 +269,91 @@ class Sandbox(Protocol):
 
     def describe(self, request: SandboxRun) -> str:
         """A shell command line that does the same by hand."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRun:
+    """An action that is a command, with its inputs known by digest: where it will run is open.
+
+    Attributes:
+        planned: what it is, and how it is shown.
+        action: its key and messages, the same wherever it runs.
+        layout: its inputs, by their paths below the working directory.
+        root: the tree that becomes /; None: an empty one.
+        fresh: what an earlier run came to does not count: it is to be run.
+    """
+
+    planned: PlannedAction
+    action: EncodedAction
+    layout: Layout
+    root: Digest | None
+    fresh: bool = False
+
+
+def nothing() -> None:
+    """Is told, and does nothing."""
+
+
+class Strategy(Protocol):
+    """Brings commands about, somewhere. Which one it is never changes what comes out, and is in no key."""
+
+    def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
+        """The result, with exactly the declared outputs, all of it in the store; `running` is called once it runs, and does not only wait.
+
+        When `cancelled` says so the command is ended, and this raises. Once it returns, nothing of it runs on this machine any more.
+
+        Raises:
+            BuildFailed: the command failed, did not make what it declares, or was stopped: with its label, itself and the end of its log.
+            BlobMissing: the store has lost an input.
+            RemoteFailed: an engine can't be used; the command is not to blame.
+            HostError: this machine can't run it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRun:
+    """An action for a worker of an engine.
+
+    Attributes:
+        action: everything that the worker must know: the messages that the store does not hold are in it.
+        timeout_s: how long the command may take; the time in a queue does not count.
+        fresh: what the engine remembers of an earlier run does not count.
+    """
+
+    action: EncodedAction
+    timeout_s: int
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineResult:
+    """How a command ended on a worker. What it made is in the store, under our digests.
+
+    `reason` says why the engine ended it, if it did; `strays` are outputs that no result can hold, such as links; `remembered`: an earlier
+    run's result.
+    """
+
+    exit_code: int
+    files: tuple[OutputFile, ...] = ()
+    trees: tuple[OutputTree, ...] = ()
+    strays: tuple[str, ...] = ()
+    log: bytes = b""
+    reason: str | None = None
+    remembered: bool = False
+
+
+class Engine(Protocol):
+    """Runs actions on other machines. Safe to use from many threads."""
+
+    def run(self, request: EngineRun, *, cancelled: Callable[[], bool], running: Callable[[], None]) -> EngineResult:
+        """Run to the end, through broken connections and restarts. `running` is called once a worker is known to have it.
+
+        Raises:
+            BlobMissing: the store has lost an input.
+            RemoteFailed: the engine can't be used, or does not take this action; or `cancelled` said so.
+        """
         ...
 
 

@@ -67,6 +67,7 @@ class Rule:
         attrs: its own attributes, beside those that every rule has.
         analyze: the pure function. Returns providers, at most one of each class.
         test: `lkbuild test` runs its targets; they are testonly.
+        groups: output groups that its targets may have, each with what it is for.
         implicit: labels of further dependencies by name: tools and toolchains that a user does not write.
     """
 
@@ -75,6 +76,7 @@ class Rule:
     attrs: Mapping[str, Attr]
     analyze: Callable[[RuleContext], Sequence[Any]]
     test: bool = False
+    groups: Mapping[str, str] = field(default_factory=dict)
     implicit: Mapping[str, str] = field(default_factory=dict)
 
 

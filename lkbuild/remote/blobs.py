@@ -5,7 +5,7 @@ Knows neither actions nor protocols.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -42,6 +42,13 @@ class RemoteBlobs:
     def put_stream(self) -> AbstractContextManager[BlobWriter]:
         """Store a stream."""
         return self._local.put_stream()
+
+    def put_parts(self, digests: Sequence[Digest]) -> Digest:
+        """Store blobs one after the other, those that only a remote has included."""
+        absent = self._local.missing(digests)
+        if absent and self._remote.bring(absent, ()):
+            raise BlobMissing(min(absent))
+        return self._local.put_parts(digests)
 
     def put_tree(self, path: Path, *, move: bool = False) -> Digest:
         """Store a directory."""

@@ -13,7 +13,7 @@ from lkbuild.base import wire
 from lkbuild.base.digest import EMPTY, Digest
 from lkbuild.base.errors import LkbuildError, RemoteFailed, Untrusted
 from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction
-from lkbuild.model.ports import BlobMissing, BlobStore, CachedResult, Publication, RemoteUse
+from lkbuild.model.ports import BlobMissing, BlobStore, CachedResult, Closure, Publication, RemoteUse
 from lkbuild.model.tree import Directory
 from lkbuild.remote.peer import Peer
 from lkbuild.remote.publisher import Publisher
@@ -43,11 +43,22 @@ class Complaints:
 class Remotes:
     """The remotes of one build: a RemoteCache. Safe to use from many threads."""
 
-    def __init__(self, peers: Sequence[Peer], local: BlobStore, tally: Tally, required: Complaints | None = None) -> None:
-        """`tally`: what the peers count in. `required`: where their complaints go, if they are to be errors."""
+    def __init__(
+        self,
+        peers: Sequence[Peer],
+        local: BlobStore,
+        tally: Tally,
+        required: Complaints | None = None,
+        withheld: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`tally`: what the peers count in. `required`: where their complaints go, if they are to be errors.
+
+        `withheld`: whether what is built is not to be shared, except with peers that take anything; asked when something is.
+        """
         self._tally = tally
         self._peers, self._local = peers, local
-        self._publishers = [Publisher(peer, local) for peer in peers if peer.rights.write_results or peer.rights.write_blobs]
+        writable = [peer for peer in peers if peer.rights.write_results or peer.rights.write_blobs]
+        self._publishers = [Publisher(peer, local) if peer.rights.anything else Publisher(peer, local, withheld) for peer in writable]
         self._required = required or Complaints()
         #: Trees that a result of a remote has named: only of these it is not known whether the store has all of them.
         self._foreign: set[Digest] = set()
@@ -67,6 +78,13 @@ class Remotes:
                     self._note(answer.result)
         self._required.check()
         return found
+
+    def foresee(self, closures: Iterable[Digest]) -> None:
+        """See RemoteCache."""
+        wanted = tuple(closures)
+        for peer in self._peers:
+            peer.foresee(wanted)
+        self._required.check()
 
     def find(self, action: EncodedAction, outputs: tuple[DeclaredOutput, ...]) -> ActionResult | None:
         """See RemoteCache."""
@@ -103,6 +121,11 @@ class Remotes:
         """See RemoteCache."""
         for publisher in self._publishers:
             publisher.put(publication)
+
+    def publish_closure(self, closure: Closure) -> None:
+        """See RemoteCache."""
+        for publisher in self._publishers:
+            publisher.put(closure)
 
     def distrust(self) -> None:
         """See RemoteCache."""

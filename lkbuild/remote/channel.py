@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WINDOW: Final = 64
 #: A batch may hold 4 MiB of blobs, and some servers send more.
 _MESSAGE_LIMIT: Final = 64 << 20
+_LAST_WORD_S: Final = 2.0
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", _MESSAGE_LIMIT),
     ("grpc.max_send_message_length", _MESSAGE_LIMIT),
@@ -115,6 +116,30 @@ class Channel:
                     self._watchdog.touch(watched)  # what the reader took its time for is not the server's fault
             finally:
                 call.cancel()
+
+    def follow(self, method: str, request: bytes, *, due: Callable[[], float], cancelled: Callable[[], bool]) -> Iterator[bytes]:
+        """One message for a stream of them that may be silent for hours: until the (monotonic) time that `due` says after each message.
+
+        A connection that is dead is found by gRPC's keepalive.
+        """
+        call = self._channel().unary_stream(method)(request, metadata=self._metadata())
+        self._tally.add(requests=1, up=len(request))
+        with self._watchdog.over(call, cancelled) as watched, self._translated(watched):
+            watched.due = due()
+            try:
+                for message in call:
+                    self._tally.add(down=len(message))
+                    yield message
+                    watched.due = due()
+            finally:
+                call.cancel()
+
+    def last_word(self, method: str, request: bytes) -> None:
+        """A request whose answer nobody needs, sent also after a stop was asked for."""
+        import grpc  # noqa: PLC0415 - see the module
+
+        with contextlib.suppress(grpc.RpcError, Fault):
+            self._channel().unary_unary(method)(request, timeout=_LAST_WORD_S, metadata=self._metadata())
 
     def upload(self, method: str, requests: Iterator[bytes]) -> bytes:
         """A stream of messages for one. The server may answer before it has taken all of them. Raises what `requests` raises."""

@@ -22,8 +22,13 @@ def shrink(data: bytes) -> bytes | None:
     """Data as one frame, or None where that does not save 5 %."""
     if len(data) < SMALLEST:
         return None
-    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(data)
-    return packed if len(packed) < len(data) * 0.95 else None
+    frame = packed(data)
+    return frame if len(frame) < len(data) * 0.95 else None
+
+
+def packed(data: bytes) -> bytes:
+    """Data as one frame."""
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(data)
 
 
 def restore(data: bytes, size: int) -> bytes:

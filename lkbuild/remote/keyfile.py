@@ -28,11 +28,16 @@ def create_key(path: Path) -> SigningKey:
     private = Ed25519PrivateKey.generate()
     text = private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(text)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise UsageError(f"there is a file {path} already", hint="a key is never replaced; give another name") from None
     except OSError as error:
+        raise UsageError(f"can't write {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # no key, and in the way of the next try
         raise UsageError(f"can't write {path}: {error.strerror}") from error
     return SigningKey(private.private_bytes_raw())
 

@@ -45,6 +45,8 @@ class ServerCapabilities:
         batch_bytes: limit of a batch; 0: only that of the protocol.
         compressors: for streams and for reading batches.
         batch_compressors: for writing batches.
+        may_execute: whether it runs actions.
+        run_functions: numbers of the digest functions that it runs actions of; empty: it does not say.
     """
 
     functions: frozenset[int] = frozenset()
@@ -52,6 +54,8 @@ class ServerCapabilities:
     batch_bytes: int = 0
     compressors: frozenset[int] = frozenset()
     batch_compressors: frozenset[int] = frozenset()
+    may_execute: bool = False
+    run_functions: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,9 @@ def capabilities_request(instance: str) -> bytes:
 
 
 def parse_capabilities(data: bytes) -> ServerCapabilities:
-    """Of a ServerCapabilities message, its cache_capabilities (1)."""
-    cache = b"".join(_bytes(value) for number, value in _fields(data) if number == 1)  # repeats of a singular message are merged
+    """Of a ServerCapabilities message, its cache_capabilities (1) and execution_capabilities (2)."""
+    told = _fields(data)
+    cache, execution = (b"".join(_bytes(value) for number, value in told if number == field) for field in (1, 2))  # repeats are merged
     functions: set[int] = set()
     compressors: set[int] = set()
     batch_compressors: set[int] = set()
@@ -88,12 +93,15 @@ def parse_capabilities(data: bytes) -> ServerCapabilities:
             compressors |= _enums(value)
         elif number == 7:
             batch_compressors |= _enums(value)
+    runs = _fields(execution)
     return ServerCapabilities(
         functions=frozenset(functions),
         may_update=may_update,
         batch_bytes=batch_bytes,
         compressors=frozenset(compressors),
         batch_compressors=frozenset(batch_compressors),
+        may_execute=any(number == 2 and bool(value) for number, value in runs),
+        run_functions=frozenset().union(*(_enums(value) for number, value in runs if number in (1, 5))),
     )
 
 

@@ -1,4 +1,4 @@
-"""Finds out what a server calls what we know: blobs, trees, actions, recipes.
+"""Finds out what a server calls what we know: blobs, trees, actions, recipes, closures.
 
 A server that speaks BLAKE3 calls everything as we do. One that speaks SHA-256 calls the same bytes by another hash, and what holds digests
 (a Directory, a Command with its root, an Action) becomes another message. Reads the local store; asks no server.
@@ -22,7 +22,8 @@ _CHUNK: Final = 1 << 20
 #: The platform property whose value is a digest (lkbuild.keys.manifest.CHROOT_PROPERTY).
 _ROOT: Final = b"chrootRootDirectory"
 _RECIPE: Final = "lkbuild:recipe"
-_RECIPE_VERSION: Final = "1"
+_CLOSURE: Final = "lkbuild:closure"
+_VERSION: Final = "1"
 
 
 class Naming:
@@ -118,12 +119,19 @@ class Naming:
 
     def recipe(self, recipe: Digest) -> tuple[Name, dict[Name, bytes]]:
         """What the server calls a recipe: an Action that nobody runs, whose result is that of the recipe."""
-        words = (_RECIPE, _RECIPE_VERSION, str(recipe))
+        return self._made_up(_RECIPE, recipe)
+
+    def closure(self, key: Digest) -> tuple[Name, dict[Name, bytes]]:
+        """What the server calls a target's closure: likewise an Action that nobody runs."""
+        return self._made_up(_CLOSURE, key)
+
+    def _made_up(self, what: str, key: Digest) -> tuple[Name, dict[Name, bytes]]:
+        words = (what, _VERSION, str(key))
         command = b"".join(wire.message(1, word.encode()) for word in words)
         empty = self.function.of(b"")
         action = wire.message(1, encode_digest(self.function.of(command))) + wire.message(2, encode_digest(empty))
-        key = self.function.of(action)
-        return key, {key: action, self.function.of(command): command}
+        name = self.function.of(action)
+        return name, {name: action, self.function.of(command): command}
 
     def _message(self, data: bytes, directories: Mapping[Digest, bytes], *, command: Name | None = None) -> bytes:
         """A Command, or with `command` (what that is called) an Action, with every digest in it in the server's names."""

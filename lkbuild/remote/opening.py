@@ -12,10 +12,12 @@ from lkbuild.remote.address import Address
 from lkbuild.remote.bazel_http import HttpClient
 from lkbuild.remote.channel import Channel, ChannelSettings
 from lkbuild.remote.client import Client
+from lkbuild.remote.connection import Connection
 from lkbuild.remote.credentials import Credentials, TlsFiles
+from lkbuild.remote.engine import RemoteEngine
 from lkbuild.remote.guard import Guard, Time
 from lkbuild.remote.names import BLAKE3, SHA256
-from lkbuild.remote.peer import Peer, Rights
+from lkbuild.remote.peer import Ears, Peer, Rights, nobody
 from lkbuild.remote.reapi import ReapiClient
 from lkbuild.remote.tally import Tally
 from lkbuild.remote.trust import Signer, Trust
@@ -57,26 +59,58 @@ class Guarding:
     time: Time = field(default_factory=Time)
 
 
-def open_peer(
-    plan: Plan, local: BlobStore, tally: Tally, tell: Callable[[str], None], guarding: Guarding, refuse: Callable[[str], None] | None = None
-) -> Peer:
-    """The remote of a plan. `tell` gets one line for each way in which it fails, `refuse` those about trust. Raises UsageError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who gets what lines: `tell` one for each way in which a remote fails, `refuse` those about trust, `report` those about results."""
+
+    tell: Callable[[str], None]
+    refuse: Callable[[str], None] | None = None
+    report: Callable[[str], None] = nobody
+
+
+def open_peer(plan: Plan, local: BlobStore, tally: Tally, listeners: Listeners, guarding: Guarding) -> Peer:
+    """The remote of a plan. Raises UsageError."""
+    _check(plan)
+    shown = plan.address.shown
+    redact = plan.credentials.redact
+    guard = Guard(lambda text: listeners.tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
+    refuse = listeners.refuse
+    ears = Ears(
+        refused=None if refuse is None else lambda fault: refuse(f"remote {shown}: {fault}"),
+        report=lambda text: listeners.report(f"remote {shown}: {text}"),
+    )
+    return Peer(_client(plan, tally, guarding), guard, local, plan.rights, trust=plan.trust, signer=plan.signer, ears=ears)
+
+
+def open_engine(plan: Plan, local: BlobStore, tally: Tally, guarding: Guarding) -> RemoteEngine:
+    """The engine of a plan, over a connection of its own. What goes wrong with it is told by its errors. Raises UsageError."""
+    _check(plan)
+    channel = _channel(plan, tally, guarding)
+    guard = Guard(_nobody, guarding.cancelled, guarding.time)
+    connection = Connection(ReapiClient(channel, plan.address.instance, executes=True), guard, local)
+    return RemoteEngine(connection, channel, plan.address.instance, plan.address.shown, plan.credentials.redact)
+
+
+def _nobody(_text: str) -> None:
+    """Is told nothing."""
+
+
+def _check(plan: Plan) -> None:
     if plan.credentials.present and plan.address.is_open:
         raise UsageError(
             f"credentials for {plan.address.shown} could be read by anyone on the way", hint="use grpcs:// or https://, or leave them out"
         )
-    shown = plan.address.shown
-    redact = plan.credentials.redact
-    guard = Guard(lambda text: tell(f"remote {shown}: {redact(text)}"), guarding.cancelled, guarding.time)
-    refused = None if refuse is None else lambda fault: refuse(f"remote {shown}: {fault}")
-    return Peer(_client(plan, tally, guarding), guard, local, plan.rights, trust=plan.trust, signer=plan.signer, refused=refused)
 
 
 def _client(plan: Plan, tally: Tally, guarding: Guarding) -> Client:
     if plan.address.is_http:
         function = BLAKE3 if plan.http_blake3 else SHA256
         return HttpClient(plan.address.target, function, tally, quiet_s=plan.quiet_s, credentials=plan.credentials, tls=plan.tls)
+    return ReapiClient(_channel(plan, tally, guarding), plan.address.instance)
+
+
+def _channel(plan: Plan, tally: Tally, guarding: Guarding) -> Channel:
     metadata = messages.request_metadata(plan.tool, plan.version, plan.invocation)
     headers = ((messages.METADATA_HEADER, metadata),)
     settings = ChannelSettings(quiet_s=plan.quiet_s, headers=headers, credentials=plan.credentials, tls=plan.tls)
-    return ReapiClient(Channel(plan.address, settings, tally, guarding.cancelled), plan.address.instance)
+    return Channel(plan.address, settings, tally, guarding.cancelled)

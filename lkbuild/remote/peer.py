@@ -6,20 +6,22 @@ are and in which order they are asked is `lkbuild.remote.cache`'s.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from lkbuild.base.digest import Digest
 from lkbuild.model.action import EncodedAction
 from lkbuild.model.ports import BlobMissing, BlobStore, BlobWriter
 from lkbuild.model.tree import Directory
 from lkbuild.remote.client import Client
+from lkbuild.remote.closures import LARGEST, PATH, decode_closure
+from lkbuild.remote.connection import Connection
 from lkbuild.remote.faults import Denied, Fault, Misbehaved, NotThere, Untrusted
 from lkbuild.remote.guard import Guard, Open
-from lkbuild.remote.names import DigestFunction, Name
+from lkbuild.remote.incoming import Incoming, Incomplete, parts, read_whole
+from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
 from lkbuild.remote.results import RemoteResult, TreeNames, decode_remote
 from lkbuild.remote.trees import decode_tree, verified
@@ -27,17 +29,28 @@ from lkbuild.remote.trust import Signer, Trust
 
 T = TypeVar("T")
 
-_CONNECT_TRIES: Final = 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What this remote is used for: reading and writing, of blobs and of results, apart."""
+    """What this remote is used for: reading and writing, of blobs and of results, apart. `anything`: uncommitted work may go there too."""
 
     read_results: bool = True
     read_blobs: bool = True
     write_results: bool = True
     write_blobs: bool = True
+    anything: bool = False
+
+
+def nobody(text: str, /) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ears:
+    """Who is told of results: `refused` of each that does not count, instead of the guard; `report` of what is no fault of the remote."""
+
+    refused: Callable[[Untrusted], None] | None = None
+    report: Callable[[str], None] = nobody
 
 
 class Peer:
@@ -52,18 +65,23 @@ class Peer:
         *,
         trust: Trust | None = None,
         signer: Signer | None = None,
-        refused: Callable[[Untrusted], None] | None = None,
+        ears: Ears | None = None,
     ) -> None:
         """Nothing is asked before the first question.
 
-        `trust`: whose results count, None: anybody's; `signer` signs what is published; `refused` is told of each result that does not
-        count, instead of the guard.
+        `trust`: whose results count, None: anybody's; `signer` signs what is published; `ears`: who is told of results.
         """
+        ears = ears or Ears()
+        self.report = ears.report
+        #: Entries by what they are found by, as the server has them: whole, and of somebody who counts.
+        self.entries: dict[Digest, bytes] = {}
+        #: Entries of closures that were read: whether one counts is seen when it is asked for.
+        self.closures: dict[Digest, Mapping[Digest, bytes]] = {}
+        self._foreseen: dict[Digest, bytes] = {}
         self.client, self.guard, self.rights, self.signer = client, guard, rights, signer
-        self._trust, self._refused = trust, refused or guard.tell_once
+        self._trust, self._refused = trust, ears.refused or guard.tell_once
         self._local = local
-        self._connecting = threading.Lock()
-        self._naming: Naming | None = None
+        self._connection = Connection(client, guard, local)
         #: Set where the server has said that it takes nothing from us.
         self.sealed = False
         #: Results that it gives are not believed any more: it has lost too much of what they named.
@@ -76,7 +94,34 @@ class Peer:
         naming = self._ready() if self.rights.read_results and not self.distrusted else None
         if naming is None:
             return {}
-        return self._find({recipe: naming.recipe(recipe)[0] for recipe in recipes}, naming, self._check_recipe)
+        found = self._sound({recipe: self._foreseen[recipe] for recipe in recipes if recipe in self._foreseen}, naming, self.check_recipe)
+        rest = {recipe: naming.recipe(recipe)[0] for recipe in recipes if recipe not in found}
+        return {**found, **self._find(rest, naming, self.check_recipe)}
+
+    def foresee(self, closures: Iterable[Digest]) -> None:
+        """Read closures: what they hold is not asked for by recipe any more."""
+        naming = self._ready() if self.rights.read_results and self.rights.read_blobs and not self.distrusted else None
+        if naming is None:
+            return
+        found = self._credible(self._ask({key: naming.closure(key)[0] for key in closures}), self._check_closure)
+        for answer in found.values():
+            naming.learn(answer)
+        blobs = {key: answer.result.files[0].digest for key, answer in found.items()}
+        self.fetch(self._local.missing(blobs.values()))
+        for key, digest in blobs.items():
+            try:
+                self.closures[key] = decode_closure(self._local.get_bytes(digest))
+            except Misbehaved as fault:
+                self.guard.tell_once(fault)
+            except BlobMissing:
+                continue
+        for entries in self.closures.values():
+            self._foreseen.update(entries)
+
+    def find_named(self, names: Mapping[Digest, Name]) -> dict[Digest, RemoteResult]:
+        """Results of actions by what the server calls them, where results may be read."""
+        naming = self._ready() if self.rights.read_results and not self.distrusted else None
+        return {} if naming is None else self._find(names, naming, self._check_action)
 
     def find(self, action: EncodedAction) -> RemoteResult | None:
         """The result of an action."""
@@ -89,7 +134,13 @@ class Peer:
             return None  # an input that we never had in our hands: this server's name for the action can't be told
         return self._find({action.key: name}, naming, self._check_action).get(action.key)
 
-    def _check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
+    def raw_recipes(self, recipes: Sequence[Digest]) -> dict[Digest, bytes]:
+        """The messages that it has by these recipes, believed by nobody yet."""
+        naming = self._ready()
+        return {} if naming is None else self._ask({recipe: naming.recipe(recipe)[0] for recipe in recipes})
+
+    def check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
+        """Return if a result counts that was found by a recipe. Raises Untrusted."""
         if self._trust is not None:
             self._trust.check(found, recipe)
 
@@ -99,29 +150,49 @@ class Peer:
         if self._trust is not None:
             self._trust.check(found, None)
 
+    def _check_closure(self, key: Digest, found: RemoteResult) -> None:
+        files = found.result.files
+        if found.key != key or [item.path for item in files] != [PATH] or found.result.trees or files[0].digest.size > LARGEST:
+            raise Misbehaved(f"no closure where {key.short} was due")
+        if self._trust is not None:
+            self._trust.check(found, key)
+
     def _find(
         self, keys: Mapping[Digest, Name], naming: Naming, check: Callable[[Digest, RemoteResult], None]
     ) -> dict[Digest, RemoteResult]:
         """Results by what they were asked for by; `check` raises Untrusted or Misbehaved for what is not to be believed."""
-        raw = self._try(lambda: self.client.results(tuple(keys.values()))) or {}
-        found: dict[Digest, RemoteResult] = {}
-        for key, name in keys.items():
-            if name in raw:
-                try:
-                    decoded = decode_remote(raw[name])
-                    if decoded is not None and decoded.result.exit_code == 0:
-                        check(key, decoded)
-                        found[key] = decoded
-                except Misbehaved as fault:
-                    self.guard.tell_once(fault)
-                except Untrusted as fault:
-                    self._refused(Untrusted(f"a result is not trusted: {fault}"))
-        whole = self._whole(found)
-        for result in whole.values():
+        return self._sound(self._ask(keys), naming, check)
+
+    def _ask(self, keys: Mapping[Digest, Name]) -> dict[Digest, bytes]:
+        """The messages that the server has by these names, by what they are asked for by."""
+        raw = (self._try(lambda: self.client.results(tuple(keys.values()))) if keys else None) or {}
+        return {key: raw[name] for key, name in keys.items() if name in raw}
+
+    def _sound(
+        self, raw: Mapping[Digest, bytes], naming: Naming, check: Callable[[Digest, RemoteResult], None]
+    ) -> dict[Digest, RemoteResult]:
+        """Of messages by what they were asked for by, those that count and whose blobs the server has."""
+        whole = self.whole(self._credible(raw, check))
+        for key, result in whole.items():
             naming.learn(result)
+            self.entries[key] = raw[key]
         return whole
 
-    def _whole(self, found: Mapping[Digest, RemoteResult]) -> dict[Digest, RemoteResult]:
+    def _credible(self, raw: Mapping[Digest, bytes], check: Callable[[Digest, RemoteResult], None]) -> dict[Digest, RemoteResult]:
+        found: dict[Digest, RemoteResult] = {}
+        for key, data in raw.items():
+            try:
+                decoded = decode_remote(data)
+                if decoded is not None and decoded.result.exit_code == 0:
+                    check(key, decoded)
+                    found[key] = decoded
+            except Misbehaved as fault:
+                self.guard.tell_once(fault)
+            except Untrusted as fault:
+                self._refused(Untrusted(f"a result is not trusted: {fault}"))
+        return found
+
+    def whole(self, found: Mapping[Digest, RemoteResult]) -> dict[Digest, RemoteResult]:
         """Those whose blobs the server has: a server may forget what it still has a result of."""
         named = {key: _named(result) for key, result in found.items()}
         every = tuple({name for names in named.values() for name in names})
@@ -150,7 +221,7 @@ class Peer:
             return set()
         # A piece at a time: what is waited for is stored before more is asked for, and memory stays bounded.
         got: set[Digest] = set()
-        for part in _parts(wanted, 16 * self.client.batch_bytes):
+        for part in parts(wanted, 16 * self.client.batch_bytes):
             found = self._try(partial(self.client.read_batch, tuple(wanted[digest] for digest in part))) or {}
             for digest in part:
                 data = found.get(wanted[digest])
@@ -168,16 +239,16 @@ class Peer:
         return True
 
     def _fetch_large(self, digest: Digest, name: Name, naming: Naming) -> bool:
-        incoming = _Incoming(self.client, name, naming.function)
+        incoming = Incoming(self.client, name, naming.function)
 
         def receive(writer: BlobWriter) -> None:
             if self._try(lambda: incoming.into(writer), advanced=incoming.advanced) is None:
-                raise _Incomplete  # so that nothing of it is kept
+                raise Incomplete  # so that nothing of it is kept
 
         try:
             with self._local.put_stream() as writer:
                 receive(writer)
-        except _Incomplete:
+        except Incomplete:
             return False
         if writer.digest != digest:
             self.guard.tell_once(Misbehaved(f"other bytes than those of {digest.short}"))
@@ -195,10 +266,10 @@ class Peer:
         return self._try(lambda: self._tree(root, names, naming))
 
     def _tree(self, root: Digest, names: TreeNames, naming: Naming) -> dict[Digest, Directory]:
-        native = decode_tree(self._read_all(names.native))
+        native = decode_tree(read_whole(self.client, names.native, naming.function))
         directories = verified(root, native)
         if not naming.native:
-            foreign = decode_tree(self._read_all(names.tree))
+            foreign = decode_tree(read_whole(self.client, names.tree, naming.function))
             if len(foreign) != len(native):
                 raise Misbehaved("two trees of one directory that differ")
             for ours, theirs in zip(native, foreign, strict=True):
@@ -206,17 +277,6 @@ class Peer:
         for data in native:
             self._local.put_bytes(data)
         return directories
-
-    def _read_all(self, name: Name) -> bytes:
-        """A blob that is no blob of ours: checked by the server's own name for it."""
-        small = name.size <= self.client.batch_bytes
-        data = self.client.read_batch((name,)).get(name) if small else b"".join(self.client.read(name, 0))
-        if data is None:
-            raise NotThere(f"no {name.short}")
-        naming = self._naming
-        if naming is not None and naming.function.of(data) != name:
-            raise Misbehaved(f"other bytes than those of {name.short}")
-        return data
 
     # --- the guard --------------------------------------------------------------------------------------------------------
 
@@ -249,16 +309,13 @@ class Peer:
 
     def _ready(self) -> Naming | None:
         """Connected, or None where it can't be."""
-        with self._connecting:
-            if self._naming is None:
-                try:
-                    self.guard.ask(self.client.connect, tries=_CONNECT_TRIES)
-                except Fault as fault:
-                    if not isinstance(fault, Open):
-                        self.guard.tell_once(fault)
-                    return None
-                self._naming = Naming(self.client.function, self._local)
-            return self._naming
+        try:
+            return self._connection.naming()
+        except Open:
+            return None
+        except Fault as fault:
+            self.guard.tell_once(fault)
+            return None
 
     def _try(self, act: Callable[[], T], *, advanced: Callable[[], bool] = lambda: False) -> T | None:
         """Ask for something; None where it can't be had, for whatever reason."""
@@ -269,36 +326,6 @@ class Peer:
         except Fault as fault:
             self.guard.tell_once(fault)
             return None
-
-
-class _Incomplete(Exception):
-    """A transfer that did not come to its end."""
-
-
-class _Incoming:
-    """One blob on its way to us: a transfer that breaks off goes on where it was."""
-
-    def __init__(self, client: Client, name: Name, function: DigestFunction) -> None:
-        self._client, self._name = client, name
-        self.hasher = function.new()
-        self._offset = self._before = 0
-
-    def into(self, writer: BlobWriter) -> bool:
-        """Receive the rest. Raises Fault."""
-        for chunk in self._client.read(self._name, self._offset):
-            if self._offset + len(chunk) > self._name.size:
-                raise Misbehaved(f"more bytes than {self._name.short} has")
-            writer.write(chunk)
-            self.hasher.update(chunk)
-            self._offset += len(chunk)
-        if self._offset < self._name.size:
-            raise Misbehaved(f"only {self._offset} of the {self._name.size} bytes of {self._name.short}")
-        return True
-
-    def advanced(self) -> bool:
-        """Whether something came since this was asked last."""
-        before, self._before = self._before, self._offset
-        return self._offset > before
 
 
 def _named(found: RemoteResult) -> set[Name]:
@@ -318,17 +345,3 @@ def _pair(ours: bytes, theirs: bytes, naming: Naming) -> None:
         if node.digest.size != named.digest.size:
             raise Misbehaved("two trees of one directory that differ")
         naming.learn_name(node.digest, Name(named.digest))
-
-
-def _parts(digests: Iterable[Digest], limit: int) -> Iterable[list[Digest]]:
-    """Groups of blobs of a bounded size together."""
-    part: list[Digest] = []
-    size = 0
-    for digest in digests:
-        if part and size + digest.size > limit:
-            yield part
-            part, size = [], 0
-        part.append(digest)
-        size += digest.size
-    if part:
-        yield part

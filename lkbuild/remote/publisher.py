@@ -1,30 +1,29 @@
 """Uploads results to one remote, in the background and in groups: blobs first, what names them last.
 
-Whatever goes wrong costs the upload and nothing else. What the server is known to have is not asked for again in this process. Does not
-know who reads it.
+Whatever goes wrong costs the upload and nothing else. What the server is known to have is not asked for again in this process. The first
+of two results of one action stays: that there is a second is told. Does not know who reads it.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
-from typing import BinaryIO, Final
+from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
-from lkbuild.model.ports import BlobMissing, BlobStore, Publication
-from lkbuild.model.tree import Directory
+from lkbuild.model.action import ActionResult, OutputFile, OutputTree
+from lkbuild.model.ports import BlobStore, Closure, Publication
+from lkbuild.remote.closures import LARGEST
 from lkbuild.remote.faults import Fault
 from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
+from lkbuild.remote.parcels import Packer, Parcel
 from lkbuild.remote.peer import Peer
-from lkbuild.remote.results import RemoteResult, TreeNames, encode_remote
-from lkbuild.remote.trees import encode_tree, ordered
+from lkbuild.remote.uploading import Uploader
 
 #: So many results at most go up together.
 _GROUP: Final = 256
@@ -32,35 +31,43 @@ _MOMENT_S: Final = 1.0
 
 
 @dataclass(slots=True)
-class _Parcel:
-    """What one result takes: blobs of the store, messages, and the result by the names that it goes under."""
+class Sent:
+    """What went up, or would.
 
-    stored: dict[Name, Digest] = field(default_factory=dict)
-    made: dict[Name, bytes] = field(default_factory=dict)
-    results: dict[Name, bytes] = field(default_factory=dict)
+    Attributes:
+        results: results of actions that are news there.
+        present: those that the server had already, made by somebody who counts.
+        different: those that it has another result of, which stays.
+        gone: those whose bytes are not in the store any more.
+        blobs, size: blobs and messages, and their bytes.
+    """
 
-    def names(self) -> Iterable[Name]:
-        """Everything that the server must have before the result."""
-        return (name for name in (*self.stored, *self.made) if name.size)
+    results: int = 0
+    present: int = 0
+    different: int = 0
+    gone: int = 0
+    blobs: int = 0
+    size: int = 0
 
 
 class Publisher:
     """Uploads to one remote with one thread, which starts with the first result."""
 
-    def __init__(self, peer: Peer, local: BlobStore) -> None:
-        """Nothing is asked before there is something to upload."""
-        self._peer, self._local = peer, local
-        self._queue: queue.SimpleQueue[Publication | None] = queue.SimpleQueue()
+    def __init__(self, peer: Peer, local: BlobStore, withheld: Callable[[], bool] = lambda: False, *, dry: bool = False) -> None:
+        """Nothing is asked before there is something to upload. `withheld`: nothing may go there now; `dry`: only count what would."""
+        self._peer, self._local, self._withheld, self._dry = peer, local, withheld, dry
+        self._packer = Packer(local, peer.signer, directories=peer.client.keeps_directories)
+        self._queue: queue.SimpleQueue[Publication | Closure | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._present: set[Name] = set()
-        self._lost: set[Name] = set()
+        self.sent = Sent()
+        self._uploader = Uploader(peer.client, local, peer.done)
 
-    def put(self, publication: Publication) -> None:
-        """Take a result for upload; returns at once."""
+    def put(self, item: Publication | Closure) -> None:
+        """Take a result for upload, or a closure of results that were taken before; returns at once."""
         if self._peer.sealed:
             return
-        self._queue.put(publication)
+        self._queue.put(item)
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="remote-upload", daemon=True)
@@ -72,8 +79,7 @@ class Publisher:
         for digest in digests:
             name = naming.known(digest) if naming is not None else None
             if name is not None:
-                self._present.discard(name)
-                self._lost.add(name)
+                self._uploader.forget(name)
 
     def close(self, waiting: Callable[[], None]) -> None:
         """Return when everything that was taken is up, or has been given up. `waiting` is told when that takes more than a moment."""
@@ -86,129 +92,115 @@ class Publisher:
             self._thread = None
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            group: list[Publication] = []
-            item = self._queue.get()
-            while True:
-                if item is None:
-                    ended = True
-                    break
-                group.append(item)
-                if len(group) == _GROUP or self._queue.empty():
-                    break
-                item = self._queue.get()
+        following: list[Publication | Closure | None] = []
+        while (item := following.pop() if following else self._queue.get()) is not None:
             try:
+                if isinstance(item, Closure):
+                    self._upload_closure(item)
+                    continue
+                group = [item]
+                while len(group) < _GROUP and not following and not self._queue.empty():
+                    more = self._queue.get()
+                    if isinstance(more, Publication):
+                        group.append(more)
+                    else:
+                        following.append(more)
                 self._upload(group)
             except LkbuildError as error:  # of the local store
                 self._peer.guard.tell_once(Fault(error.message))
 
     def _upload(self, group: Sequence[Publication]) -> None:
-        naming = self._peer.ready_to_write() if group else None
+        naming = self._ready()
         if naming is None:
             return
-        parcels = [parcel for publication in group if (parcel := self._pack(publication, naming)) is not None]
-        names = {name for parcel in parcels for name in parcel.names()} - self._present
+        parcels = [parcel for publication in group if (parcel := self._packer.pack(publication, naming)) is not None]
+        self.sent.gone += len(group) - len(parcels)
+        there = self._first(parcels)
+        for parcel in self._deliver(parcels, there):
+            self.sent.present += parcel.key in there
+            self.sent.results += parcel.key not in there
+            if parcel.recipe is not None and parcel.by_other is not None:
+                self._peer.entries[parcel.recipe] = parcel.by_other[1]
+
+    def _upload_closure(self, closure: Closure) -> None:
+        """Share what is on the server of a closure, all of it with the signatures that it has there."""
+        naming = self._ready()
+        if naming is None or not self._peer.rights.write_results or self._dry:
+            return
+        known = self._peer.entries
+        self._peer.find_recipes([recipe for recipe in closure.recipes if recipe not in known])
+        entries = {recipe: known[recipe] for recipe in closure.recipes if recipe in known}
+        if entries and entries != self._peer.closures.get(closure.key):
+            parcel = self._packer.pack_closure(closure.key, entries, naming)
+            if all(digest.size <= LARGEST for digest in parcel.stored.values()):
+                self._deliver([parcel], {})
+
+    def _ready(self) -> Naming | None:
+        naming = self._peer.ready_to_write()
+        return None if naming is None or self._withheld() else naming
+
+    def _first(self, parcels: Sequence[Parcel]) -> Mapping[Digest, ActionResult]:
+        """The results that the server has of these actions, whole and from somebody who counts: they stay. Another one is told."""
+        names = {parcel.key: parcel.by_action[0] for parcel in parcels if parcel.by_action is not None}
+        found = {key: answer.result for key, answer in self._peer.find_named(names).items()}
+        for parcel in parcels:
+            if parcel.key in found and (difference := _difference(parcel.result, found[parcel.key])):
+                self.sent.different += 1
+                self._peer.report(f"{parcel.label or parcel.key.short}: not reproducible: {difference}; what was there first stays")
+        return found
+
+    def _deliver(self, parcels: Sequence[Parcel], there: Mapping[Digest, ActionResult]) -> list[Parcel]:
+        """Send what parcels hold and the server lacks, then their entries; those that are whole on the server then."""
+        news = [parcel for parcel in parcels if parcel.key not in there or not _difference(parcel.result, there[parcel.key])]
+        names = {name for parcel in news for name in parcel.names()} - self._uploader.present
         missing = self._peer.attempt(lambda: self._peer.client.missing(tuple(names))) if names else set()
         if missing is None:
-            return
-        missing |= names & self._lost
-        self._present |= names - missing
+            return []
+        missing |= names & self._uploader.lost
+        self._uploader.present |= names - missing
         if missing and self._peer.rights.write_blobs:
-            self._send(missing, parcels)
-        whole = [parcel for parcel in parcels if self._present.issuperset(parcel.names())]
-        results = {key: result for parcel in whole for key, result in parcel.results.items()}
-        if results and self._peer.rights.write_results:
-            self._peer.done(partial(self._peer.client.put_results, results))
+            self._send(missing, news)
+        whole = [parcel for parcel in news if self._uploader.present.issuperset(parcel.names())]
+        entries: dict[Name, bytes] = {}
+        for parcel in whole:
+            if parcel.by_action is not None and parcel.key not in there:
+                entries[parcel.by_action[0]] = parcel.by_action[1]
+            if parcel.by_other is not None:
+                entries[parcel.by_other[0]] = parcel.by_other[1]
+        if self._dry:
+            return whole
+        if not entries or not self._peer.rights.write_results:
+            return []
+        return whole if self._peer.done(partial(self._peer.client.put_results, entries)) else []
 
-    def _pack(self, publication: Publication, naming: Naming) -> _Parcel | None:
-        """What a result takes, or None where its bytes are gone from the store."""
-        parcel = _Parcel()
-        result = publication.result
-        try:
-            names = {item.digest: naming.blob(item.digest) for item in result.files}
-            if result.log is not None:
-                names[result.log] = naming.blob(result.log)
-            parcel.stored.update({name: digest for digest, name in names.items()})
-            trees = {item.root: self._pack_tree(item.root, naming, parcel) for item in result.trees}
-            key, messages = naming.action(publication.action)
-        except BlobMissing:
-            return None
-        recipe, more = naming.recipe(publication.recipe)
-        parcel.made.update({**messages, **more})
-        found = RemoteResult(key=publication.action.key, result=result, names=names, trees=trees)
-        parcel.results = {key: self._signed(found, None), recipe: self._signed(found, publication.recipe)}
-        return parcel
-
-    def _signed(self, found: RemoteResult, recipe: Digest | None) -> bytes:
-        """The message of a result, signed for the place where it will be found: in no other it counts."""
-        signer = self._peer.signer
-        return encode_remote(found if signer is None else replace(found, envelope=signer.envelope(found, recipe)))
-
-    def _pack_tree(self, root: Digest, naming: Naming, parcel: _Parcel) -> TreeNames:
-        of = naming.function.of
-        directories = [directory for _, directory in ordered(root, self._directory)]
-        ours = [directory.encode() for directory in directories]
-        theirs = ours if naming.native else [naming.translated(directory, {}) for directory in directories]
-        native, foreign = encode_tree(ours), encode_tree(theirs)
-        parcel.made.update({of(native): native, of(foreign): foreign})
-        if self._peer.client.keeps_directories:
-            parcel.made.update({of(data): data for data in theirs})
-        parcel.stored.update({naming.blob(node.digest): node.digest for directory in directories for node in directory.files})
-        return TreeNames(root=of(theirs[0]), tree=of(foreign), native=of(native))
-
-    def _directory(self, digest: Digest) -> Directory:
-        return Directory.decode(self._local.get_bytes(digest))
-
-    def _send(self, missing: set[Name], parcels: Iterable[_Parcel]) -> None:
+    def _send(self, missing: set[Name], parcels: Iterable[Parcel]) -> None:
         stored = {name: digest for parcel in parcels for name, digest in parcel.stored.items() if name in missing}
         made = {name: data for parcel in parcels for name, data in parcel.made.items() if name in missing and name not in stored}
-        limit = self._peer.client.batch_bytes
-        batch: dict[Name, bytes] = {}
-        size = 0
         sources: dict[Name, Digest | bytes] = {**made, **stored}
-        for name, source in sources.items():
-            if name.size > limit:
-                self._stream(name, self._opener(source))
-                continue
-            data = self._bytes(source)
-            if data is not None:
-                batch[name] = data
-                size += len(data)
-            if size > 8 * limit:
-                self._batch(batch)
-                batch, size = {}, 0
-        self._batch(batch)
+        if self._dry:
+            self._uploader.present.update(sources)
+        else:
+            self._uploader.send(sources)
+        arrived = self._uploader.present.intersection(sources)
+        self.sent.blobs += len(arrived)
+        self.sent.size += sum(name.size for name in arrived)
 
-    def _batch(self, blobs: Mapping[Name, bytes]) -> None:
-        if blobs and self._peer.done(partial(self._peer.client.write_batch, blobs)):
-            self._present.update(blobs)
-            self._lost.difference_update(blobs)
 
-    def _stream(self, name: Name, source: Callable[[], BinaryIO]) -> None:
-        upload, tries = str(uuid.uuid4()), 0
+def _difference(ours: ActionResult, theirs: ActionResult) -> str | None:
+    """The first output in which two results differ, with both digests; None where there is none. Times and logs are no output."""
+    every: tuple[OutputFile | OutputTree, ...] = (*ours.files, *ours.trees)
+    for item in sorted(every, key=lambda item: item.path):
+        other = theirs.output(item.path)
+        if item != other:
+            return f"{item.path} is {_text(item)} here and {_text(other)} there"
+    return None
 
-        def write() -> None:
-            nonlocal tries
-            tries += 1
-            try:
-                self._peer.client.write(name, source, upload=upload, again=tries > 1)
-            except BlobMissing as error:
-                raise Fault(f"the store has lost {error.digest.short}") from error
 
-        if self._peer.done(write):
-            self._present.add(name)
-            self._lost.discard(name)
-
-    def _opener(self, source: Digest | bytes) -> Callable[[], BinaryIO]:
-        if isinstance(source, bytes):
-            return lambda: BytesIO(source)
-        return lambda: self._local.open(source)
-
-    def _bytes(self, source: Digest | bytes) -> bytes | None:
-        if isinstance(source, bytes):
-            return source
-        try:
-            return self._local.get_bytes(source)
-        except BlobMissing:
-            return None
+def _text(item: OutputFile | OutputTree | None) -> str:
+    match item:
+        case OutputFile():
+            return f"{item.digest.hash}{' executable' if item.executable else ''}"
+        case OutputTree():
+            return item.root.hash
+        case None:
+            return "nothing"

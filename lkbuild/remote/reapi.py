@@ -30,8 +30,9 @@ class ReapiClient:
 
     keeps_directories = True  # buildbox-casd, for one; a remote worker needs them in any case
 
-    def __init__(self, channel: Channel, instance: str, *, connect_s: float = _CONNECT_S) -> None:
-        """`connect_s`: how long the first answer may take."""
+    def __init__(self, channel: Channel, instance: str, *, connect_s: float = _CONNECT_S, executes: bool = False) -> None:
+        """`connect_s`: how long the first answer may take. `executes`: it is of no use unless it runs actions."""
+        self._executes = executes
         self._channel, self._instance, self._connect_s = channel, instance, connect_s
         self._zstd = self._zstd_batches = False
         self.function: DigestFunction = SHA256
@@ -42,7 +43,12 @@ class ReapiClient:
         """Ask for the server's capabilities, and choose what both know. Raises Fault."""
         request = messages.capabilities_request(self._instance)
         told = messages.parse_capabilities(self._channel.unary(messages.GET_CAPABILITIES, request, timeout_s=self._connect_s))
-        function = next((function for function in FUNCTIONS if function.number in told.functions), None)
+        known = told.functions
+        if self._executes:
+            if not told.may_execute:
+                raise Fault("it runs no actions: its capabilities say so")
+            known = known & told.run_functions or known
+        function = next((function for function in FUNCTIONS if function.number in known), None)
         if function is None:
             raise Fault("it knows neither BLAKE3 nor SHA-256")
         self.function = function

@@ -63,7 +63,7 @@ def verified(root: Digest, directories: Sequence[bytes]) -> dict[Digest, Directo
             raise Misbehaved("a tree without a directory that it names, or with another in its place")
         directory = found.get(digest) or _decode(data)
         for link in directory.symlinks:
-            _check_link(link, depth)
+            checked_link(link, depth)
         if digest not in found:
             found[digest] = directory
             todo.extend((node.digest, depth + 1) for node in directory.directories)
@@ -81,8 +81,11 @@ def _decode(data: bytes) -> Directory:
     raise Misbehaved("a directory that is not in canonical form")
 
 
-def _check_link(link: SymlinkNode, depth: int) -> None:
-    """The store holds no link that leads out of its tree; how links resolve through each other only a kernel tells."""
+def checked_link(link: SymlinkNode, depth: int) -> None:
+    """Raise Misbehaved for a link, so deep in its tree, that leads out of it.
+
+    The store holds no such link; how links resolve through each other only a kernel tells.
+    """
     if link.target.startswith("/"):
         raise Misbehaved("a tree with an absolute symbolic link")
     for part in link.target.split("/"):

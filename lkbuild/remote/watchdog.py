@@ -29,6 +29,7 @@ class Watched:
     """A call under watch; `fired`: it was ended for being quiet."""
 
     due: float
+    cancelled: Callable[[], bool]
     fired: bool = False
 
 
@@ -43,9 +44,9 @@ class Watchdog:
         self._running = False
 
     @contextlib.contextmanager
-    def over(self, call: Cancellable) -> Iterator[Watched]:
-        """Watch a call for the length of a block."""
-        watched = Watched(time.monotonic() + self._quiet)
+    def over(self, call: Cancellable, cancelled: Callable[[], bool] | None = None) -> Iterator[Watched]:
+        """Watch a call for the length of a block; with `cancelled`, that ends it and not what ends all."""
+        watched = Watched(time.monotonic() + self._quiet, cancelled or self._cancelled)
         with self._changed:
             self._calls[id(watched)] = (watched, call)
             if not self._running:
@@ -66,9 +67,9 @@ class Watchdog:
             idle = 0
             while idle < _IDLE_TICKS:
                 idle = 0 if self._calls else idle + 1
-                now, stop = time.monotonic(), self._cancelled()
+                now = time.monotonic()
                 for watched, call in self._calls.values():
-                    if not watched.fired and (stop or watched.due <= now):
+                    if not watched.fired and (watched.due <= now or watched.cancelled()):
                         watched.fired = True
                         call.cancel()
                 self._changed.wait(_TICK_S)  # nobody notifies: who asks for a stop may be in a signal handler

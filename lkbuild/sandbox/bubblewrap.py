@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import HostError
-from lkbuild.model.ports import SandboxResult, SandboxRun
+from lkbuild.model.ports import CANCELLED, SandboxResult, SandboxRun
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
 from lkbuild.sandbox.plan import RootListing, plan
 from lkbuild.sandbox.process import Child, Ending, start
@@ -113,7 +113,7 @@ class BubblewrapSandbox:
         deadline = time.monotonic() + timeout_s
         while not child.wait(_TICK_S):
             if cancelled():
-                return "cancelled"
+                return CANCELLED
             if time.monotonic() >= deadline:
                 return f"took longer than its time limit of {timeout_s} s"
             if os.fstat(log).st_size > self._log_limit:

@@ -36,10 +36,10 @@ FIXED_ENVIRONMENT: Final = (
     ("TZ", "UTC"),
 )
 
-#: Top-level names that the sandbox makes itself, whatever the tree has there.
-_OWN: Final = frozenset({"proc", "dev", "tmp", WORK_DIRECTORY})
+#: Top-level names that every executor makes itself, whatever the tree has there.
+OWN: Final = frozenset({"proc", "dev", "tmp", WORK_DIRECTORY})
 #: Data of this package: the user and group of the sandbox, for trees that have none.
-_ACCOUNTS: Final = Path(__file__).parent / "etc"
+ACCOUNTS: Final = Path(__file__).parent / "etc"
 
 
 class Kind(Enum):
@@ -149,14 +149,14 @@ def _environment(request: SandboxRun) -> list[str]:
 def _root(root: RootListing, *, network: bool) -> list[str]:
     options: list[str] = []
     for entry in root.top:
-        if entry.name not in _OWN and entry.name != "etc":
+        if entry.name not in OWN and entry.name != "etc":
             options += _place(root.path, entry.name, entry)
     return [*options, *_etc(root, network=network)]
 
 
 def _etc(root: RootListing, *, network: bool) -> list[str]:
     """/etc of the tree entry by entry, so that what it lacks can stand beside what it has."""
-    provided = {"passwd": _ACCOUNTS / "passwd", "group": _ACCOUNTS / "group"}
+    provided = {"passwd": ACCOUNTS / "passwd", "group": ACCOUNTS / "group"}
     replaced = {"resolv.conf": Path("/etc/resolv.conf"), "hosts": Path("/etc/hosts")} if network else {}
     options = ["--perms", "0755", "--dir", "/etc"]
     for entry in root.etc:

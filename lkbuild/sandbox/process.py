@@ -38,10 +38,11 @@ class Ending:
 class Child:
     """A running bubblewrap. Made by `start`; `wait` or `stop` must be called to the end."""
 
-    __slots__ = ("_bwrap", "_bwrap_pidfd", "_ending", "_exit_seen", "_init", "_init_pidfd", "_status", "_text", "process")
+    __slots__ = ("_bwrap", "_bwrap_pidfd", "_ending", "_exit_seen", "_init", "_init_pidfd", "_nice", "_status", "_text", "process")
 
-    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], status: int, nice: int) -> None:
         self.process = process
+        self._nice = nice
         self._bwrap = process.pid
         self._bwrap_pidfd = os.pidfd_open(process.pid)
         self._status = status
@@ -119,8 +120,19 @@ class Child:
             same = False  # dead and not yet reaped: its namespace is empty already
         if same:
             self._init, self._init_pidfd = pid, handle
+            self._step_back()
         else:
             os.close(handle)
+
+    def _step_back(self) -> None:
+        """Where bubblewrap forked before it was told its niceness: tell what it has forked. What those fork has it from them."""
+        if self._init is None or not self._nice:
+            return
+        with contextlib.suppress(OSError):
+            if os.getpriority(os.PRIO_PROCESS, self._init) == os.getpriority(os.PRIO_PROCESS, self._bwrap):
+                return
+            for pid in (self._init, *self._commands()):
+                os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, self._bwrap))
 
     def _commands(self) -> list[int]:
         """The children of the namespace's init: the command, and what was orphaned to it."""
@@ -169,7 +181,7 @@ def start(bwrap: Path, options: tuple[str, ...], *, stdin: Stream, stdout: Strea
     finally:
         os.close(writer)
     if nice:
-        # It has not forked yet: it needs a millisecond to read its options. Where it is late after all, the command runs as it would have.
+        # Mostly it has not forked yet: it needs a millisecond to read its options. Where it has, see Child._step_back.
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, process.pid) + nice)
-    return Child(process, reader)
+            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + nice)
+    return Child(process, reader, nice)

@@ -11,7 +11,7 @@ import io
 import itertools
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -20,7 +20,7 @@ from lkbuild.base import atomic
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.model.ports import BlobMissing
-from lkbuild.store import codec
+from lkbuild.store import codec, parts
 from lkbuild.store.database import Database
 from lkbuild.store.failures import StoreReadOnly, translated
 from lkbuild.store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME, PACKED_LIMIT, Layout
@@ -28,12 +28,14 @@ from lkbuild.store.leases import Lease, locked
 from lkbuild.store.uses import Uses
 from lkbuild.store.writer import GroupWriter, Write
 
-PACKED_RAW, PACKED_ZSTD, FILE_RAW, FILE_ZSTD = range(4)
+PACKED_RAW, PACKED_ZSTD, FILE_RAW, FILE_ZSTD, PARTS = range(5)
+#: Kinds of which all bytes, or the list of others' that they are, are in the database.
+ROWS = frozenset({PACKED_RAW, PACKED_ZSTD, PARTS})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the database says of a blob; `data` of a packed one where it was asked for."""
+    """What the database says of a blob; `data` of a packed one where it was asked for, or its list of parts."""
 
     kind: int
     size: int
@@ -90,7 +92,10 @@ class Blobs:
         return {digest for key, digest in wanted.items() if key not in found}
 
     def _in_place(self, digest: Digest, kind: int) -> bool:
-        if kind <= PACKED_ZSTD:
+        if kind == PARTS:
+            parts = self.parts_of(digest)
+            return bool(parts) and not self.missing(parts)
+        if kind in ROWS:
             return True
         return os.path.exists(self.layout.blob(digest, compressed=kind == FILE_ZSTD))  # noqa: PTH110 - hot
 
@@ -108,6 +113,20 @@ class Blobs:
         if self.uses.stale(entry.used) and self.uses.mark("blobs", "hash", (key,)):
             return None
         return entry
+
+    def parts_of(self, digest: Digest) -> list[Digest]:
+        """Those that a blob is a list of; none where it is no list, or a damaged one."""
+        queued = self.peek("blobs", digest)
+        sql = "SELECT data FROM blobs JOIN packed ON packed.id = blobs.packed WHERE hash = ? AND kind = ?"
+        if isinstance(queued, Entry):
+            data = queued.data if queued.kind == PARTS else None
+        else:
+            row = self.database.row(sql, (bytes.fromhex(digest.hash), PARTS))
+            data = None if row is None else row[0]
+        try:
+            return [] if data is None else parts.decode(digest, data)
+        except codec.Damaged:
+            return []
 
     # --- putting ----------------------------------------------------------------------------------------------------------
 
@@ -197,6 +216,29 @@ class Blobs:
             executable = seal(path)
             atomic.publish(path, self.layout.expanded(digest, executable=executable))
 
+    def put_parts(self, digests: Sequence[Digest]) -> Digest:
+        """Store what stored blobs are one after the other: a list of them, unless they are small. Raises BlobMissing."""
+        some = [leaf for digest in digests for leaf in self.parts_of(digest) or (digest,)]
+        total = sum(part.size for part in some)
+        if total <= PACKED_LIMIT * max(1, len(some)):
+            with self.put_stream() as stream:
+                for part in some:
+                    stream.write(self.get_bytes(part))
+            return stream.digest
+        # The name is that of the bytes that were read and found to be the parts'.
+        whole = Digest.of_chunks(chunk for part in some for chunk in self._chunks(part))
+        if not self.has(whole):
+            self.writer.flush()
+            if gone := self.uses.mark("blobs", "hash", {bytes.fromhex(part.hash) for part in some}):
+                raise BlobMissing(next(part for part in some if bytes.fromhex(part.hash) in gone))
+            entry = Entry(PARTS, whole.size, self.uses.now(), parts.encode(whole, some))
+            self.writer.submit(_row(whole, entry, len(entry.data or b"")))
+        return whole
+
+    def _chunks(self, digest: Digest) -> Iterator[bytes]:
+        with self.open(digest) as stream:
+            yield from iter(lambda: stream.read(codec.CHUNK), b"")
+
     @contextlib.contextmanager
     def put_stream(self) -> Iterator[StreamWriter]:
         """A writer for bytes of unknown length."""
@@ -221,6 +263,8 @@ class Blobs:
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes, verified."""
         entry = self._require(digest)
+        if entry.kind == PARTS:
+            return b"".join(self._chunks(digest))
         with self._trusting(digest):
             if entry.data is None:
                 compressed = entry.kind == FILE_ZSTD
@@ -233,6 +277,10 @@ class Blobs:
     def open(self, digest: Digest) -> BinaryIO:
         """The bytes as a stream; raises BlobMissing at its end, at the latest, where they are damaged."""
         entry = self._require(digest)
+        if entry.kind == PARTS:
+            with self._trusting(digest):
+                some = parts.decode(digest, entry.data or b"")
+            return cast("BinaryIO", io.BufferedReader(parts.PartsReader(digest, some, self.open), codec.CHUNK))
         if entry.data is not None:
             return io.BytesIO(self.get_bytes(digest))
         compressed = entry.kind == FILE_ZSTD
@@ -261,11 +309,8 @@ class Blobs:
                     return
             sink = codec.Sink(_create(temporary), compressed=False)
             try:
-                if entry.data is not None:
-                    sink.write(self.get_bytes(digest))
-                else:
-                    for chunk in codec.chunks_checked(source, digest, compressed=entry.kind == FILE_ZSTD):
-                        sink.write(chunk)
+                for chunk in self._chunks(digest):
+                    sink.write(chunk)
                 sink.finish(mode, MTIME)
             finally:
                 sink.abort()
@@ -390,8 +435,10 @@ def _row(digest: Digest, entry: Entry, stored: int) -> Write:
 
     def apply(connection: sqlite3.Connection) -> None:
         sql = "UPDATE blobs SET used=max(used, ?) WHERE hash=? AND size=? AND kind=?"
-        if connection.execute(sql, (entry.used, key, entry.size, entry.kind)).rowcount:
+        # A list replaces one: the parts of that are gone.
+        if entry.kind != PARTS and connection.execute(sql, (entry.used, key, entry.size, entry.kind)).rowcount:
             return
+        connection.execute("DELETE FROM packed WHERE id = (SELECT packed FROM blobs WHERE hash = ?)", (key,))
         packed = None
         if entry.data is not None:
             packed = connection.execute("INSERT INTO packed (data) VALUES (?)", (entry.data,)).lastrowid

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -143,6 +143,10 @@ class DiskBlobs:
     def put_stream(self) -> AbstractContextManager[BlobWriter]:
         """Store a stream."""
         return self._bytes.put_stream()
+
+    def put_parts(self, digests: Sequence[Digest]) -> Digest:
+        """Store stored blobs one after the other."""
+        return self._bytes.put_parts(digests)
 
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes, verified."""

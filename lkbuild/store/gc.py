@@ -19,6 +19,7 @@ from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store import leases
 from lkbuild.store.actions import outputs_of
+from lkbuild.store.blobs import PARTS
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.failures import StoreReadOnly
 from lkbuild.store.inventory import ROW_BYTES, Blob, FileOnDisk, Inventory, Tree, file_name, has_file, take_inventory
@@ -189,7 +190,7 @@ def _candidates(inventory: Inventory, *, alone: bool) -> list[tuple[int, _Item]]
         unknown = -1 if alone else _NEVER
         ranked += [(unknown if blob is None else blob.last_use, 0, hash_, file) for file in several]
     ranked += [(tree.last_use, 1, hash_, tree) for hash_, tree in inventory.trees.items()]
-    ranked += [(blob.last_use, 2, hash_, blob) for hash_, blob in inventory.blobs.items()]
+    ranked += [(blob.last_use, 1 if blob.kind == PARTS else 2, hash_, blob) for hash_, blob in inventory.blobs.items()]
     known = {file_name(blob) for blob in inventory.blobs.values() if has_file(blob)}
     ranked += [(-1, 3, name, file) for name, file in inventory.blob_files.items() if name not in known]
     return [(last_use, item) for last_use, _, _, item in sorted(ranked, key=lambda entry: entry[:3])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lkbuild.base.digest import Digest
 from lkbuild.store.actions import outputs_of
-from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, PACKED_ZSTD
+from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, ROWS
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.inventory import FileOnDisk, take_inventory
 
@@ -60,7 +60,7 @@ def info(store: DiskStore) -> StoreInfo:
                 size += file.bytes
         return KindSize(name, count, size)
 
-    packed = [blob for blob in found.blobs.values() if blob.kind <= PACKED_ZSTD]
+    packed = [blob for blob in found.blobs.values() if blob.kind in ROWS]
     raw = [file for name, file in found.blob_files.items() if not name.endswith(".zst")]
     compressed = [file for name, file in found.blob_files.items() if name.endswith(".zst")]
     kinds = (
@@ -89,5 +89,6 @@ def stored_bytes(store: DiskStore, recipes: Iterable[str]) -> int:
             named |= outputs_of(cached.result)
             for tree in cached.result.trees:
                 named |= store.trees.closure(tree.root)
+        named |= {part for digest in named for part in store.bytes.parts_of(digest)}
         sizes = store.database.rows_in("SELECT stored FROM blobs WHERE hash IN (?)", [bytes.fromhex(digest.hash) for digest in named])
         return sum(stored for (stored,) in sizes)

@@ -17,7 +17,7 @@ from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store.actions import outputs_of, result_of
-from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, PACKED_ZSTD
+from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, PARTS, ROWS
 from lkbuild.store.disk import DiskStore
 
 #: A packed blob's row and index take about this much beside its bytes.
@@ -78,7 +78,7 @@ class Inventory:
     def bytes_on_disk(self) -> int:
         """All of it, each inode once."""
         inodes = {file.inode: file.bytes for file in self.files()}
-        packed = sum(blob.stored + ROW_BYTES for blob in self.blobs.values() if blob.kind <= PACKED_ZSTD)
+        packed = sum(blob.stored + ROW_BYTES for blob in self.blobs.values() if blob.kind in ROWS)
         return packed + sum(inodes.values())
 
     def files(self) -> Iterator[FileOnDisk]:
@@ -105,6 +105,10 @@ def take_inventory(store: DiskStore) -> Inventory:
     }
     _files(store, found, {name: used for name, (_, used) in tree_rows.items()})
     _spread(store, found, tree_rows.values())
+    # What a list names is used as lately as the list, which a collector takes first.
+    for blob in [blob for blob in found.blobs.values() if blob.kind == PARTS]:
+        for part in store.bytes.parts_of(blob.digest):
+            _raise(found, part, blob.last_use)
     return found
 
 

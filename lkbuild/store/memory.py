@@ -9,7 +9,7 @@ import contextlib
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,6 +67,10 @@ class MemoryBlobs:
         writer = _MemoryWriter()
         yield writer
         writer.finished = self.put_bytes(writer.buffer.getvalue())
+
+    def put_parts(self, digests: Sequence[Digest]) -> Digest:
+        """Store stored blobs one after the other."""
+        return self.put_bytes(b"".join(map(self.get_bytes, digests)))
 
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes."""

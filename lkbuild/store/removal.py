@@ -139,8 +139,10 @@ class _Removal:
             self._unlink(self._unused(connection, blobs))
 
     def _unused(self, connection: sqlite3.Connection, blobs: Sequence[Blob]) -> list[Blob]:
-        """Those that were neither put nor marked since the inventory."""
+        """Those that were neither put nor marked since the inventory. Raises Changed where one was that a list among them may name."""
         sql, found = "SELECT used FROM blobs WHERE hash = ?", []
+        if connection.execute("SELECT value FROM meta WHERE name = 'marks'").fetchone()[0] != self._marks:
+            raise Changed
         for blob in blobs:
             row = connection.execute(sql, (bytes.fromhex(blob.digest.hash),)).fetchone()
             if row is not None and row[0] == blob.used:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,9 @@ from typing import Final
 from blake3 import blake3
 
 from lkbuild.base.digest import Digest
-from lkbuild.store import codec, leases
+from lkbuild.store import codec, leases, parts
 from lkbuild.store.actions import checksum, result_of
-from lkbuild.store.blobs import FILE_ZSTD, PACKED_RAW, PACKED_ZSTD, Entry, forget
+from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, PACKED_RAW, PARTS, ROWS, Entry, forget
 from lkbuild.store.disk import DiskStore
 from lkbuild.store.failures import REPAIR_HINT, StoreDamaged, StoreReadOnly
 from lkbuild.store.inventory import files_below
@@ -25,6 +26,11 @@ from lkbuild.store.rebuild import rebuild
 from lkbuild.store.trees import digest_of, remove_tree
 
 _KEPT: Final = 1000
+_BLOB: Final = "SELECT kind, size, used, data FROM blobs LEFT JOIN packed ON packed.id = blobs.packed WHERE hash = ?"
+
+
+class _Partless(Exception):
+    """A part of a list is gone or damaged."""
 
 
 @dataclass(slots=True)
@@ -116,39 +122,61 @@ class _Verification:
     def blobs(self) -> None:
         database = self.store.database
         pairs = dict(database.rows("SELECT hash, sha256 FROM sha256"))
-        sql = "SELECT kind, size, used, data FROM blobs LEFT JOIN packed ON packed.id = blobs.packed WHERE hash = ?"
         for (raw,) in database.rows("SELECT hash FROM blobs ORDER BY hash"):
-            row = database.row(sql, (raw,))
+            row = database.row(_BLOB, (raw,))
             if row is None:
                 continue  # collected meanwhile
             digest = Digest(raw.hex(), row[1])
             self.report.blobs += 1
             self.report.bytes += digest.size
             sha256 = hashlib.sha256() if raw in pairs else None
-            if not self._blob_is_right(digest, Entry(*row), sha256):
+            try:
+                self._read(digest, Entry(*row), sha256)
+            except _Partless:  # nobody finds it; what is wrong is told of the part
+                self.leftover(f"parts of {digest}")
+            except (codec.Damaged, OSError):
                 self.note(f"blob {digest}")
-                if self.repair:
-                    self.store.bytes.discard(digest)
-            elif sha256 is not None and sha256.digest() != pairs[raw]:
-                self._wrong_row("sha256", "sha256", pairs[raw])
+            else:
+                if sha256 is not None and sha256.digest() != pairs[raw]:
+                    self._wrong_row("sha256", "sha256", pairs[raw])
+                continue
+            if self.repair:
+                self.store.bytes.discard(digest)
 
-    def _blob_is_right(self, digest: Digest, entry: Entry, sha256: hashlib._Hash | None) -> bool:
-        compressed = entry.kind == FILE_ZSTD
-        path = self.store.layout.blob(digest, compressed=compressed)
-        try:
-            if entry.kind <= PACKED_ZSTD:
-                data = entry.data or b""
-                plain = data if entry.kind == PACKED_RAW else codec.restore(data, digest.size)
-                if sha256 is not None:
-                    sha256.update(plain)
-                return entry.data is not None and Digest.of(plain) == digest
-            for chunk in codec.chunks_checked(path, digest, compressed=compressed):
-                if sha256 is not None:
-                    sha256.update(chunk)
-            self.good.add(path.stat().st_ino)
-        except (codec.Damaged, OSError):
-            return False
-        return True
+    def _read(self, digest: Digest, entry: Entry, sha256: hashlib._Hash | None) -> None:
+        """Read all of a blob. Raises Damaged, OSError, and _Partless where a list is right and what it names is not."""
+        whole = blake3() if entry.kind == PARTS else None
+        for chunk in self._chunks(digest, entry):
+            for hasher in (whole, sha256):
+                if hasher is not None:
+                    hasher.update(chunk)
+        if whole is not None and whole.hexdigest() != digest.hash:
+            raise codec.Damaged(str(digest))
+        if entry.kind in (FILE_RAW, FILE_ZSTD):
+            self.good.add(self.store.layout.blob(digest, compressed=entry.kind == FILE_ZSTD).stat().st_ino)
+
+    def _chunks(self, digest: Digest, entry: Entry) -> Iterator[bytes]:
+        if entry.kind == PARTS:
+            yield from self._parts(parts.decode(digest, entry.data or b""))
+        elif entry.kind in ROWS:
+            data = entry.data or b""
+            plain = data if entry.kind == PACKED_RAW else codec.restore(data, digest.size)
+            if entry.data is None or Digest.of(plain) != digest:
+                raise codec.Damaged(str(digest))
+            yield plain
+        else:
+            compressed = entry.kind == FILE_ZSTD
+            yield from codec.chunks_checked(self.store.layout.blob(digest, compressed=compressed), digest, compressed=compressed)
+
+    def _parts(self, some: Iterable[Digest]) -> Iterator[bytes]:
+        for part in some:
+            row = self.store.database.row(_BLOB, (bytes.fromhex(part.hash),))
+            if row is None or row[1] != part.size:
+                raise _Partless(str(part))
+            try:
+                yield from self._chunks(part, Entry(*row))
+            except (codec.Damaged, OSError) as error:
+                raise _Partless(str(part)) from error
 
     def rows(self) -> None:
         database = self.store.database
@@ -206,11 +234,11 @@ class _Verification:
         kinds = {raw.hex(): kind for raw, kind in database.rows("SELECT hash, kind FROM blobs")}
         for file in files_below(layout.root / "blobs"):
             hash_, compressed = file.path.name.removesuffix(".zst"), file.path.name.endswith(".zst")
-            if kinds.get(hash_) == (FILE_ZSTD if compressed else FILE_ZSTD - 1):
+            if kinds.get(hash_) == (FILE_ZSTD if compressed else FILE_RAW):
                 continue
             with leases.locked(layout.files_lock, exclusive=True):
                 row = database.row("SELECT kind FROM blobs WHERE hash = ?", (bytes.fromhex(hash_),))
-                if row is not None and (row[0] == FILE_ZSTD) == compressed and row[0] > PACKED_ZSTD:
+                if row is not None and row[0] == (FILE_ZSTD if compressed else FILE_RAW):
                     continue
                 self.leftover(f"file {file.path.name}")
                 if self.repair:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput, Input, Resources
 from lkbuild.model.artifact import Inline, NamedArtifact, TargetRef
-from lkbuild.model.attrs import Attr, File, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct
+from lkbuild.model.attrs import Attr, Boolean, File, Integer, LabelOf, ListOf, MapOf, OneOf, String, Struct
 from lkbuild.model.providers import Files, OutputGroups, Test
 from lkbuild.model.rule import Rule, RuleContext
 
@@ -21,23 +21,27 @@ from ..image.initrd import segment
 from ..providers import ImageInfo, ToolchainInfo
 
 _FACTORS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_PLAN: Final = {
-    "version": 1,
-    "host_services": [{"name": "test-agent", "command": ["/.base/lkbuild-test/agent"], "restart": "always"}],
+_EFI: Final = {
+    "amd64": "firmware/usr/share/OVMF/OVMF_CODE_4M.fd",
+    "arm64": "firmware/usr/share/AAVMF/AAVMF_CODE.fd",
 }
-_OVMF: Final = "firmware/usr/share/OVMF"
-#: How QEMU boots each format that it can boot: arguments of tools/machine.py's Medium.
+#: How firmware in QEMU boots each format that it can boot: arguments of tools/machine.py's Medium.
 _MEDIA: Final[dict[str, dict[str, Any]]] = {
     "raw-bios": {"path": "medium"},
-    "raw-efi": {"path": "medium", "efi": _OVMF},
+    "raw-efi": {"path": "medium", "efi": True},
     "qcow2-bios": {"path": "medium", "form": "qcow2"},
-    "qcow2-efi": {"path": "medium", "form": "qcow2", "efi": _OVMF},
+    "qcow2-efi": {"path": "medium", "form": "qcow2", "efi": True},
     "vmdk": {"path": "medium", "form": "vmdk"},
-    "vhd": {"path": "medium", "form": "vpc", "efi": _OVMF},
+    "vhd": {"path": "medium", "form": "vpc", "efi": True},
+    "dynamic-vhd": {"path": "medium", "form": "vpc", "efi": True},
+    "aws": {"path": "medium", "efi": True},
+    "azure": {"path": "medium", "form": "vpc", "efi": True},
     "iso-bios": {"path": "medium", "cdrom": True},
-    "iso-efi": {"path": "medium", "cdrom": True, "efi": _OVMF},
+    "iso-efi": {"path": "medium", "cdrom": True, "efi": True},
     "iso": {"path": "medium", "cdrom": True},
 }
+#: Formats that QEMU loads the kernel of, so that the agent can come beside them; and the file with the root.
+_DIRECT: Final = {"": "", "microvm": "", "kernel+squashfs": "root.squashfs", "kernel+erofs": "root.erofs", "kernel+iso": "root.iso"}
 _WORDS: Final = ListOf(item=String(lenient=True))
 _EMPTY: Final = Struct(fields={})
 
@@ -81,18 +85,20 @@ def analyze(ctx: RuleContext) -> list[Any]:
     toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
     medium = ctx.attrs["medium"]
     steps = [_step(ctx, index, step) for index, step in enumerate(ctx.attrs["steps"])]
+    how, parts = _direct(ctx, image, medium) if medium in _DIRECT else _medium(ctx, image, medium)
     drives, peer = _drives(ctx, ctx.attrs["drives"], "drives"), _drives(ctx, (ctx.attrs["peer"] or {}).get("drives", ()), "peer")
     test = {
         "arch": image.arch,
-        "cmdline": " ".join(part for part in (image.cmdline, ctx.attrs["cmdline"]) if part),
         "mem": ctx.attrs["mem"],
         "cpus": ctx.attrs["cpus"],
         "disk": _size(ctx.attrs["disk"]) if ctx.attrs["disk"] else 0,
         "timeout_s": ctx.attrs["timeout_s"],
         "steps": steps,
+        "cmdline": ctx.attrs["cmdline"],
+        "small": ctx.attrs["machine"] == "microvm",
         "drives": [item.path for item in drives],
         **({"peer": [item.path for item in peer]} if ctx.attrs["peer"] else {}),
-        **({"medium": _MEDIA[medium]} if medium else {}),
+        **how,
     }
     data = [Input(f"data/{item.name.rpartition('/')[2]}", item.artifact) for item in ctx.files(ctx.attrs["data"])]
     (report,) = ctx.run(
@@ -101,7 +107,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         root=toolchain.tree,
         inputs=[
             Input("test.json", Inline((json.dumps(test, sort_keys=True) + "\n").encode())),
-            *(_medium(ctx, medium) if medium else _parts(ctx, image)),
+            *parts,
             *(Input(f"tools/{name}", ctx.tool(name)) for name in ("boot.py", "guest.py", "machine.py")),
             *data,
             *drives,
@@ -111,7 +117,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
         timeout_s=ctx.attrs["timeout_s"] + 60,
         message=f"boot {ctx.attrs['image'].short}{medium and '.' + medium} ({image.arch})",
-        resources=Resources(cpus=1, memory_mib=(_size(ctx.attrs["mem"]) >> 20) * (2 if ctx.attrs["peer"] else 1), seconds=30),
+        resources=Resources(cpus=1, timed=True, memory_mib=(_size(ctx.attrs["mem"]) >> 20) * (2 if ctx.attrs["peer"] else 1), seconds=30),
     )
     return [Test(report), Files((NamedArtifact("report.jsonl", report),))]
 
@@ -120,32 +126,48 @@ def _drives(ctx: RuleContext, labels: Any, folder: str) -> list[Input]:
     return [Input(f"{folder}/{index}", item.artifact) for index, item in enumerate(ctx.files(labels))]
 
 
-def _parts(ctx: RuleContext, image: ImageInfo) -> tuple[Input, ...]:
-    """Kernel and initrd as the image has them, and the agent's segment."""
+def _direct(ctx: RuleContext, image: ImageInfo, form: str) -> tuple[dict[str, Any], tuple[Input, ...]]:
+    """Kernel and initrd as the format has them, and the agent's segment."""
+    parts = {item.name.rpartition("/")[2]: item.artifact for item in (_group(ctx, form) if form else ())}
+    root = _DIRECT[form]
     agent = ctx.files(ctx.attrs["agent"])
+    command = [f"{'/.early' if root else '/.base'}/lkbuild-test/agent"]
+    plan = {"version": 1, "host_services": [{"name": "test-agent", "command": command, "restart": "always"}]}
     entries = [
         {"path": "lkbuild-test/agent", "kind": "file", "mode": 0o755, "input": "in/agent"},
-        {"path": "etc/lkbuild/image.d/90-test.json", "kind": "file", "mode": 0o644, "contents": json.dumps(_PLAN, sort_keys=True)},
+        {"path": "etc/lkbuild/image.d/90-test.json", "kind": "file", "mode": 0o644, "contents": json.dumps(plan, sort_keys=True)},
     ]
     extra = segment(ctx, layer(ctx, entries, [Input("in/agent", agent[0].artifact)], message="test agent"), "")
-    return (Input("kernel", image.kernel), Input("initrd.img", image.initrd), Input("agent.img", extra))
+    plain = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": Inline((image.cmdline + "\n").encode())}
+    inputs = {**plain, **parts, "agent.img": extra}
+    return {"direct": {"root": root, "cdrom": form == "kernel+iso"}}, tuple(Input(name, artifact) for name, artifact in inputs.items())
 
 
-def _medium(ctx: RuleContext, form: str) -> tuple[Input, ...]:
-    """The medium as it is shipped, so without an agent; and the firmware that starts it, where that is not the BIOS."""
+def _group(ctx: RuleContext, form: str) -> tuple[NamedArtifact, ...]:
+    """The files of a format of the image."""
     groups = ctx.dep(ctx.attrs["image"]).get(OutputGroups)
     found = groups.groups.get(form) if groups else None
     if not found:
         known = ", ".join(groups.groups) if groups else ""
         hint = f"here it has: {known}" if known else None
         ctx.fail(f"{ctx.attrs['image'].short} has no format {form} for {ctx.arch}", attr=("medium",), hint=hint)
+    return found
+
+
+def _medium(ctx: RuleContext, image: ImageInfo, form: str) -> tuple[dict[str, Any], tuple[Input, ...]]:
+    """The medium as it is shipped, so without an agent; and the firmware that starts it, where that is not the BIOS."""
+    (found,) = _group(ctx, form)
     for index, step in enumerate(ctx.attrs["steps"]):
         for kind in ("run", "fails", "put", "reboot", "poweroff"):
             if step[kind] is not None:
                 hint = "a medium is booted as it is shipped: wait for an `event`, or press the power button (`powerdown`)"
                 ctx.fail(f"{kind} needs the agent, which no medium has", attr=("steps", index, kind), hint=hint)
     firmware = ctx.require(ctx.attrs["firmware"], ToolchainInfo, attr=("firmware",), execution=True).tree
-    return (Input("medium", found[0].artifact), *((Input("firmware", firmware),) if "efi" in _MEDIA[form] else ()))
+    how = dict(_MEDIA[form])
+    efi = _EFI.get(image.arch) if how.pop("efi", ctx.attrs["uefi"]) else None
+    if efi:
+        how["efi"] = efi
+    return {"medium": how}, (Input("medium", found.artifact), *((Input("firmware", firmware),) if efi else ()))
 
 
 def _step(ctx: RuleContext, index: int, step: Any) -> dict[str, Any]:
@@ -179,14 +201,20 @@ the image, the steps or the tools change.""",
         "image": Attr(type=LabelOf(provides=("ImageInfo",)), required=True, doc="What boots."),
         "steps": Attr(type=ListOf(item=STEP), required=True, doc="What must hold."),
         "medium": Attr(
-            type=String(choices=("", *_MEDIA)),
+            type=String(choices=(*_DIRECT, *_MEDIA)),
             default="",
-            doc="Boot this format of the image by firmware, as it is shipped, rather than kernel and initrd with the test's agent.",
+            doc="Boot this format of the image. One that firmware starts is booted as it is shipped, without the test's agent.",
         ),
+        "machine": Attr(
+            type=String(choices=("", "microvm")),
+            default="",
+            doc="QEMU's machine. `microvm` is that of amd64 without PCI: the kernel needs CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES.",
+        ),
+        "uefi": Attr(type=Boolean(), default=False, doc="Boot a medium that is for both BIOS and UEFI by UEFI."),
         "firmware": Attr(
             type=LabelOf(provides=("ToolchainInfo",), execution=True),
             default=Label("rules/toolchains", "firmware"),
-            doc="OVMF, for EFI media.",
+            doc="OVMF and AAVMF, for EFI media.",
         ),
         "data": Attr(type=ListOf(item=File()), default=(), doc="Files that `put` steps write into the guest."),
         "mem": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), default="512M", doc="Memory of the guest."),

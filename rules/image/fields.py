@@ -29,12 +29,20 @@ CONTAINERS: Final = ListOf(
     )
 )
 
-#: Boot media are for amd64 (media.py): other images need none of the tools.
-_MEDIA_BY_ARCH: Final = Select(branches=(("amd64", Label("rules/toolchains", "media")),), default=None, has_default=True)
+#: systemd's EFI stub is a program of the image's architecture, and there is none for some.
+_STUB_BY_ARCH: Final = Select(
+    branches=tuple((arch, Label("rules/toolchains", "efi-stub")) for arch in ("amd64", "arm64")), default=None, has_default=True
+)
+
+FORMATS_ATTR: Final = Attr(
+    type=ListOf(item=String()),
+    default=(),
+    doc="The formats that the image is shipped in: `//x.formats` makes them all. Others can be asked for by name.",
+)
 
 #: UEFI firmware by the architecture of the guest, where it has any.
 _FIRMWARE_BY_ARCH: Final = Select(
-    branches=(("amd64", Label("rules/toolchains", "firmware")), ("arm64", Label("rules/toolchains", "firmware-arm64"))),
+    branches=tuple((arch, Label("rules/toolchains", "firmware")) for arch in ("amd64", "arm64")),
     default=None,
     has_default=True,
 )
@@ -76,9 +84,11 @@ ATTRS: Final = {
     ),
     "media_tools": Attr(
         type=LabelOf(provides=("ToolchainInfo",), execution=True),
-        default=_MEDIA_BY_ARCH,
-        doc="The tools, EFI stubs and boot loaders of boot media (`//x.iso`, `//x.qcow2-efi`, ...).",
+        default=Label("rules/toolchains", "media"),
+        doc="The tools and boot loaders of formats (`//x.iso`, `//x.kernel+squashfs`, ...).",
     ),
+    "efi_stub": Attr(type=LabelOf(provides=("ToolchainInfo",)), default=_STUB_BY_ARCH, doc="systemd's EFI stub, for EFI media."),
+    "formats": FORMATS_ATTR,
     "qemu": Attr(
         type=LabelOf(provides=("ToolchainInfo",), execution=True),
         default=QEMU_BY_ARCH,

@@ -14,6 +14,7 @@ from lkbuild.model.artifact import Artifact, Inline, Output
 from lkbuild.model.rule import RuleContext
 
 from ..file_entries import layer
+from ..providers import Piece
 
 
 class LayerSet:
@@ -70,8 +71,12 @@ def plan_layer(ctx: RuleContext, plan: Mapping[str, Any], layers: LayerSet, bund
     return layer(ctx, entries, [Input("in/image.json", stamped)], message=f"containers of {ctx.label.short}")
 
 
-def initrd(ctx: RuleContext, segments: Sequence[Artifact]) -> Output:
-    """Emit the concatenation; a segment whose bytes stood there before is left out."""
+def initrd(ctx: RuleContext, pieces: Iterable[Piece], compression: str, *, before: Sequence[Artifact] = ()) -> Output:
+    """Emit the packing of the pieces, and the concatenation; a segment whose bytes stood there before is left out.
+
+    `before` are archives that come first as they are, such as microcode.
+    """
+    segments = [*before, *(segment(ctx, piece.layer, piece.folder, compression) for piece in pieces)]
     (output,) = ctx.builtin(
         "concat",
         1,

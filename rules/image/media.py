@@ -1,88 +1,122 @@
-"""Boot media of an image: what firmware, hypervisors and clouds start, each an action made only when asked for.
+"""Formats of an image beside kernel and initrd: each an action made only when asked for, and shared by those that are made of it.
 
-A format is a row of the table; what it is made of is another format or the image itself, so that a disk and its qcow2 share their work.
-Does not know how a medium is written: tools/media.py does.
+What there is stands in formats.py. Does not know how a medium is written: tools/media.py does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from lkbuild.model.action import DeclaredOutput, Input, Resources
 from lkbuild.model.artifact import Artifact, Inline, NamedArtifact
 from lkbuild.model.rule import RuleContext
 
+from ..oci_layout import GROUP, oci_layout
 from ..providers import ImageInfo, ToolchainInfo
+from .formats import FORMATS, ROOTS
+from .initrd import LEVELS
+from .root import boot_tar, disk_initrd, disk_tar
 
 _OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\nIMAGE_ID={name}\n"
-_TOOLS: Final = ("media.py", "disks.py", "pe.py")
-
-
-@dataclass(frozen=True, slots=True)
-class Medium:
-    """A format: its file's ending, the architectures that have it, what it is for, and the format that it is made of ("": the image)."""
-
-    suffix: str
-    arches: tuple[str, ...]
-    doc: str
-    base: str = ""
-
-
-_BUILDER: Final = "amd64"
-_EFI: Final = ("amd64",)  # the EFI stub of another architecture is a package of that architecture
-_BIOS: Final = ("amd64",)
-MEDIA: Final = {
-    "uki": Medium(".efi", _EFI, "one EFI program: systemd's stub, kernel, initrd, command line"),
-    "raw-efi": Medium(".img", _EFI, "a disk with GPT and an EFI system partition", "uki"),
-    "raw-bios": Medium(".img", _BIOS, "a disk with MBR, FAT and syslinux"),
-    "iso-efi": Medium(".iso", _EFI, "a CD-ROM for UEFI", "uki"),
-    "iso-bios": Medium(".iso", _BIOS, "a CD-ROM, or a disk, for the BIOS"),
-    "iso": Medium(".iso", _BIOS, "a CD-ROM, or a disk, for both; it holds kernel and initrd twice", "uki"),
-    "qcow2-efi": Medium(".qcow2", _EFI, "`raw-efi` for QEMU, OpenStack", "raw-efi"),
-    "qcow2-bios": Medium(".qcow2", _BIOS, "`raw-bios` for QEMU, OpenStack", "raw-bios"),
-    "vmdk": Medium(".vmdk", _BIOS, "`raw-bios` for VMware, stream-optimised", "raw-bios"),
-    "vhd": Medium(".vhd", _EFI, "`raw-efi` for Azure and Hyper-V (generation 2): a fixed VHD, a multiple of 1 MiB", "raw-efi"),
-    "gcp": Medium(".tar.gz", _EFI, "`raw-efi` for Google Cloud: disk.raw, a whole number of GiB, in a gzipped tar", "raw-efi"),
-}
-MEDIA_DOC: Final = "\n".join(f"- `.{form}`: {medium.doc} ({', '.join(medium.arches)})" for form, medium in MEDIA.items())
+_TOOLS: Final = ("archives.py", "disks.py", "iso.py", "kernels.py", "media.py", "pe.py", "roots.py")
+_FREE: Final = "init=/init"  # for who leaves the initrd out: a kernel looks for /init in an initrd alone
 
 
 def media(ctx: RuleContext, image: ImageInfo) -> dict[str, tuple[NamedArtifact, ...]]:
-    """Output groups: every format that the architecture has. They are made on amd64: loaders come as packages of the builder."""
-    if ctx.configuration.exec_arch != _BUILDER:
-        return {}
-    tools = ctx.require(ctx.attrs["media_tools"], ToolchainInfo, attr=("media_tools",), execution=True)
-    cmdline = Inline((image.cmdline + "\n").encode())
-    release = Inline(_OS_RELEASE.format(name=ctx.label.name).encode())
-    parts = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": cmdline, "os-release": release}
-    made: dict[str, Artifact] = {}
-    for form, medium in MEDIA.items():
-        if image.arch in medium.arches:
-            inputs = parts if not medium.base or form == "iso" else {}
-            made[form] = _make(ctx, form, medium, tools.tree, {**inputs, **({"from": made[medium.base]} if medium.base else {})})
-    return {form: (NamedArtifact(f"{ctx.label.name}{_middle(form)}{MEDIA[form].suffix}", artifact),) for form, artifact in made.items()}
+    """Output groups: every format that the architecture has, and that the builder has tools for."""
+    maker = _Maker(ctx, image)
+    builder = ctx.configuration.exec_arch
+    single = [name for name, row in FORMATS.items() if image.arch in row.arches and row.builder in ("", builder)]
+    if ctx.attrs["efi_stub"] is None:
+        single = [name for name in single if not _is_made_of(name, "uki")]
+    found: dict[str, tuple[NamedArtifact, ...]] = {}
+    for name in single:
+        found[name] = (NamedArtifact(f"{ctx.label.name}{FORMATS[name].ending}", maker.format(name)),)
+    found["tar"] = (NamedArtifact(f"{ctx.label.name}.tar", maker.tar),)
+    found[GROUP] = (NamedArtifact(f"{ctx.label.name}.{GROUP}", oci_layout(ctx, [maker.tar], {"command": ("/init",)}, {})),)
+    found.update({name: maker.root(name) for name in ROOTS})
+    found["microvm"] = maker.microvm()
+    return found
 
 
-def _middle(form: str) -> str:
-    """`-bios` of `raw-bios`: what tells two files of one ending apart."""
-    _, dash, kind = form.partition("-")
-    return f"{dash}{kind}"
+def _is_made_of(name: str, base: str) -> bool:
+    return name == base or (name in FORMATS and _is_made_of(FORMATS[name].base, base))
 
 
-def _make(ctx: RuleContext, form: str, medium: Medium, root: Artifact, inputs: dict[str, Artifact]) -> Artifact:
-    out = f"out/medium{medium.suffix}"
-    (made,) = ctx.run(
-        form,
-        ["/usr/bin/python3", "tools/media.py", form, out],
-        root=root,
-        inputs=[
-            *(Input(name, artifact) for name, artifact in inputs.items()),
-            *(Input(f"tools/{name}", ctx.tool(name)) for name in _TOOLS),
-        ],
-        outputs=[DeclaredOutput(out)],
-        environment={"ARCH": ctx.arch, "PYTHONDONTWRITEBYTECODE": "1"},
-        message=f"{form} of {ctx.label.short}",
-        resources=Resources(seconds=5),
-    )
-    return made
+class _Maker:
+    """Emits the formats of one image, each once."""
+
+    def __init__(self, ctx: RuleContext, image: ImageInfo) -> None:
+        self._ctx = ctx
+        self._image = image
+        self._tools = ctx.require(ctx.attrs["media_tools"], ToolchainInfo, attr=("media_tools",), execution=True).tree
+        release = Inline(_OS_RELEASE.format(name=ctx.label.name).encode())
+        self._parts = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": _line(image.cmdline), "os-release": release}
+        self.tar = boot_tar(ctx, image)
+        self._made: dict[str, Artifact] = {"tar": self.tar}
+
+    def format(self, name: str) -> Artifact:
+        """A format of one file."""
+        if name not in self._made:
+            row = FORMATS[name]
+            self._made[name] = self.format(row.base) if row.same else self._run(name, row.ending, self._inputs(row.base, *row.also))
+        return self._made[name]
+
+    def root(self, name: str) -> tuple[NamedArtifact, ...]:
+        """A format whose root is on a disk."""
+        image, kind = self._image, name.partition("+")[2]
+        made = self._root_file(kind)
+        initrd = disk_initrd(self._ctx, image)
+        where = {"iso": "root=/dev/sr0 rootfstype=iso9660 lkbuild.root=root.erofs"}.get(kind, f"root=/dev/vda rootfstype={kind}")
+        cmdline = _line(" ".join(word for word in (where, "ro", _FREE, image.cmdline) if word))
+        parts = {"kernel": image.kernel, **({"initrd.img": initrd} if initrd else {}), "cmdline": cmdline, f"root.{kind}": made}
+        return tuple(NamedArtifact(f"{name}/{part}", artifact) for part, artifact in parts.items())
+
+    def _root_file(self, kind: str) -> Artifact:
+        name = f"kernel+{kind}"
+        if name not in self._made:
+            source = ("root.erofs", self._root_file("erofs")) if kind == "iso" else ("root.tar", disk_tar(self._ctx, self._image))
+            self._made[name] = self._run(name, f".{kind}", dict([source]))
+        return self._made[name]
+
+    def microvm(self) -> tuple[NamedArtifact, ...]:
+        """Kernel, initrd and command line as small hypervisors take them."""
+        kernel = self._run("microvm", ".kernel", {"kernel": self._image.kernel})
+        parts = {"kernel": kernel, "initrd.img": self._image.initrd, "cmdline": _line(self._image.cmdline)}
+        return tuple(NamedArtifact(f"microvm/{part}", artifact) for part, artifact in parts.items())
+
+    def _inputs(self, *bases: str) -> dict[str, Artifact]:
+        found: dict[str, Artifact] = {}
+        for base in bases:
+            if base == "image":
+                found |= self._parts
+            else:
+                found["from"] = self._made.get(base) or self.format(base)
+        return found
+
+    def _run(self, form: str, ending: str, inputs: Mapping[str, Artifact]) -> Artifact:
+        ctx, out = self._ctx, f"out/medium{ending}"
+        if form == "uki":
+            stub = ctx.require(ctx.attrs["efi_stub"], ToolchainInfo, attr=("efi_stub",)).tree
+            inputs = {**inputs, "stub": stub}
+        level = str(LEVELS[self._image.compression])
+        environment = {"ARCH": ctx.arch, "NAME": ctx.label.name, "LEVEL": level, "PYTHONDONTWRITEBYTECODE": "1"}
+        (made,) = ctx.run(
+            form,
+            ["/usr/bin/python3", "tools/media.py", form, out],
+            root=self._tools,
+            inputs=[
+                *(Input(name, artifact) for name, artifact in inputs.items()),
+                *(Input(f"tools/{name}", ctx.tool(name, rule="image")) for name in _TOOLS),
+            ],
+            outputs=[DeclaredOutput(out)],
+            environment=environment,
+            message=f"{form} of {ctx.label.short}",
+            resources=Resources(seconds=5),
+        )
+        return made
+
+
+def _line(text: str) -> Inline:
+    return Inline((text + "\n").encode())

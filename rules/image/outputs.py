@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from lkbuild.base.errors import nearest
 from lkbuild.model.action import ActionSpec, Input
 from lkbuild.model.artifact import Inline, NamedArtifact
 from lkbuild.model.providers import Files, OutputGroups, Runnable
 from lkbuild.model.rule import RuleContext
 
+from ..oci_layout import JOINT
 from ..providers import ImageInfo, ToolchainInfo
 from .media import media
 
@@ -24,7 +27,18 @@ def outputs(ctx: RuleContext, image: ImageInfo) -> list[Any]:
     files = _files(image)
     run = [_runnable(ctx, image)] if ctx.attrs["qemu"] is not None else []
     found = media(ctx, image) if ctx.attrs["media_tools"] is not None else {}
-    return [image, Files(files), OutputGroups({"initrd": files[1:2], "kernel": files[:1], **found}), *run]
+    groups = {"initrd": files[1:2], "kernel": files[:1], "kernel+initrd": files, **found}
+    return [image, Files(files), OutputGroups({**groups, **_own(ctx, groups)}), *([JOINT] if found else []), *run]
+
+
+def _own(ctx: RuleContext, groups: Mapping[str, tuple[NamedArtifact, ...]]) -> dict[str, tuple[NamedArtifact, ...]]:
+    """The group of all formats that the image says are its own."""
+    for index, name in enumerate(ctx.attrs["formats"]):
+        if name not in groups:
+            hint = nearest(name, groups) or f"here it has: {', '.join(groups)}"
+            ctx.fail(f"no format '{name}' for {ctx.arch}", attr=("formats", index), hint=hint)
+    own = [item for name in ctx.attrs["formats"] for item in groups[name]]
+    return {"formats": tuple({item.name: item for item in own}.values())} if own else {}
 
 
 def _files(image: ImageInfo) -> tuple[NamedArtifact, ...]:

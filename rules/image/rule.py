@@ -13,11 +13,11 @@ from lkbuild.model.artifact import Artifact
 from lkbuild.model.rule import Rule, RuleContext
 
 from ..file_entries import files_layer, layer
-from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo
+from ..providers import ImageInfo, KernelInfo, LayerInfo, PackageInfo, Piece
 from .containers import Container, containers
 from .fields import ATTRS
-from .initrd import LayerSet, initrd, plan_layer, segment
-from .media import MEDIA_DOC
+from .formats import documented
+from .initrd import LayerSet, initrd, plan_layer
 from .outputs import outputs
 from .plan import boot_plan
 
@@ -43,10 +43,18 @@ def analyze(ctx: RuleContext) -> list[Any]:
         ctx.fail("none of the init packages has a program for the initramfs", attr=("init",), hint="//pkg/init has one")
     if kernel.modules is not None:
         base.append(kernel.modules)
+    pieces = [Piece(artifact, "layers/{id}") for artifact in layers]
+    pieces += [Piece(artifact) for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
     compression = ctx.attrs["compression"]
-    segments = [segment(ctx, artifact, "layers/{id}", compression) for artifact in layers]
-    segments += [segment(ctx, artifact, "", compression) for artifact in (*base, plan_layer(ctx, plan, layers, bundles))]
-    image = ImageInfo(kernel=kernel.image, initrd=initrd(ctx, segments), cmdline=ctx.attrs["cmdline"], arch=ctx.arch)
+    image = ImageInfo(
+        kernel=kernel.image,
+        initrd=initrd(ctx, pieces, compression),
+        cmdline=ctx.attrs["cmdline"],
+        arch=ctx.arch,
+        pieces=tuple(pieces),
+        early=tuple(base),
+        compression=compression,
+    )
     return outputs(ctx, image)
 
 
@@ -81,12 +89,11 @@ def _json(value: Any) -> str:
 
 RULE = Rule(
     name="image",
-    doc=f"""A bootable image: a kernel, an initrd and a command line.
+    doc="""A bootable image: a kernel, an initrd and a command line.
 
 The sections are LinuxKit's. An entry of `onboot`, `services` or `onshutdown` is the label of a package, or a mapping with
-`package:` and fields that override what the package says. Boot media are made when asked for by name, `//images:x.iso`:
-
-{MEDIA_DOC}""",
+`package:` and fields that override what the package says. Formats are made when asked for by name, `//images:x.iso`.""",
     attrs=ATTRS,
+    groups=documented(),
     analyze=analyze,
 )

@@ -20,10 +20,12 @@ from lkbuild.model.attrs import Attr, File, LabelOf, ListOf, String, TextFile
 from lkbuild.model.rule import Rule, RuleContext
 
 from ..file_entries import layer
-from ..image.initrd import initrd, segment
+from ..image.fields import FORMATS_ATTR
+from ..image.formats import documented
+from ..image.initrd import initrd
 from ..image.outputs import outputs
 from ..oci import LockedImages, merged
-from ..providers import ImageInfo
+from ..providers import ImageInfo, Piece
 from .files import files_layer
 from .filters import ABOVE, ABOVE_ROOT, BELOW, EXCLUDED
 from .oci_volume import oci_volume
@@ -34,10 +36,12 @@ def analyze(ctx: RuleContext) -> list[Any]:
     """Read the files, make a segment of each image, and join them."""
     config = merge(_configs(ctx))
     image = _Builder(ctx, config)
-    kernel, before = image.kernel()
-    segments = [*before, *image.root(), *image.volumes(), *image.containers()]
+    kernel, before, modules = image.kernel()
+    pieces = (*modules, *image.root(), *image.volumes(), *image.containers())
+    compression = ctx.attrs["compression"]
+    packed = initrd(ctx, pieces, compression, before=before)
     cmdline = config.kernel.get("cmdline", "")
-    return outputs(ctx, ImageInfo(kernel=kernel, initrd=initrd(ctx, segments), cmdline=cmdline, arch=ctx.arch))
+    return outputs(ctx, ImageInfo(kernel=kernel, initrd=packed, cmdline=cmdline, arch=ctx.arch, pieces=pieces, compression=compression))
 
 
 def _configs(ctx: RuleContext) -> Iterator[Config]:
@@ -62,15 +66,14 @@ class _Builder:
         self._images = LockedImages(ctx, ctx.attrs["lock"])
         self._below = layer(ctx, BELOW, message="what every LinuxKit image has")
 
-    def kernel(self) -> tuple[Artifact, list[Artifact]]:
-        """The kernel, and what comes first in the initrd: microcode, and the tar with modules."""
+    def kernel(self) -> tuple[Artifact, list[Artifact], list[Piece]]:
+        """The kernel, what comes first in the initrd (microcode), and the modules."""
         kernel, ctx = self._config.kernel, self._ctx
         if not kernel.get("image"):
             ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
         source = self._images.layer(self._images.entry(kernel["image"], self._config.kernel_place or ctx.target.at("srcs")))
-        before: list[Artifact] = []
-        if kernel.get("ucode"):
-            before.append(self._file(source, kernel["ucode"]))
+        before: list[Artifact] = [self._file(source, kernel["ucode"])] if kernel.get("ucode") else []
+        pieces: list[Piece] = []
         tar = kernel.get("tar", "kernel.tar")
         if tar not in ("", "none"):
             (modules,) = ctx.builtin(
@@ -81,10 +84,10 @@ class _Builder:
                 outputs=[DeclaredOutput("layer.tar")],
                 message=f"kernel modules of {ctx.label.short}",
             )
-            before.append(self._segment(modules, ""))
-        return self._file(source, kernel.get("binary") or "kernel"), before
+            pieces.append(Piece(modules))
+        return self._file(source, kernel.get("binary") or "kernel"), before, pieces
 
-    def root(self) -> Iterator[Artifact]:
+    def root(self) -> Iterator[Piece]:
         """The init images and the files, as one: a directory that a file needs stays as the images have it."""
         above = layer(self._ctx, ABOVE_ROOT, message="hosts and resolv.conf of the root")
         found: dict[str, Artifact] = {}
@@ -97,9 +100,9 @@ class _Builder:
             found["files"], guests["files"] = files
         if found:
             request = {"sha256": {}, "exclude": [], "guests": guests}
-            yield self._segment(merged(self._ctx, found, request, message=f"root of {self._ctx.label.short}"), "")
+            yield Piece(merged(self._ctx, found, request, message=f"root of {self._ctx.label.short}"))
 
-    def volumes(self) -> Iterator[Artifact]:
+    def volumes(self) -> Iterator[Piece]:
         """The folders of all volumes, and the files of those that have an image. One that can't be written has no place for it."""
         entries: list[dict[str, Any]] = []
         for volume in self._config.volumes.values():
@@ -107,14 +110,14 @@ class _Builder:
             names = ("lower", "merged") if volume.readonly else ("lower", "tmp", "merged")
             entries += [{"path": f"{path}/{name}", "kind": "dir", "mode": 0o755} for name in names]
             if volume.get("format") == "oci":
-                yield self._segment(oci_volume(self._ctx, self._images, volume), f"{path}/lower")
+                yield Piece(oci_volume(self._ctx, self._images, volume), f"{path}/lower")
             elif volume.reference is not None:
                 entry = self._images.entry(volume.reference, volume.places.position("image"))
-                yield self._segment(self._images.layer(entry), f"{path}/lower")
+                yield Piece(self._images.layer(entry), f"{path}/lower")
         if entries:
-            yield self._segment(layer(self._ctx, entries, message=f"volumes of {self._ctx.label.short}"), "")
+            yield Piece(layer(self._ctx, entries, message=f"volumes of {self._ctx.label.short}"))
 
-    def containers(self) -> Iterator[Artifact]:
+    def containers(self) -> Iterator[Piece]:
         """The files of each image once, and the bundles of all containers."""
         above = layer(self._ctx, ABOVE, message="hosts and resolv.conf of a container")
         entries: list[dict[str, Any]] = []
@@ -122,10 +125,10 @@ class _Builder:
             if bundle.root.startswith(f"{bundle.path}/"):
                 entry = self._images.entry(bundle.container.reference, bundle.container.places.position("image"))
                 made = self._images.layer(entry, below=[self._below], above=[above], exclude=EXCLUDED)
-                yield self._segment(made, bundle.root)
+                yield Piece(made, bundle.root)
             entries += _bundle(bundle)
         if entries:
-            yield self._segment(layer(self._ctx, entries, message=f"containers of {self._ctx.label.short}"), "")
+            yield Piece(layer(self._ctx, entries, message=f"containers of {self._ctx.label.short}"))
 
     def _settings(self, reference: str, position: Position) -> ImageSettings:
         return image_settings(self._images.entry(reference, position).config)
@@ -140,9 +143,6 @@ class _Builder:
             message=f"{path} of {self._ctx.label.short}",
         )
         return output
-
-    def _segment(self, artifact: Artifact, prefix: str) -> Output:
-        return segment(self._ctx, artifact, prefix, self._ctx.attrs["compression"])
 
 
 def _bundle(bundle: Bundle) -> Iterator[dict[str, Any]]:
@@ -171,8 +171,14 @@ and cached. How the files are read, and where that differs from LinuxKit: [Linux
         ),
         "media_tools": Attr(
             type=LabelOf(provides=("ToolchainInfo",), execution=True),
-            doc="The tools of boot media: `//rules/toolchains:media`. Without them there are none.",
+            doc="The tools of formats: `//rules/toolchains:media`. Without them there is the default one alone.",
         ),
+        "efi_stub": Attr(
+            type=LabelOf(provides=("ToolchainInfo",)),
+            doc="systemd's EFI stub: `//rules/toolchains:efi-stub`. Without it there are no EFI media.",
+        ),
+        "formats": FORMATS_ATTR,
     },
+    groups=documented(),
     analyze=analyze,
 )

@@ -126,5 +126,6 @@ defaults for the images that use it. Its further output `:x.oci` is the same as 
         **CONTAINER_FIELDS,
         **SUPERVISION_FIELDS,
     },
+    groups={GROUP: "an OCI image layout, which other engines run; of several architectures, one layout with an index"},
     analyze=analyze,
 )

@@ -1,5 +1,7 @@
 """Boot media: every format that QEMU can boot is booted by firmware, as it is shipped; every format is the same bytes when made again."""
 
+import hashlib
+import json
 import os
 import tarfile
 from pathlib import Path
@@ -12,8 +14,16 @@ from lkbuild.cli.options import default_cache
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick")
-BOOTED = ("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "iso-bios", "iso-efi", "iso")
-MEDIA = (*BOOTED, "uki", "gcp")
+BOOTED = (
+    *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure"),
+    *("iso-bios", "iso-efi", "iso", "iso-uefi", "squashfs-root", "erofs-root", "cdrom-root", "microvm"),
+)
+MEDIA = (
+    *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure", "gcp", "uki"),
+    *("iso-bios", "iso-efi", "iso", "kernel+squashfs", "kernel+erofs", "kernel+iso", "microvm"),
+    *("tar", "tar-kernel-initrd", "docker"),
+)
+ROOTS = ("initrd", "squashfs", "erofs")
 
 
 @pytest.fixture
@@ -30,16 +40,52 @@ def test_firmware_boots_the_medium_until_init_says_that_all_is_up(repository, fo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "edition", ["docker-aws-raw-efi", "docker-azure-vhd", "docker-gcp-raw-efi", "docker-hyperv-vhd", "docker-baremetal-iso"]
-)
+@pytest.mark.parametrize("edition", ["docker-aws", "docker-azure", "docker-gcp", "docker-hyperv", "docker-baremetal"])
 def test_firmware_boots_each_edition_from_what_is_shipped(repository, edition):
-    target = f"//images/tests:{edition}-test"
+    target = f"//images/tests:{edition}-medium-test"
     assert repository.test(*QUICK, "--arch", "amd64", target).states == {target: "passed"}
 
 
 def test_every_format_is_the_same_bytes_when_it_is_made_again(repository):
     repository.build("--check", *QUICK, *(f"//images:minimal.{form}" for form in MEDIA))
+
+
+@pytest.mark.parametrize("form", ["raw-efi", "iso-efi"])
+def test_uefi_boots_an_arm64_medium(repository, form):
+    target = f"//images/tests:minimal-{form}-arm64-test"
+    assert repository.test(*QUICK, "--arch", "arm64", target).states == {target: "passed"}
+
+
+def test_a_root_on_a_disk_leaves_memory_free_that_an_initrd_takes(repository):
+    used = {}
+    for root in ROOTS:
+        target = f"//images/tests:linuxkit-{root}-memory-test"
+        assert repository.test(*QUICK, target).states == {target: "passed"}
+        report = repository.build(*QUICK, target).path.read_text()
+        used[root] = json.loads(report.splitlines()[0])["memory_used_kib"]
+    print("".join(f"\n{root:10}{kib / 1024:8.1f} MiB" for root, kib in used.items()))
+    assert max(used["squashfs"], used["erofs"]) < 0.75 * used["initrd"]
+
+
+def test_an_iso_for_both_firmwares_holds_kernel_and_initrd_once(repository):
+    both, uki = (repository.build(*QUICK, f"//images:minimal.{form}").path.stat().st_size for form in ("iso", "uki"))
+    assert both < uki + (4 << 20)
+
+
+def test_docker_s_archive_names_the_layer_that_it_holds(repository):
+    with tarfile.open(repository.build(*QUICK, "//images:minimal.docker").path) as archive:
+        (entry,) = json.load(archive.extractfile("manifest.json"))
+        config = json.load(archive.extractfile(entry["Config"]))
+        digest = hashlib.sha256(archive.extractfile(entry["Layers"][0]).read()).hexdigest()
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{digest}"]
+    assert config["config"]["Entrypoint"] == ["/init"]
+
+
+def test_a_tar_has_the_root_and_what_boots_it(repository):
+    with tarfile.open(repository.build(*QUICK, "//images:minimal.tar").path) as archive:
+        names = archive.getnames()
+        assert {"init", "boot/kernel", "boot/cmdline", "etc/lkbuild/image.json"} < set(names)
+        assert archive.extractfile("boot/cmdline").read() == b"console=ttyS0\n"
 
 
 def test_google_s_archive_holds_the_disk_filled_up_to_a_whole_number_of_gibibytes(repository):

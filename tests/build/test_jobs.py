@@ -1,5 +1,6 @@
 """How many actions run at once, seen from outside."""
 
+import json
 import os
 import signal
 import time
@@ -33,17 +34,14 @@ def mark(tmp_path):
     return f"{tmp_path.name}-{os.getpid()}"
 
 
-def test_one_job_is_one_at_a_time(ws, mark):
-    write(ws, mark, 0.2)
-    process = ws.start("build", "-j1", "//p/...")
-    seen = []
-    while process.poll() is None:
-        seen.append(running(mark))
-        time.sleep(0.01)
-    process.communicate()
-    assert process.returncode == 0
-    assert set().union(*seen) == {0, 1, 2, 3}
-    assert max(map(len, seen)) == 1
+def test_one_job_is_one_at_a_time(ws, mark, tmp_path):
+    write(ws, mark, 0)
+    ws.build("-j1", f"--events={tmp_path / 'events'}", "//p/...")
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    order = [(event["event"], event["label"]) for event in events if event.get("mnemonic") == "genrule"]
+    started, ended = order[::2], order[1::2]
+    assert [kind for kind, _ in started] == ["action_started"] * 4
+    assert [label for _, label in started] == [label for _, label in ended]
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two actions that compute need two processors")
@@ -68,3 +66,9 @@ def test_the_number_of_jobs_changes_no_key_and_no_byte(ws, mark, new_store):
     one = ws.build("-j1", "//p/...")
     two = ws.beside("there", cache=new_store("second")).build("-j2", "//p/...")
     assert (one.keys, one.digests) == (two.keys, two.digests)
+
+
+def test_an_ordinary_action_steps_back_for_those_that_take_all_processors(ws):
+    nice = "read -r line < /proc/self/stat; set -- $line; test ${19} -gt " + str(os.getpriority(os.PRIO_PROCESS, 0))  # proc_pid_stat(5)
+    ws.write("p/BUILD.yaml", f"targets:\n  t:\n    rule: genrule\n    outs: [x]\n    cmd: until {nice}; do true; done; touch $OUT\n")
+    ws.build("//p:t")

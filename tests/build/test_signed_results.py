@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import stat
 
 import pytest
@@ -112,6 +113,14 @@ def test_a_new_key_is_its_owners_and_replaces_none(one, key):
     before = path.read_bytes()
     assert one.lkbuild("cache", "keygen", "ci.key").returncode == 2
     assert path.read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_key(one):
+    full = one.lkbuild("cache", "keygen", "ci.key", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16)))
+    assert full.returncode == 2, full.stderr
+    assert "Traceback" not in full.stderr
+    assert not (one.root / "ci.key").exists()
+    assert one.lkbuild("cache", "keygen", "ci.key").returncode == 0
 
 
 @pytest.mark.parametrize("spoil", ["mode", "text", "gone"])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+from lkbuild.sandbox.bubblewrap import find_bwrap
 
 PATIENCE_S = 60
 
@@ -21,13 +24,21 @@ def program() -> Path:
 
 
 @contextlib.contextmanager
+def engine(folder: Path, *options: str) -> Iterator[str]:
+    """The smallest engine: a server that runs actions as well, with the bubblewrap that lkbuild brings."""
+    with casd(folder, f"--buildbox-run={program().with_name('buildbox-run')}", *options) as url:
+        yield url
+
+
+@contextlib.contextmanager
 def casd(folder: Path, *options: str) -> Iterator[str]:
     """A server whose data is in a folder; yields its URL."""
     socket_path = folder / "casd.sock"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log").open("wb") as log:
         command = [program(), *options, "--bind", f"unix:{socket_path}", folder / "data"]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        path = f"{find_bwrap().parent}{os.pathsep}{os.environ['PATH']}"
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PATH": path})
     try:
         _wait(process, socket_path)
         yield f"unix:{socket_path}"

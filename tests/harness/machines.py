@@ -13,7 +13,7 @@ import pytest
 from lkbuild.remote.address import parse_address
 from lkbuild.remote.cache import Remotes
 from lkbuild.remote.guard import Time
-from lkbuild.remote.opening import Guarding, Plan, open_peer
+from lkbuild.remote.opening import Guarding, Listeners, Plan, open_peer
 from lkbuild.remote.peer import Peer, Rights
 from lkbuild.remote.tally import Tally
 from lkbuild.store.disk import DiskStore
@@ -40,7 +40,9 @@ def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
             stack.callback(store.close)
             tally, told = Tally(), []
             plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s, **said)
-            peer = open_peer(plan, store.blobs, tally, told.append, Guarding(time=Time(sleep=lambda seconds: None)))
+            peer = open_peer(
+                plan, store.blobs, tally, Listeners(tell=told.append, report=told.append), Guarding(time=Time(sleep=lambda seconds: None))
+            )
             remotes = Remotes([peer], store.blobs, tally)
             stack.callback(remotes.close)
             return Machine(store, peer, remotes, tally, told)

@@ -74,9 +74,16 @@ class ReapiServer:
         services.add_ActionCacheServicer_to_server(_ActionCache(self), self._server)
         services.add_ContentAddressableStorageServicer_to_server(_Storage(self), self._server)
         stream_services.add_ByteStreamServicer_to_server(_Streams(self), self._server)
+        self.add_services(self._server)
         here = "localhost:0"
         self.port = self._server.add_insecure_port(here) if tls is None else self._server.add_secure_port(here, tls)
         self._server.start()
+
+    def add_services(self, server: grpc.Server) -> None:
+        """More services of a server that can more."""
+
+    def add_capabilities(self, told: re.ServerCapabilities) -> None:
+        """What those can."""
 
     @property
     def url(self) -> str:
@@ -133,6 +140,7 @@ class _Capabilities(services.CapabilitiesServicer):
         if self.server.is_.zstd:
             cache.supported_compressors.extend([re.Compressor.IDENTITY, re.Compressor.ZSTD])
             cache.supported_batch_update_compressors.append(re.Compressor.ZSTD)
+        self.server.add_capabilities(told)
         return told
 
 

@@ -30,6 +30,9 @@ def content(seed: int, size: int, *, compressible: bool) -> bytes:
 
 CONTENTS = st.builds(content, st.integers(0, 3), SIZES, compressible=st.booleans())
 
+#: Enough for a list of parts, with something small beside it.
+LARGE = st.builds(content, st.integers(0, 3), st.just(140_000), compressible=st.booleans())
+
 
 class StoreMachine(RuleBasedStateMachine):
     """The model: what was put, and what was recorded. What is absent may only be absent after something took it away."""
@@ -62,6 +65,21 @@ class StoreMachine(RuleBasedStateMachine):
         path.chmod(0o755 if executable else 0o644)
         digest = self.store.blobs.put_file(path, move=move)
         self.bytes[digest] = data
+        return digest
+
+    @rule(target=digests, large=LARGE, others=st.lists(digests, max_size=2))
+    def put_parts(self, large: bytes, others: list[Digest]) -> Digest:
+        parts = [self.store.blobs.put_bytes(large), *others]
+        self.bytes[parts[0]] = large
+        data = b"".join(self.bytes[part] for part in parts)
+        try:
+            digest = self.store.blobs.put_parts(parts)
+        except BlobMissing:
+            assert self.lost
+            digest = self.store.blobs.put_bytes(data)
+        assert digest == Digest.of(data)
+        self.bytes[digest] = data
+        assert self.store.blobs.has(digest), "what was put is there at once"
         return digest
 
     @rule(target=roots, files=st.dictionaries(st.sampled_from(["a", "b", "d/a", "d/e/f"]), CONTENTS, max_size=3), move=st.booleans())

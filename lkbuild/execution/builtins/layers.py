@@ -1,4 +1,4 @@
-"""Builtins that make layers and pack them: deb_layer, layer, tar_layer, merge_layers, cpio.
+"""Builtins that make layers and pack them: deb_layer, layer, tar_layer, merge_layers, place_layers, cpio.
 
 Streams from store to store through lkbuild.image. Do not know what is in a layer.
 """
@@ -15,7 +15,7 @@ from lkbuild.base.errors import BuildFailed
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.image.cpio import segment
 from lkbuild.image.entries import Entry, Kind
-from lkbuild.image.layer import debs_to_layer, files_to_layer, merge_layers, tar_to_layer
+from lkbuild.image.layer import debs_to_layer, files_to_layer, merge_layers, placed_layers, tar_to_layer
 from lkbuild.model.action import OutputFile
 from lkbuild.model.tree import File
 
@@ -49,6 +49,20 @@ def merge(call: BuiltinCall) -> tuple[OutputFile]:
     with contextlib.ExitStack() as opened:
         layers = [opened.enter_context(call.blobs.open(file.digest)) for _, file in call.files()]
         return _store(call, merge_layers(layers, call.scratch))
+
+
+def place(call: BuiltinCall) -> tuple[OutputFile]:
+    """Several layers as one, each below a folder of its own; a later input wins.
+
+    Argument: JSON, for each input `folder`, in which `{id}` is the layer's short digest, and `usrmerge`: whether it is placed as on a
+    system with merged /usr.
+    """
+    with contextlib.ExitStack() as opened:
+        layers = [
+            (opened.enter_context(call.blobs.open(file.digest)), where["folder"].replace("{id}", file.digest.short), where["usrmerge"])
+            for where, (_, file) in zip(json.loads(call.arguments[0]), call.files(), strict=True)
+        ]
+        return _store(call, placed_layers(layers, call.scratch))
 
 
 def layer(call: BuiltinCall) -> tuple[OutputFile]:

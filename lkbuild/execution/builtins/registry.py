@@ -21,6 +21,7 @@ BUILTINS: Final[dict[str, tuple[int, str, str]]] = {
     "layer": (1, "layers", "layer"),
     "tar_layer": (1, "layers", "tar_layer"),
     "merge_layers": (1, "layers", "merge"),
+    "place_layers": (1, "layers", "place"),
     "cpio": (1, "layers", "cpio"),
     "oci_layer": (1, "oci", "layer"),
     "oci_layout": (1, "oci", "layout"),

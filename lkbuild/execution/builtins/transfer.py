@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.model.action import OutputFile
 
-_CHUNK: Final = 1 << 20
 _STAMP: Final = re.compile(rb"@\{id:([^{}]+)\}")
 
 
@@ -24,17 +22,10 @@ def fetch(call: BuiltinCall) -> tuple[OutputFile]:
 
 def concat(call: BuiltinCall) -> tuple[OutputFile]:
     """Join files in the order of the inputs; the same content a second time is left out where the argument is `unique`."""
-    unique = "unique" in call.arguments
-    seen: set[Digest] = set()
-    with call.blobs.put_stream() as writer:
-        for _, file in call.files():
-            if unique and file.digest in seen:
-                continue
-            seen.add(file.digest)
-            with call.blobs.open(file.digest) as stream:
-                while chunk := stream.read(_CHUNK):
-                    writer.write(chunk)
-    return call.made(writer.digest)
+    digests = [file.digest for _, file in call.files()]
+    if "unique" in call.arguments:
+        digests = list(dict.fromkeys(digests))
+    return call.made(call.blobs.put_parts(digests))
 
 
 def stamp(call: BuiltinCall) -> tuple[OutputFile]:

@@ -34,7 +34,8 @@ class Test:
         self.name = MACHINE
         machine = Machine(
             arch=spec["arch"],
-            boot=Medium(**spec["medium"]) if spec.get("medium") else Direct("kernel", "/tmp/initrd.img", spec["cmdline"]),
+            boot=Medium(**spec["medium"]) if spec.get("medium") else direct(spec),
+            small=spec["small"],
             mem=spec["mem"],
             cpus=spec["cpus"],
             disks=["/tmp/disk.img"] if spec["disk"] else [],
@@ -58,7 +59,7 @@ class Test:
                     with open(name, "rb") as part:
                         shutil.copyfileobj(part, out, 1 << 20)
         elif boot.efi:
-            shutil.copyfile(f"{boot.efi}/OVMF_VARS_4M.fd", "/tmp/efi-variables.fd")
+            shutil.copyfile(boot.efi.replace("_CODE", "_VARS"), "/tmp/efi-variables.fd")
         if self.spec["disk"]:
             with open("/tmp/disk.img", "wb") as file:
                 file.truncate(self.spec["disk"])
@@ -96,6 +97,13 @@ class Test:
         for guest in self.guests.values():
             if guest is not None:
                 guest.kill()
+
+
+def direct(spec: dict[str, Any]) -> Direct:
+    """Kernel and initrd as the image has them."""
+    with open("cmdline") as file:
+        cmdline = f"{file.read().strip()} {spec['cmdline']}".strip()
+    return Direct("kernel", "/tmp/initrd.img", cmdline, **spec["direct"])
 
 
 def step_up(test: Test, step: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ MACHINES = {
     "riscv64": ("qemu-system-riscv64", "virt", "pci"),
     "s390x": ("qemu-system-s390x", "s390-ccw-virtio", "ccw"),
 }
+#: QEMU's machine without PCI. Without ACPI too it gives its devices on the command line, as Firecracker did first; with ACPI, a kernel
+#: finds no timer to measure its clock by under emulation.
+MICROVM = ("microvm,acpi=off,pit=on,pic=on,rtc=on", "device")
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,22 @@ class Direct:
     kernel: str
     initrd: str
     cmdline: str
+    root: str = ""
+    cdrom: bool = False
 
-    def words(self, _bus: str) -> list[str]:
-        """Of QEMU's command line."""
-        return ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+    def words(self, bus: str) -> list[str]:
+        """Of QEMU's command line. The root, where there is one, is the first disk, or a CD-ROM."""
+        words = ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline]
+        if not self.root:
+            return words
+        words += ["-drive", f"if=none,id=root,format=raw,readonly=on,file={self.root}" + (",media=cdrom" if self.cdrom else "")]
+        device = "scsi-cd,bus=scsi.0" if self.cdrom else f"virtio-blk-{bus}"
+        return [*words, *(["-device", f"virtio-scsi-{bus},id=scsi"] if self.cdrom else []), "-device", f"{device},drive=root"]
 
 
 @dataclass(frozen=True)
 class Medium:
-    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the folder of OVMF, None for the BIOS."""
+    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS."""
 
     path: str
     form: str = "raw"
@@ -43,9 +53,11 @@ class Medium:
         """Of QEMU's command line."""
         words = []
         if self.efi:
-            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}/OVMF_CODE_4M.fd"]
+            words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
         words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
+        if self.cdrom and self.efi:  # not every machine that has UEFI has IDE
+            return [*words, "-device", f"virtio-scsi-{bus},id=scsi", "-device", "scsi-cd,bus=scsi.0,drive=medium,bootindex=0"]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
 
 
@@ -57,6 +69,7 @@ class Machine:
     `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
     `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
     socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
+    `small` is QEMU's microvm.
     """
 
     arch: str
@@ -74,10 +87,11 @@ class Machine:
     vsock: int = 0
     tpm: str = ""
     data: str = ""
+    small: bool = False
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
-        emulator, machine, bus = MACHINES[self.arch]
+        emulator, machine, bus = (*MACHINES[self.arch][:1], *MICROVM) if self.small else MACHINES[self.arch]
         command = [emulator, "-nodefaults", "-no-user-config", "-display", "none"]
         command += ["-machine", f"{machine},accel={accelerator}", "-cpu", "host" if accelerator == "kvm" else "max"]
         command += ["-m", self.mem, "-smp", str(self.cpus)]

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import uuid
 import zlib
+from typing import IO
 
 SECTOR, MIB, GIB = 512, 1 << 20, 1 << 30
 FIRST = MIB  # where the partition begins: aligned to whatever the medium's blocks are
@@ -112,15 +113,31 @@ def vhd(raw: str, path: str, *, whole: int = MIB) -> None:
     shutil.copyfile(raw, path)
     size = -(-os.path.getsize(raw) // whole) * whole
     os.truncate(path, size)
-    total = size // SECTOR
-    cylinders, heads, sectors = geometry(total)
+    with open(path, "ab") as file:
+        file.write(footer(size, offset=(1 << 64) - 1, kind=2))
+
+
+def dynamic_vhd(raw: str, path: str) -> None:
+    """A VHD that grows, as qemu-img writes it; its footer, and the footer's copy at its beginning, hold a time and a random id."""
+    run(["qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", raw, path])
+    with open(path, "r+b") as file:
+        size = struct.unpack_from(">Q", file.read(SECTOR), 48)[0]
+        written = footer(size, offset=SECTOR, kind=3)
+        file.seek(0)
+        file.write(written)
+        file.seek(-SECTOR, os.SEEK_END)
+        file.write(written)
+
+
+def footer(size: int, *, offset: int, kind: int) -> bytes:
+    """A VHD's footer. `offset` is where the header of one that grows lies; `kind` is 2 for a fixed one, 3 for one that grows."""
+    cylinders, heads, sectors = geometry(size // SECTOR)
     stamp = max(0, int(os.environ["SOURCE_DATE_EPOCH"]) - 946684800)  # seconds since 2000
-    fields = [b"conectix", 2, 0x10000, (1 << 64) - 1, stamp, b"lkb ", 0x10000, b"Wi2k", size, size]
-    fields += [cylinders, heads, sectors, 2, 0, guid("vhd", size).bytes]
+    fields = [b"conectix", 2, 0x10000, offset, stamp, b"lkb ", 0x10000, b"Wi2k", size, size]
+    fields += [cylinders, heads, sectors, kind, 0, guid("vhd", size).bytes]
     form = ">8sIIQI4sI4sQQHBBII16s"
     fields[14] = ~sum(struct.pack(form, *fields)) & 0xFFFFFFFF
-    with open(path, "ab") as file:
-        file.write(struct.pack(form, *fields).ljust(SECTOR, b"\0"))
+    return struct.pack(form, *fields).ljust(SECTOR, b"\0")
 
 
 def geometry(total: int) -> tuple[int, int, int]:
@@ -136,6 +153,6 @@ def geometry(total: int) -> tuple[int, int, int]:
     return total // sectors // heads, heads, sectors
 
 
-def run(command: list[str]) -> None:
+def run(command: list[str], stdin: IO[bytes] | None = None) -> None:
     """A tool; what it says is the action's log."""
-    subprocess.run(command, check=True, env={**os.environ, "MTOOLS_SKIP_CHECK": "1", "TZ": "UTC"})
+    subprocess.run(command, check=True, stdin=stdin, env={**os.environ, "MTOOLS_SKIP_CHECK": "1", "TZ": "UTC"})

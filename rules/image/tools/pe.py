@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 CODE, DATA = 0x60000020, 0x40000040  # readable code, that runs; readable initialised data
 CHUNK = 1 << 20
+PAGE = 4096  # where sections begin in the file: a block of any medium begins there too (iso.py)
 
 
 def up(value: int, step: int) -> int:
@@ -30,11 +31,12 @@ def unify(stub: bytes, sections: list[tuple[str, str, int]], out: BinaryIO) -> N
     end = max(sum(struct.unpack_from("<II", image, table + 40 * index + 8)) for index in range(count))
     if table + 40 * (count + len(sections)) > headers_end:
         raise SystemExit("the EFI stub has no room for more section headers")
-    image += bytes(up(len(image), file_alignment) - len(image))
+    step = max(file_alignment, PAGE)
+    image += bytes(up(len(image), step) - len(image))
     position, added = len(image), 0
     for index, (name, path, characteristics) in enumerate(sections):
         size = file_size(path)
-        address, raw = up(end, alignment), up(size, file_alignment)
+        address, raw = up(end, alignment), up(size, step)
         header = struct.pack("<8sIIIIIIHHI", name.encode(), size, address, raw, position, 0, 0, 0, 0, characteristics)
         image[table + 40 * (count + index) : table + 40 * (count + index + 1)] = header
         end, position, added = address + size, position + raw, added + raw
@@ -46,7 +48,7 @@ def unify(stub: bytes, sections: list[tuple[str, str, int]], out: BinaryIO) -> N
     struct.pack_into("<I", image, optional + 64, 0)  # CheckSum: firmware does not look
     out.write(image)
     for _, path, _ in sections:
-        copy(path, out, up(file_size(path), file_alignment))
+        copy(path, out, up(file_size(path), step))
 
 
 def file_size(path: str) -> int:

@@ -6,8 +6,10 @@ import pytest
 from harness.actions import LARGE, OUTPUTS, SMALL, make_publication
 
 from lkbuild.base.digest import Digest
-from lkbuild.model.action import DeclaredOutput
-from lkbuild.model.ports import BlobMissing
+from lkbuild.keys.manifest import encode_action, make_action
+from lkbuild.model.action import ActionResult, ActionSpec, DeclaredOutput, EncodedAction, OutputFile
+from lkbuild.model.ports import BlobMissing, Publication
+from lkbuild.model.tree import Layout
 from lkbuild.remote.blobs import RemoteBlobs
 
 
@@ -74,6 +76,26 @@ def test_what_is_read_is_brought(ours, published):
     with blobs.open(result.output("out/large").digest) as stream:
         assert stream.read(10) == LARGE[:10]
     assert (blobs.tree_path(result.output("out/tree").root) / "empty").read_bytes() == b""
+
+
+def test_a_blob_of_blobs_is_made_of_what_is_brought_and_sent_as_one(ours, published, new_machine, url):
+    result = ours.remotes.find_recipes({published.recipe: OUTPUTS})[published.recipe].result
+    small, large = result.output("out/small").digest, result.output("out/large").digest
+    blobs = RemoteBlobs(ours.store.blobs, ours.remotes)
+    whole = blobs.put_parts([large, small])
+    with pytest.raises(BlobMissing):
+        blobs.put_parts([large, Digest.of(b"never made")])
+    outputs = (DeclaredOutput("whole"),)
+    action, directories = make_action(ActionSpec(arguments=("join",), outputs=outputs), Layout({}), None)
+    key, messages = encode_action(action)
+    made = ActionResult(files=(OutputFile("whole", whole),))
+    recipe = Digest.of(b"join")
+    ours.remotes.publish(Publication(recipe=recipe, action=EncodedAction(key, {**directories, **messages}), result=made))
+    ours.remotes.close()
+    assert ours.told == []
+    third = new_machine("third", url)
+    assert third.remotes.find_recipes({recipe: outputs})[recipe].result.files == made.files
+    assert RemoteBlobs(third.store.blobs, third.remotes).get_bytes(whole) == LARGE + SMALL
 
 
 def test_nothing_goes_down_before_it_is_needed(ours, published):

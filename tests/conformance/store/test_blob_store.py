@@ -61,6 +61,25 @@ def test_a_stream_comes_back(store, data):
 
 
 @every_content
+def test_blobs_one_after_the_other_are_a_blob(store, data):
+    first, second = store.blobs.put_bytes(RANDOM), store.blobs.put_bytes(data)
+    whole = store.blobs.put_parts([first, second, first])
+    assert whole == Digest.of(RANDOM + data + RANDOM)
+    assert store.blobs.has(whole)
+    assert store.blobs.get_bytes(whole) == RANDOM + data + RANDOM
+    assert store.blobs.open(whole).read() == RANDOM + data + RANDOM
+    assert store.blobs.path_of(whole).read_bytes() == RANDOM + data + RANDOM
+    assert store.blobs.put_parts([whole]) == whole
+
+
+def test_a_blob_of_blobs_needs_each_of_them(store):
+    absent = Digest.of(b"absent")
+    with pytest.raises(BlobMissing) as caught:
+        store.blobs.put_parts([store.blobs.put_bytes(RANDOM), absent])
+    assert caught.value.digest == absent
+
+
+@every_content
 @pytest.mark.parametrize("executable", [False, True])
 def test_a_path_holds_the_bytes_read_only(store, data, executable):
     digest = store.blobs.put_bytes(data)

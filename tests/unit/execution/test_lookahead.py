@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lkbuild.base.digest import Digest
-from lkbuild.execution.lookahead import demand_with_remote
+from lkbuild.execution.lookahead import Ahead, demand_with_remote
 from lkbuild.execution.plan import build_graph
 from lkbuild.model.action import ActionInfo, ActionResult, ActionSpec, DeclaredOutput, Input, PlannedAction
 from lkbuild.model.artifact import ActionId, Output
@@ -34,6 +34,7 @@ class Known:
     def __init__(self, recipes=()):
         self.recipes = set(recipes)
         self.questions = []
+        self.foreseen = []
 
     def get_recipes(self, recipes):
         asked = list(recipes)
@@ -42,9 +43,15 @@ class Known:
 
     find_recipes = get_recipes
 
+    def foresee(self, closures):
+        self.foreseen.append((len(self.questions), closures))
+
+
+CLOSURES = (Digest.of(b"closure"),)
+
 
 def search(graph, length, local, remote):
-    return demand_with_remote(graph, [identity(length - 1)], local, remote, forced=frozenset())
+    return demand_with_remote(graph, [identity(length - 1)], local, Ahead(remote, CLOSURES), forced=frozenset())
 
 
 def test_a_target_that_somebody_has_costs_one_question():
@@ -72,6 +79,20 @@ def test_a_deep_change_costs_the_logarithm_of_its_depth():
     assert len(remote.questions) == 7
     asked = [recipe for question in remote.questions for recipe in question]
     assert len(asked) == len(set(asked)) <= 100
+
+
+def test_closures_are_read_once_before_many_recipes_are_asked_for():
+    remote = Known()
+    search(chain(100), 100, Known(), remote)
+    ((number, closures),) = remote.foreseen
+    assert closures == CLOSURES
+    assert max(map(len, remote.questions[:number])) <= 8 < len(remote.questions[number])
+
+
+def test_closures_are_not_read_for_a_few_recipes():
+    remote = Known()
+    search(chain(12), 12, Known(), remote)
+    assert remote.foreseen == []
 
 
 def test_what_is_never_cached_is_not_asked_for():

@@ -13,8 +13,8 @@ def job(name, needs="", seconds=1.0, **resources):
     return Job(id=name, needs=tuple(needs), seconds=seconds, resources=Resources(**resources))
 
 
-def run(jobs, function, *, slots=1, cpus=1, memory=None, keep_going=False, cancelled=lambda: False):
-    machine = Machine(slots=slots, cpus=cpus, memory_mib=memory)
+def run(jobs, function, *, slots=1, cpus=1, memory=None, away=0, keep_going=False, cancelled=lambda: False):
+    machine = Machine(slots=slots, cpus=cpus, memory_mib=memory, away=away)
     return Scheduler(jobs, function, machine).execute(keep_going=keep_going, cancelled=cancelled)
 
 
@@ -169,3 +169,27 @@ def test_a_cancelled_schedule_skips_the_rest():
 
     outcome = run([job("a"), job("b", "a")], function, cancelled=lambda: bool(stop))
     assert outcome.states == {"a": State.DONE, "b": State.SKIPPED}
+
+
+def test_what_runs_elsewhere_takes_nothing_of_this_machine_and_has_places_of_its_own():
+    together = threading.Barrier(4)
+    most, now, guard = [0], [0], threading.Lock()
+
+    def work(name):
+        if name == "here":
+            together.wait(60)
+            return
+        with guard:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        if name in "abc":
+            together.wait(60)
+        with guard:
+            now[0] -= 1
+
+    jobs = [job("here", seconds=9, memory_mib=100)]
+    jobs += [job(name, seconds=8, away=True, memory_mib=100) for name in "abc"]
+    jobs += [job(f"later{index}", seconds=1, away=True) for index in range(9)]
+    outcome = run(jobs, work, memory=100, away=3)
+    assert set(outcome.states.values()) == {State.DONE}
+    assert most == [3]

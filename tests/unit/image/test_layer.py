@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lkbuild.image.entries import Entry, Kind, excluder
-from lkbuild.image.layer import debs_to_layer, entries_to_layer, merge_layers, tar_to_layer
+from lkbuild.image.layer import debs_to_layer, entries_to_layer, merge_layers, placed_layers, tar_to_layer
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "image"
 CAPABILITY = b"\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\x0a="
@@ -153,3 +153,31 @@ def test_no_chunk_is_large_and_nothing_is_left_in_scratch(make_deb, tmp_path):
     deb = make_deb([("big", "file", bytes(30_000_000))])
     assert max(map(len, debs_to_layer([io.BytesIO(deb)], tmp_path))) <= 1 << 18
     assert list(tmp_path.iterdir()) == []
+
+
+def names_of(layer):
+    with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
+        return {member.name: member for member in archive}
+
+
+def test_layers_are_placed_below_their_folders_hard_links_too(tmp_path):
+    layer = b"".join(entries_to_layer(EVERYTHING, tmp_path))
+    placed = b"".join(placed_layers([(io.BytesIO(layer), "layers/a", False), (io.BytesIO(layer), "", False)], tmp_path))
+    found = names_of(placed)
+    assert found["layers/a/bin/su2"].linkname == "layers/a/bin/su"
+    assert found["bin/su2"].linkname == "bin/su"
+    assert b"".join(placed_layers([(io.BytesIO(layer), "", False)], tmp_path)) == layer
+
+
+def test_a_layer_is_placed_as_on_a_system_with_merged_usr_without_the_links(tmp_path):
+    entries = [(Entry(path="lib/modules/1/x.ko", kind=Kind.FILE), b"x"), (Entry(path="init", kind=Kind.FILE), b"i")]
+    layer = b"".join(entries_to_layer(entries, tmp_path))
+    assert set(names_of(b"".join(placed_layers([(io.BytesIO(layer), ".files", True)], tmp_path)))) == {
+        ".files",
+        ".files/init",
+        ".files/usr",
+        ".files/usr/lib",
+        ".files/usr/lib/modules",
+        ".files/usr/lib/modules/1",
+        ".files/usr/lib/modules/1/x.ko",
+    }

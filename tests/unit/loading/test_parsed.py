@@ -10,6 +10,7 @@ from lkbuild.loading import workspace as module
 from lkbuild.loading.workspace import WorkspaceLoader
 from lkbuild.model.attrs import Attr, File, ListOf, String, TextFile
 from lkbuild.model.rule import Rule
+from lkbuild.model.target import Package
 
 RULE = Rule(
     name="r",
@@ -155,6 +156,32 @@ def test_damage_is_parsed_again(root, load, damage):
         path.write_bytes(damage(path.read_bytes()))
     assert load() == (first, True)
     assert load() == (first, False)
+
+
+def test_a_flipped_bit_anywhere_is_parsed_again(root, load):
+    first, _ = load()
+    (path,) = (root.parent / "parsed").iterdir()
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 97):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert load() == (first, True)
+
+
+def test_the_outline_and_the_values_of_attributes_are_kept_beside_the_package(root, tmp_path, monkeypatch):
+    def loader():
+        return WorkspaceLoader(root, {"r": RULE}.get, lambda: ("r",), parsed=tmp_path / "parsed")
+
+    made, kept = loader(), loader()
+    expected = made.outline("p"), [made.values("p", name) for name in ("srcs", "note", "testonly", "nothing")]
+    whole = made.package("p")
+    monkeypatch.setattr(module, "package_of", None)
+    assert (kept.outline("p"), [kept.values("p", name) for name in ("srcs", "note", "testonly", "nothing")]) == expected
+    assert expected[1] == [[target.attrs["srcs"] for target in whole.targets.values()], *expected[1][1:3], [None, None]]
+    # No target was made for any of it: the package is taken apart when it is asked for.
+    taken = []
+    monkeypatch.setattr(Package, "__setstate__", lambda self, state: taken.append(state))
+    assert loader().outline("p") == expected[0]
+    assert not taken
 
 
 class Bomb:

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"lkbuild/init/internal/container"
+	"lkbuild/init/internal/disk"
 	"lkbuild/init/internal/logs"
 	"lkbuild/init/internal/machine"
 	"lkbuild/init/internal/modules"
@@ -98,7 +100,11 @@ func (b *boot) askFor(r power.Request) {
 
 func (b *boot) start(ctx context.Context) error {
 	var err error
-	if b.plan, err = plan.Load(os.DirFS("/")); err != nil {
+	b.plan, err = plan.Load(os.DirFS("/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return disk.Enter()
+	}
+	if err != nil {
 		return err
 	}
 	if err := b.makeRoot(); err != nil {

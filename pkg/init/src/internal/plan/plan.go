@@ -84,16 +84,24 @@ type Plan struct {
 	HostServices []HostService `json:"host_services"`
 }
 
+// folders hold additions to the plan: the image's, and, where the image is on
+// a disk, the initramfs'.
+var folders = []string{"etc/lkbuild/image.d", ".early/etc/lkbuild/image.d"}
+
 // Load reads and merges the plans of the root file system, fills in defaults
 // and checks the result.
 func Load(root fs.FS) (Plan, error) {
 	var whole Plan
-	more, err := fs.Glob(root, "etc/lkbuild/image.d/*.json")
-	if err != nil {
-		return whole, err
+	paths := []string{"etc/lkbuild/image.json"}
+	for _, folder := range folders {
+		more, err := fs.Glob(root, folder+"/*.json")
+		if err != nil {
+			return whole, err
+		}
+		sort.Strings(more)
+		paths = append(paths, more...)
 	}
-	sort.Strings(more)
-	for _, path := range append([]string{"etc/lkbuild/image.json"}, more...) {
+	for _, path := range paths {
 		data, err := fs.ReadFile(root, path)
 		if err != nil {
 			return whole, err

@@ -35,6 +35,17 @@ func TestMorePlansAreAppendedInTheOrderOfTheirNames(t *testing.T) {
 	}
 }
 
+func TestAnImageOnADiskIsExtendedByWhatTheInitramfsHas(t *testing.T) {
+	p, err := Load(fstest.MapFS{
+		"etc/lkbuild/image.json":                {Data: []byte(`{"version":1,"hostname":"a","runtime":"/r"}`)},
+		"etc/lkbuild/image.d/90-own.json":       {Data: []byte(`{"version":1,"hostname":"own"}`)},
+		".early/etc/lkbuild/image.d/10-in.json": {Data: []byte(`{"version":1,"hostname":"early"}`)},
+	})
+	if err != nil || p.Hostname != "early" {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
 func TestWhatIsAbsentHasItsDefault(t *testing.T) {
 	p, err := load(t, map[string]string{"image.json": `{"version":1,"runtime":"/r",
 		"onboot":[{"name":"x","bundle":"/b","layers":["1"]}],

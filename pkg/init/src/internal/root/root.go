@@ -18,13 +18,15 @@ const (
 	Base = "/.base"
 	// Layers is where a container's layers are, in the new root.
 	Layers = Base + "/layers"
+	// Early is where a root on a disk has what the initramfs still holds.
+	Early = "/.early"
 
 	files  = "/.files"
 	newDir = "/.new"
 )
 
 // Make builds the root from the layers (topmost first) and makes it "/" of
-// this process. The initramfs must be "/".
+// this process. "/" must be the initramfs, or a disk laid out as Make leaves it.
 func Make(layers []string) error {
 	lower := []string{files}
 	for _, id := range layers {
@@ -47,13 +49,18 @@ func Make(layers []string) error {
 	if err := sys.Bind("/", newDir+Base, sys.AttrReadOnly, false); err != nil {
 		return err
 	}
-	return enter(newDir)
+	if _, err := os.Stat(Early); err == nil {
+		if err := sys.Bind(Early, newDir+Early, sys.AttrReadOnly, false); err != nil {
+			return err
+		}
+	}
+	return Enter(newDir)
 }
 
-// enter moves the mount at dir over / and makes it the root directory. The
+// Enter moves the mount at dir over / and makes it the root directory. The
 // kernel's own threads share it (kernel_init is made with CLONE_FS), so what
 // the kernel starts finds it too.
-func enter(dir string) error {
+func Enter(dir string) error {
 	if err := os.Chdir(dir); err != nil {
 		return err
 	}

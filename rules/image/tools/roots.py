@@ -1,0 +1,28 @@
+"""Roots that lie on a disk and can't be written: squashfs and EROFS from a tar. Runs inside the sandbox, with their tools.
+
+Owners, modes and extended attributes are the tar's; times and ids are fixed. Does not know what is in the tar.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+import disks
+
+BLOCK = 128 * 1024  # what is read and unpacked at once: larger packs better and costs memory and time for each small read
+
+
+def squashfs(tar: str, out: str) -> None:
+    """SOURCE_DATE_EPOCH is its time, and mksquashfs's output does not depend on the number of processors (since 4.4)."""
+    level = ["-Xcompression-level", os.environ["LEVEL"]]
+    words = ["mksquashfs", "-", out, "-tar", "-noappend", "-no-progress", "-quiet", "-b", str(BLOCK), "-comp", "zstd", *level]
+    with open(tar, "rb") as file:
+        disks.run(words, stdin=file)
+
+
+def erofs(tar: str, out: str) -> None:
+    """Its id is derived from its size: two of one machine are told apart by their partitions."""
+    identity = uuid.uuid5(disks.NAMES, f"erofs {os.path.getsize(tar)}")
+    options = [f"-zzstd,level={os.environ['LEVEL']}", f"-C{BLOCK // 2}", "-T", os.environ["SOURCE_DATE_EPOCH"], "-U", str(identity)]
+    disks.run(["mkfs.erofs", "--quiet", *options, "--tar=f", out, tar])
