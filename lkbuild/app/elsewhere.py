@@ -42,13 +42,10 @@ def prepare(options: BuildOptions, label: str, name: str, run_options: Mapping[s
 
 def _start(kind: Hypervisor, target: TargetReport, run_options: Mapping[str, Sequence[str]], cwd: Path) -> Start:
     files = {Path(output.path).name: output.path for output in target.outputs}
-    medium = target.outputs[0]
-    if kind.medium and not medium.tree:
-        files = {"medium": medium.path}
-    elif kind.medium:
-        files = {name: f"{medium.path}/{name}" for name in ("kernel", "initrd.img", "cmdline")}
-    elif not {"kernel", "initrd.img", "cmdline"} <= set(files):
-        raise UsageError(f"{target.label} is no image", hint="images can be run; `lkbuild build` makes other targets' files")
+    if not {"kernel", "initrd.img", "cmdline"} <= set(files):
+        if not kind.medium:
+            raise UsageError(f"{target.label} is no image", hint="images can be run; `lkbuild build` makes other targets' files")
+        files = {"medium": target.outputs[0].path}
     cmdline = "" if "medium" in files else Path(files["cmdline"]).read_text(encoding="utf-8").strip()
     arch = target.configuration.partition(",")[0]
     name = target.label.rpartition(":")[2].partition(".")[0]
