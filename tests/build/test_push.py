@@ -94,7 +94,7 @@ def test_credentials_are_dockers_and_without_them_the_hint_names_its_login(app, 
         (("--dry-run", "//app", "registry.example/app"), "UsageError", 2),
         (("//app", "ftp://files.example/app"), "UsageError", 2),
         (("--offline", "//app", "https://files.example/app"), "UsageError", 2),
-        (("//app", "https://files.example/app"), "AnalysisError", 7),
+        (("//app", "https://files.example/app"), "LoadError", 7),
     ],
 )
 def test_what_can_not_be_pushed_is_an_error(app, arguments, kind, code):
