@@ -42,11 +42,11 @@ def prepare(options: BuildOptions, label: str, name: str, run_options: Mapping[s
 
 def _start(kind: Hypervisor, target: TargetReport, run_options: Mapping[str, Sequence[str]], cwd: Path) -> Start:
     files = {Path(output.path).name: output.path for output in target.outputs}
-    if kind.medium:
+    if not {"kernel", "initrd.img", "cmdline"} <= set(files):
+        if not kind.medium:
+            raise UsageError(f"{target.label} is no image", hint="images can be run; `lkbuild build` makes other targets' files")
         files = {"medium": target.outputs[0].path}
-    elif not {"kernel", "initrd.img", "cmdline"} <= set(files):
-        raise UsageError(f"{target.label} is no image", hint="images can be run; `lkbuild build` makes other targets' files")
-    cmdline = "" if kind.medium else Path(files["cmdline"]).read_text(encoding="utf-8").strip()
+    cmdline = "" if "medium" in files else Path(files["cmdline"]).read_text(encoding="utf-8").strip()
     arch = target.configuration.partition(",")[0]
     name = target.label.rpartition(":")[2].partition(".")[0]
     placed = dict(run_options)

@@ -32,7 +32,7 @@ class Aws:
 
     name: str
     region: str | None = None
-    group: str = "raw-efi"
+    group: str = "aws"
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod

@@ -44,7 +44,7 @@ class OpenStack:
         except ImportError as error:
             raise HostError("a push to OpenStack needs openstacksdk", hint="pip install 'lkbuild[openstack]'") from error
         try:
-            connection = self.connect() if self.connect else openstack.connect(cloud=self.cloud)
+            connection: Any = self.connect() if self.connect else openstack.connect(cloud=self.cloud)
             image = connection.image.create_image(
                 self.name,
                 filename=str(disk.path),

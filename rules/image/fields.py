@@ -42,7 +42,7 @@ FORMATS_ATTR: Final = Attr(
 
 #: UEFI firmware by the architecture of the guest, where it has any.
 _FIRMWARE_BY_ARCH: Final = Select(
-    branches=(("amd64", Label("rules/toolchains", "firmware")), ("arm64", Label("rules/toolchains", "firmware-arm64"))),
+    branches=tuple((arch, Label("rules/toolchains", "firmware")) for arch in ("amd64", "arm64")),
     default=None,
     has_default=True,
 )

@@ -8,6 +8,7 @@ import ast
 
 _IN_MEMORY = "`linuxkit build` makes the targets of a BUILD.yaml in memory, and names their rules as a BUILD.yaml would"
 _CONVERTED = "the BUILD.yaml that `linuxkit convert` writes is a workspace's, and names rules as any does"
+_FILE = "the file that a hypervisor loads, by its name"
 _LINUXKITS = "a key of LinuxKit's YAML"
 #: (file, name): why the string is not the rule.
 ALLOWED: dict[tuple[str, str], str] = {
@@ -25,6 +26,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/linuxkit/convert.py", "oci_lock"): _CONVERTED,
     ("lkbuild/linuxkit/metadata.py", "kernel"): _LINUXKITS,
     ("lkbuild/linuxkit/metadata.py", "image"): _LINUXKITS,
+    ("lkbuild/app/elsewhere.py", "kernel"): _FILE,
+    ("lkbuild/app/hypervisors/choose.py", "kernel"): _FILE,
     ("lkbuild/app/linuxkit/templates.py", "image"): "a key of a LinuxKit package's build.yml",
 }
 

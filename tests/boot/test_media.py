@@ -39,6 +39,13 @@ def test_firmware_boots_the_medium_until_init_says_that_all_is_up(repository, fo
     assert repository.test(*QUICK, target).executed == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("edition", ["docker-aws", "docker-azure", "docker-gcp", "docker-hyperv", "docker-baremetal"])
+def test_firmware_boots_each_edition_from_what_is_shipped(repository, edition):
+    target = f"//images/tests:{edition}-medium-test"
+    assert repository.test(*QUICK, "--arch", "amd64", target).states == {target: "passed"}
+
+
 def test_every_format_is_the_same_bytes_when_it_is_made_again(repository):
     repository.build("--check", *QUICK, *(f"//images:minimal.{form}" for form in MEDIA))
 

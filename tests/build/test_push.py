@@ -91,6 +91,10 @@ def test_credentials_are_dockers_and_without_them_the_hint_names_its_login(app, 
         (("//app:plain", "registry.example/app"), "LoadError", 7),
         (("--offline", "//app", "registry.example/app"), "UsageError", 2),
         (("//app", "localhost:1/app"), "RegistryError", 34),
+        (("--dry-run", "//app", "registry.example/app"), "UsageError", 2),
+        (("//app", "ftp://files.example/app"), "UsageError", 2),
+        (("--offline", "//app", "https://files.example/app"), "UsageError", 2),
+        (("//app", "https://files.example/app"), "LoadError", 7),
     ],
 )
 def test_what_can_not_be_pushed_is_an_error(app, arguments, kind, code):

@@ -79,7 +79,7 @@ class Hypervisor(Protocol):
         name: what --hypervisor calls it.
         host: the operating system that has it, as `sys.platform` says.
         arches: of its guests.
-        medium: the format of the image that it starts; empty: kernel and initrd.
+        medium: the format of the image that it starts, a disk, or kernel and initrd; empty: the image's own.
     """
 
     @property

@@ -13,12 +13,12 @@ from lkbuild.app.hypervisors.guest import Guest, Start
 
 @dataclass(frozen=True, slots=True)
 class Firecracker:
-    """One JSON file, no API socket. Its kernel is an ELF file on amd64, which the image's `microvm` has where there is one."""
+    """One JSON file, no API socket. On amd64 its kernel is an ELF file, which the image's `microvm` has."""
 
     name: str = "firecracker"
     host: str = "linux"
     arches: tuple[str, ...] = ("amd64", "arm64")
-    medium: str = ""
+    medium: str = "microvm"
 
     def start(self, guest: Guest) -> Start:
         """See Hypervisor."""
