@@ -16,7 +16,7 @@ from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
 from lkbuild.model.attrs import FrozenMap
 from lkbuild.model.deb_lock import LockFormatError
 from lkbuild.model.oci_lock import OciEntry, parse_oci_lock
-from lkbuild.model.references import normal
+from lkbuild.model.references import normal, repository_of
 from lkbuild.model.rule import RuleContext
 
 from .providers import BaseInfo, OciLockInfo
@@ -55,14 +55,16 @@ class LockedImages:
         """An image for each architecture that it is locked for."""
         return tuple(entry for (name, _), entry in self._entries.items() if name == normal(reference))
 
-    def blob(self, digest: str) -> Output:
+    def blob(self, reference: str, digest: str) -> Output:
         """Emit the check of a blob against the lock."""
         hexadecimal = digest.removeprefix("sha256:")
+        if not self._info.layout:
+            return self._fetched(reference, hexadecimal)
         (output,) = self._ctx.builtin(
             "checked",
             1,
             [hexadecimal],
-            inputs=[Input("blob", SourceFile(f"{self._info.layout}/blobs/sha256/{hexadecimal}"))],
+            inputs=[Input("blob", self._source(reference, digest))],
             outputs=[DeclaredOutput("blob")],
             message=f"check blob {hexadecimal[:12]}",
         )
@@ -78,6 +80,25 @@ class LockedImages:
         layout = (*blobs, *(Input(path, Inline(text.encode())) for path, text in written.items()))
         return BaseInfo(layout=layout, config=FrozenMap(entry.config))
 
+    def _source(self, reference: str, digest: str) -> Artifact:
+        hexadecimal = digest.removeprefix("sha256:")
+        if self._info.layout:
+            return SourceFile(f"{self._info.layout}/blobs/sha256/{hexadecimal}")
+        return self._fetched(reference, hexadecimal)
+
+    def _fetched(self, reference: str, hexadecimal: str) -> Output:
+        """Emit the fetch of a blob or a manifest from the image's registry."""
+        where = f"{repository_of(reference)}@sha256:{hexadecimal}"
+        (output,) = self._ctx.builtin(
+            "fetch",
+            1,
+            [f"sha256:{hexadecimal}", "-"],
+            outputs=[DeclaredOutput("blob")],
+            sources=(f"oci-blob:{where}", f"oci-manifest:{where}"),
+            message=f"pull {hexadecimal[:12]} of {reference.rpartition('/')[2]}",
+        )
+        return output
+
     def layer(
         self, entry: OciEntry, *, below: Sequence[Artifact] = (), above: Sequence[Artifact] = (), exclude: Sequence[str] = ()
     ) -> Output:
@@ -85,10 +106,7 @@ class LockedImages:
 
         `below`: layers under it. `above`: layers over it, whose directories leave those of the image as they are.
         """
-        blobs = {
-            f"image/{index:03d}": SourceFile(f"{self._info.layout}/blobs/sha256/{digest.removeprefix('sha256:')}")
-            for index, digest in enumerate(entry.layers)
-        }
+        blobs = {f"image/{index:03d}": self._source(entry.reference, digest) for index, digest in enumerate(entry.layers)}
         own = {path: digest.removeprefix("sha256:") for path, digest in zip(blobs, entry.layers, strict=True)}
         guests = {f"above/{index}": artifact for index, artifact in enumerate(above)}
         inputs = {**{f"below/{index}": artifact for index, artifact in enumerate(below)}, **blobs, **guests}

@@ -23,7 +23,13 @@ class DebLockInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OciLockInfo:
-    """A lock of OCI images: its workspace path, its text ("" where it was never made), and the folder of the layout with their blobs."""
+    """A lock of OCI images.
+
+    Attributes:
+        path: in the workspace.
+        text: "" where it was never made.
+        layout: the folder of the layout with their blobs; "" where they are pulled from registries.
+    """
 
     path: str
     text: str

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lkbuild.app.options import BuildOptions
 from lkbuild.app.session import Session
 from lkbuild.base.digest import Digest
 from lkbuild.model.ports import Fetcher
@@ -54,4 +55,15 @@ def make_http_fetcher(session: Session) -> HttpFetcher:
         Transport(load_transport(environment)),
         session.options.cache / "partial",
         offline=session.options.offline,
+        credentials=lambda host: docker_credentials(session.options, host),
     )
+
+
+def docker_credentials(options: BuildOptions, host: str) -> str | None:
+    """`user:password` for a registry, as `docker login` has kept them, by its helper where it has one."""
+    from lkbuild.fetch.configuration import load_docker  # noqa: PLC0415 - see the module's docstring
+    from lkbuild.sandbox.credential_helper import docker_helper  # noqa: PLC0415 - the same
+
+    environment = options.environment
+    home = Path(environment.get("HOME") or "/")
+    return load_docker(environment, home, host, lambda name, server: docker_helper(name, server, environment))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.app.build import execute
+from lkbuild.app.fetching import docker_credentials
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.request import request
 from lkbuild.app.selection import select
@@ -108,14 +108,14 @@ def build_layout(session: Session, label: str, sink: EventSink) -> tuple[Digest,
 
 def _registry(options: BuildOptions, where: Reference) -> Registry:
     """The client; nothing is sent yet, but what is wrong with the credentials is known before anything is built."""
-    from lkbuild.fetch.configuration import load_docker, load_transport  # noqa: PLC0415 - as above
+    from lkbuild.fetch.configuration import load_transport  # noqa: PLC0415 - as above
     from lkbuild.fetch.registry import Registry  # noqa: PLC0415 - the same
     from lkbuild.fetch.transport import Transport  # noqa: PLC0415 - the same
 
     environment = options.environment
     if options.offline:
         raise UsageError("--offline: a push needs the network", hint="`lkbuild build` writes the layout alone")
-    credentials = load_docker(environment, Path(environment.get("HOME") or "/"), where.host)
+    credentials = docker_credentials(options, where.host)
     return Registry(Transport(load_transport(environment)), where, credentials)
 
 

@@ -14,7 +14,7 @@ from lkbuild.base.errors import UsageError
 from lkbuild.fetch.apt_sources import parse_sources
 from lkbuild.fetch.mirrors import Mirrors, choose, parse_configured
 from lkbuild.fetch.pip_config import parse_pip
-from lkbuild.fetch.registry import credentials_of
+from lkbuild.fetch.registry import AskHelper, credentials_of
 from lkbuild.fetch.transport import TransportSettings
 
 
@@ -52,10 +52,10 @@ def load_transport(environment: Mapping[str, str]) -> TransportSettings:
     )
 
 
-def load_docker(environment: Mapping[str, str], home: Path, host: str) -> str | None:
+def load_docker(environment: Mapping[str, str], home: Path, host: str, ask: AskHelper) -> str | None:
     """`user:password` for a registry, as `docker login` has kept them. Raises UsageError for a configuration that can't be read."""
     place = Path(environment.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
-    return credentials_of(_text(place), host, str(place))
+    return credentials_of(_text(place), host, str(place), ask)
 
 
 def _pip_files(environment: Mapping[str, str], home: Path, config: Path, root: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import FetchError, HostError
 from lkbuild.fetch.mirrors import Mirrors, redacted
 from lkbuild.fetch.partial import Partial, opened
+from lkbuild.fetch.pulling import Pulling
 from lkbuild.fetch.pypi import Pypi
 from lkbuild.fetch.transport import Interrupted, RangeRefused, Refused, Response, Transport
 from lkbuild.model.ports import BlobStore
@@ -65,8 +66,19 @@ class HttpFetcher:
         *,
         offline: bool = False,
         patience: Patience | None = None,
+        credentials: Callable[[str], str | None] = lambda _host: None,
     ) -> None:
-        """Of a store to fill. `partials`: a folder, best on the store's file system, that keeps interrupted downloads."""
+        """Of a store to fill.
+
+        Args:
+            store: where it goes.
+            mirrors: where it is.
+            transport: HTTP.
+            partials: a folder, best on the store's file system, that keeps interrupted downloads.
+            offline: ask nobody.
+            patience: with those who do not answer.
+            credentials: `user:password` for a registry, or None.
+        """
         self._store = store
         self._mirrors = mirrors
         self._transport = transport
@@ -74,6 +86,7 @@ class HttpFetcher:
         self._offline = offline
         self._patience = patience or Patience()
         self._pypi = Pypi(mirrors.pypi, self._page)
+        self._pulling = Pulling(transport, credentials)
 
     # -- the port -------------------------------------------------------------------------------------------------------
 
@@ -137,7 +150,9 @@ class HttpFetcher:
         """URLs of all sources, looked up as late as possible: an index is asked only when nothing before it worked."""
         for source in sources:
             try:
-                if source.startswith("pypi:"):
+                if self._pulling.takes(source):
+                    yield self._pulling.url(source)
+                elif source.startswith("pypi:"):
                     yield from self._pypi.urls(source, failures.add)
                 else:
                     yield from self._mirrors.urls(source)
@@ -182,7 +197,7 @@ class HttpFetcher:
             validator = partial.validator(url)
             if validator:
                 headers["If-Range"] = validator
-        response = self._transport.get(url, headers)
+        response = self._transport.get(url, {**headers, **self._pulling.headers(url)})
         try:
             self._receive(url, response, partial, size, progress)
         finally:
@@ -223,7 +238,7 @@ class HttpFetcher:
                 self._patience.wait(failures, error.after_s)
 
     def _page_once(self, url: str, limit: int, accept: str) -> tuple[bytes, str]:
-        response = self._transport.get(url, {"Accept": accept})
+        response = self._transport.get(url, {"Accept": accept, **self._pulling.headers(url)})
         try:
             body = bytearray()
             for chunk in response.chunks():

@@ -1,4 +1,4 @@
-"""A container registry to push to: what it has, uploads, manifests; and the tokens that it wants for them.
+"""A container registry: what it has, uploads, manifests; and the tokens that it wants for them.
 
 Does not know what is pushed. Source: OCI distribution specification 1.1 (checking, pushing blobs and manifests); Docker's token
 authentication (distribution, docs/content/spec/auth/token.md).
@@ -61,39 +61,59 @@ class Reference:
         return f"{scheme}://{_HUB_API if self.host == _HUB else self.host}/v2/{self.name}"
 
 
-def credentials_of(config: str, host: str, place: str) -> str | None:
-    """`user:password` for a registry, from the text of Docker's config.json; None where there are none.
+#: Asks a credential helper: its name (`docker-credential-NAME`) and the registry; its JSON answer, empty where it knows none.
+AskHelper = Callable[[str, str], bytes]
 
-    Raises UsageError for text that is no JSON, and where they are kept by a helper: that is a program, which lkbuild does not start.
+
+def credentials_of(config: str, host: str, place: str, ask: AskHelper) -> str | None:
+    """`user:password` for a registry, from the text of Docker's config.json or from the helper that it names; None where there are none.
+
+    Raises UsageError for text that is no JSON. Source: github.com/docker/docker-credential-helpers.
     """
     try:
         told = json.loads(config or "{}")
-        entry = told.get("auths", {}).get(_HUB_KEY if host == _HUB else host)
+        server = _HUB_KEY if host == _HUB else host
+        entry = told.get("auths", {}).get(server)
         if entry and entry.get("auth"):
             return base64.b64decode(entry["auth"], validate=True).decode()
         # `docker login` leaves an empty entry for what it has given to the store.
         helper = told.get("credHelpers", {}).get(host) or (told.get("credsStore") if entry is not None else None)
     except (ValueError, AttributeError) as error:
         raise UsageError(f"{place} can't be read: {error}") from error
-    if helper:
-        hint = (
-            f"`docker-credential-{helper} get` has them: write user:password, in base64, as auths.{host}.auth of a config.json of its own"
-        )
+    return _answer(helper, ask(helper, server)) if helper else None
+
+
+def _answer(helper: str, answer: bytes) -> str | None:
+    """`user:password` of what a helper said."""
+    if not answer:
+        return None
+    try:
+        told = json.loads(answer)
+        user, secret = told["Username"], told["Secret"]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"docker-credential-{helper} says nothing that can be understood", hint="its answer is not shown") from None
+    if user == "<token>":  # an identity token, which is traded for another at the registry's own server
         raise UsageError(
-            f"{place} keeps the credentials of {host} in '{helper}', which lkbuild does not ask", hint=f"{hint} (DOCKER_CONFIG)"
+            f"docker-credential-{helper} has an identity token, where a password is needed", hint="`docker login` with a password"
         )
-    return None
+    return f"{user}:{secret}"
 
 
 class Registry:
     """One repository of a registry. Not for several threads: a token is asked for once, and kept."""
 
-    def __init__(self, transport: Transport, reference: Reference, credentials: str | None) -> None:
-        """`credentials`: `user:password`."""
+    def __init__(self, transport: Transport, reference: Reference, credentials: str | None, *, actions: str = "pull,push") -> None:
+        """`credentials`: `user:password`. `actions`: what a token is asked for."""
+        self._actions = actions
         self._transport = transport
         self._reference = reference
         self._basic = base64.b64encode(credentials.encode()).decode() if credentials else None
         self._authorization: str | None = None
+
+    def token(self, url: str, headers: Mapping[str, str]) -> str | None:
+        """What to send as Authorization with a GET of a URL; found out by asking for its head, so that it is not out of date."""
+        self._send("HEAD", url, headers)
+        return self._authorization
 
     def has_blob(self, sha256: str) -> bool:
         """Whether it holds a blob."""
@@ -156,7 +176,7 @@ class Registry:
         clear = not told.get("realm", "").startswith("https://") and self._reference.base.startswith("https://")
         if scheme.lower() != "bearer" or "realm" not in told or clear:
             raise self._refused("wants to know who you are", answer)
-        query = {"scope": f"repository:{self._reference.name}:pull,push", **{key: told[key] for key in ("service",) if key in told}}
+        query = {"scope": f"repository:{self._reference.name}:{self._actions}", **{key: told[key] for key in ("service",) if key in told}}
         headers = {"Authorization": f"Basic {self._basic}"} if self._basic else {}
         try:
             given = self._transport.send("GET", f"{told['realm']}?{urlencode(query)}", headers)

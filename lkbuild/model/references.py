@@ -49,3 +49,9 @@ def normal(name: str) -> str:
         return with_tag(expand(name))
     except ValueError:
         return name
+
+
+def repository_of(expanded: str) -> str:
+    """A reference without tag and digest."""
+    found = _REFERENCE.match(expanded)
+    return f"{found['host']}{found['path']}" if found else expanded

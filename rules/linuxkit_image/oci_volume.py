@@ -24,14 +24,14 @@ def oci_volume(ctx: RuleContext, images: LockedImages, volume: Volume) -> Output
     if volume.reference is None:
         raise volume.places.error(("format",), "a volume of format oci needs an image", "write image: and its reference")
     entries = _platforms(images, volume, volume.reference)
-    digests = dict.fromkeys(digest for entry in entries for digest in (entry.manifest, entry.config_blob, *entry.layers))
+    digests = {digest: entry.reference for entry in entries for digest in (entry.manifest, entry.config_blob, *entry.layers)}
     paths = {digest: f"blobs/sha256/{digest.removeprefix('sha256:')}" for digest in digests}
     files = [
         _file("oci-layout", contents=json.dumps({"imageLayoutVersion": "1.0.0"})),
         _file("index.json", contents=json.dumps(_index(volume.reference, entries), indent=1)),
         *(_file(path, input=f"in/{path}") for path in paths.values()),
     ]
-    inputs = [Input(f"in/{path}", images.blob(digest)) for digest, path in paths.items()]
+    inputs = [Input(f"in/{path}", images.blob(digests[digest], digest)) for digest, path in paths.items()]
     return layer(ctx, files, inputs, message=f"layout in the volume {volume.name}")
 
 

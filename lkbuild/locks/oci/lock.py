@@ -1,13 +1,16 @@
 """Resolving the images of a layout into a lock, judging a lock, comparing two. Reads the layout through the download function.
 
-The request is JSON: `layout`, the workspace path of an OCI layout, and `images`, references; none: all that the layout names.
+The request is JSON: `layout`, the workspace path of an OCI layout ("": registries), and `images`, references; none: all that the
+layout names.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from lkbuild.base.errors import FetchError, LockError, nearest
 from lkbuild.locks.oci.layout import Layout, ReadFile
@@ -15,7 +18,9 @@ from lkbuild.locks.request import Download, LockChange, LockProblem
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.deb_lock import LockFormatError
 from lkbuild.model.oci_lock import CONFIG_KEYS, OciEntry, parse_oci_lock, render
-from lkbuild.model.references import digest_of, normal
+from lkbuild.model.references import digest_of, normal, repository_of
+
+_MANIFEST_MAX: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class OciLockKind:
         """As LockKind: tags are resolved anew."""
         del old_text
         wanted = OciRequest.parse(request)
+        if not wanted.layout:
+            return render(entry for reference in wanted.images for entry in _pulled(normal(reference), download))
         layout = Layout(_reader(wanted.layout, download), wanted.layout)
         names = {normal(name): digest for name, digest in layout.names.items()}
         return render(
@@ -75,6 +82,23 @@ def _reader(layout: str, download: Download) -> ReadFile:
         return download((f"workspace:{layout}/{path}",), sha256=None, size=None, limit=limit)
 
     return read
+
+
+def _pulled(reference: str, download: Download) -> Iterator[OciEntry]:
+    """The entries of an image of a registry. A tag is asked for once; all else is read by digest, and so checked."""
+    repository, digest = repository_of(reference), digest_of(reference)
+    if digest is None:
+        found = download((f"oci-manifest:{reference}",), sha256=None, size=None, limit=_MANIFEST_MAX)
+        digest = f"sha256:{hashlib.sha256(found).hexdigest()}"
+
+    def read(path: str, limit: int) -> bytes:
+        name = path.rpartition("/")[2]
+        if path == "index.json":
+            return b"{}"  # a registry lists nothing: what is wanted is named
+        sources = (f"oci-manifest:{repository}@sha256:{name}", f"oci-blob:{repository}@sha256:{name}")
+        return download(sources, sha256=name, size=None, limit=limit)
+
+    return _entries(Layout(read, repository), reference, digest)
 
 
 def _digest(names: dict[str, str], reference: str) -> str:

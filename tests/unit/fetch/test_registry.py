@@ -20,6 +20,10 @@ def docker(**told):
 SECRET = base64.b64encode(b"user:pass").decode()
 
 
+def nobody(_helper, _server):
+    return b""
+
+
 @pytest.mark.parametrize(
     ("text", "base", "tag"),
     [
@@ -45,9 +49,29 @@ def test_text_that_is_no_reference_is_refused(text):
 
 def test_credentials_stand_under_the_registrys_name_and_dockers_own_under_a_url():
     config = docker(auths={"a.example": {"auth": SECRET}, "https://index.docker.io/v1/": {"auth": SECRET}})
-    assert credentials_of(config, "a.example", "f") == credentials_of(config, "docker.io", "f") == "user:pass"
-    assert credentials_of(config, "b.example", "f") is None
-    assert credentials_of("", "a.example", "f") is None
+    assert credentials_of(config, "a.example", "f", nobody) == credentials_of(config, "docker.io", "f", nobody) == "user:pass"
+    assert credentials_of(config, "b.example", "f", nobody) is None
+    assert credentials_of("", "a.example", "f", nobody) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("a.example", ("pass", "a.example")), ("docker.io", ("desktop", "https://index.docker.io/v1/")), ("b.example", None)],
+)
+def test_the_helper_that_keeps_the_credentials_is_asked_as_docker_asks_it(host, asked):
+    config = docker(auths={"https://index.docker.io/v1/": {}}, credsStore="desktop", credHelpers={"a.example": "pass"})
+    questions = []
+
+    def ask(*question):
+        questions.append(question)
+        return b'{"ServerURL": "x", "Username": "user", "Secret": "pass"}'
+
+    assert credentials_of(config, host, "f", ask) == ("user:pass" if asked else None)
+    assert questions == ([asked] if asked else [])
+
+
+def test_a_helper_that_has_nothing_is_no_error():
+    assert credentials_of(docker(credHelpers={"a.example": "pass"}), "a.example", "f", nobody) is None
 
 
 @pytest.mark.parametrize(
@@ -56,13 +80,15 @@ def test_credentials_stand_under_the_registrys_name_and_dockers_own_under_a_url(
         "{",
         "[]",
         docker(auths={"a.example": {"auth": "no base64"}}),
-        docker(auths={"a.example": {}, "b.example": {}}, credsStore="desktop"),
-        docker(credHelpers={"a.example": "pass"}),
+        docker(credHelpers={"a.example": "garbled"}),
+        docker(credHelpers={"a.example": "token"}),
     ],
 )
 def test_credentials_that_can_not_be_had_are_an_error_and_not_an_anonymous_push(config):
     with pytest.raises(UsageError):
-        credentials_of(config, "a.example", "f")
+        credentials_of(
+            config, "a.example", "f", lambda helper, _: b"{" if helper == "garbled" else b'{"Username": "<token>", "Secret": "x"}'
+        )
 
 
 class Server(http.server.BaseHTTPRequestHandler):
