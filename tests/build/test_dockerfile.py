@@ -170,7 +170,7 @@ def test_a_known_image_needs_no_engine(app):
     without = app.with_(DOCKER_HOST="unix:///nowhere")
     assert without.build("//app").executed == []
     app.edit("app/src/main.c", "main.c", "changed")
-    assert without.build("//app", code=1).errors[0]["class"] == "BuildFailed"
+    assert without.build("//app", code=36).errors[0]["class"] == "HostError"
 
 
 def test_without_a_client_the_error_says_what_is_missing(app):
