@@ -84,6 +84,9 @@ def _render(found: frozenset[str], world: _World, output: str) -> Iterator[str]:
     if output == "dot":
         yield from world.graph(found).to_dot(found)
         return
+    if output == "graphml":
+        yield from world.graph(found).to_graphml(found, world.kind)
+        return
     for label in in_order(found):
         if output == "json":
             needs = sorted(map(short_text, world.graph(found).successors(label)))

@@ -1,15 +1,20 @@
 """The graph of targets by label: what queries walk and exports draw.
 
-Plain dicts of text, labels as `str` gives them: to walk 100,000 targets costs less than to make a graph of objects of them.
+Plain dicts of text, labels as `str` gives them: to walk 100,000 targets costs less than to make a graph of objects of them. Who needs
+more than a walk gets one: `networkx` is the public face of the graph, for its algorithms and the programs that read its formats.
 Configurations are merged: a label that stands in the graph for two architectures is one vertex. Does not know rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lkbuild.base.label import in_order, short_text
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,25 @@ class TargetGraph:
     def between(self, start: Iterable[str], end: Iterable[str]) -> frozenset[str]:
         """Every target on any path from some to others."""
         return self.below(start) & self.above(end)
+
+    def networkx(self, labels: Iterable[str] | None = None) -> nx.DiGraph[str]:
+        """The same, or its part between some targets, as networkx has graphs: labels as they are printed, in their order."""
+        import networkx as nx  # noqa: PLC0415 - 135 ms, and most queries walk only
+
+        among = frozenset(self.needs if labels is None else labels)
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(map(short_text, in_order(among)))
+        for label in in_order(among):
+            graph.add_edges_from((short_text(label), short_text(need)) for need in in_order(self.needs[label]) if need in among)
+        return graph
+
+    def to_graphml(self, labels: frozenset[str], rule: Callable[[str], str]) -> Iterator[str]:
+        """The part of the graph between some targets, in GraphML: what networkx, Gephi, yEd and igraph read. Each has its `rule`."""
+        from networkx import generate_graphml, set_node_attributes  # noqa: PLC0415 - as above
+
+        graph = self.networkx(labels)
+        set_node_attributes(graph, {short_text(label): rule(label) for label in labels}, "rule")
+        yield from generate_graphml(graph)
 
     def to_dot(self, labels: frozenset[str]) -> Iterator[str]:
         """The part of the graph between some targets, in Graphviz's language."""

@@ -20,7 +20,7 @@ HEADER: Final = "# lkbuild oci-lock 1"
 _NOTE: Final = "# Written by `lkbuild lock update`: change the target that names this file, not this file."
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 #: What of an image's configuration is kept: what a container is made of.
-CONFIG_KEYS: Final = ("Entrypoint", "Cmd", "Env", "WorkingDir", "Labels")
+CONFIG_KEYS: Final = ("Entrypoint", "Cmd", "Env", "WorkingDir", "User", "Labels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

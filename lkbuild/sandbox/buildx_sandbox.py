@@ -124,7 +124,7 @@ def _layer(layout: Path, root: Path | None) -> str:
                 archive.addfile(info, BytesIO(data))
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    path.rename(layout / "blobs/sha256" / digest)
+    shutil.move(path, layout / "blobs/sha256" / digest)
     return digest
 
 
@@ -218,4 +218,4 @@ def _take_out(made: Path, work: Path) -> None:
         else:
             path.unlink()
     for name in os.listdir(made):  # noqa: PTH208 - the same
-        (made / name).rename(work / name)
+        shutil.move(made / name, work / name)

@@ -18,6 +18,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("lkbuild/linuxkit/schema.py", "image"): _LINUXKITS,
     ("lkbuild/linuxkit/config.py", "kernel"): _LINUXKITS,
     ("lkbuild/linuxkit/config.py", "image"): _LINUXKITS,
+    ("lkbuild/linuxkit/package.py", "image"): _LINUXKITS,
     ("lkbuild/linuxkit/specs.py", "image"): _LINUXKITS,
     ("lkbuild/app/linuxkit/build.py", "linuxkit_image"): _IN_MEMORY,
     ("lkbuild/app/linuxkit/build.py", "oci_lock"): _IN_MEMORY,

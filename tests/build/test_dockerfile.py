@@ -170,7 +170,7 @@ def test_a_known_image_needs_no_engine(app):
     without = app.with_(DOCKER_HOST="unix:///nowhere")
     assert without.build("//app").executed == []
     app.edit("app/src/main.c", "main.c", "changed")
-    assert without.build("//app", code=1).errors[0]["class"] == "BuildFailed"
+    assert without.build("//app", code=36).errors[0]["class"] == "HostError"
 
 
 def test_without_a_client_the_error_says_what_is_missing(app):
@@ -187,6 +187,28 @@ def test_two_stores_have_the_same_image(app, new_store):
     assert there.digests == here.digests
 
 
+def test_an_image_of_others_is_its_lock_and_says_who_runs_it(app):
+    app.write("data/BUILD.yaml", DATA)
+    # Somebody's layout, which names its image.
+    shutil.copytree(app.build("--arch=amd64", "//data.oci").path, app.root / "locked/layout")
+    index = app.root / "locked/layout/index.json"
+    told = json.loads(index.read_text())
+    told["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": "docker.io/team/data:1"}
+    index.chmod(0o644)
+    index.write_text(json.dumps(told))
+    app.write("locked/BUILD.yaml", "targets:\n  others: {rule: oci_lock, layout: layout, lock: oci.lock}\n")
+    assert app.lkbuild("lock", "update", "//locked:others").returncode == 0
+    dockerfile = "FROM team/data:1\nCOPY --from=lkbuild://base:busy /bin/sh /sh\n"
+    built = one(app, dockerfile, image_lock="//locked:others").build("--arch=amd64", "//one", "//one.oci")
+    layer, layout = built.paths
+    with tarfile.open(layer) as archive:
+        assert archive.extractfile("data").read() == b"locked"
+    config, _ = image_of(layout)
+    assert (config["config"]["User"], config["config"]["Env"]) == ("7:8", ["PATH=/bin", "X=1"])
+    (error,) = one(app, "FROM team/data:2\n", image_lock="//locked:others").build("--arch=amd64", "//one", code=7).errors
+    assert (error["file"], error["line"]) == ("one/Dockerfile", 1)
+
+
 def one(app, dockerfile, **more):
     """A target of its own, of this Dockerfile."""
     extra = "".join(f", {name}: {value}" for name, value in more.items())
@@ -195,6 +217,10 @@ def one(app, dockerfile, **more):
     return app
 
 
+DATA = """\
+targets:
+  data: {rule: package, skeleton: false, files: [{path: /data, contents: locked}], command: [/x], env: [PATH=/bin, X=1], uid: 7, gid: 8}
+"""
 FROM = "FROM lkbuild://base:busy\n"
 
 

@@ -6,7 +6,7 @@ from lkbuild.cli.flags import Flag
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import CONFIGURATION_FLAGS, DISPLAY_FLAGS, PLACE_FLAGS
 
-OUTPUTS = ("label", "label_kind", "json", "dot", "build")
+OUTPUTS = ("label", "label_kind", "json", "dot", "graphml", "build")
 
 
 def command() -> Command:

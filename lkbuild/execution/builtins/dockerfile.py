@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
-from lkbuild.base.errors import BuildFailed
+from lkbuild.base.errors import BuildFailed, HostError, LkbuildError
 from lkbuild.dockerfile.config import told
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.oci import image, pack
@@ -30,6 +30,8 @@ from lkbuild.model.tree import File, Layout, Subtree
 
 #: As other layers of images are packed (rules/oci_layout.py).
 _LEVEL: Final = 3
+#: What Docker's client says of an engine that does not answer (docker/docker, client/errors.go).
+_UNREACHED: Final = "Cannot connect to the Docker daemon"
 _BASES: Final = "bases"
 _CONTEXT: Final = "context"
 #: In a build argument: a digest of all inputs.
@@ -142,9 +144,11 @@ def _document(archive: tarfile.TarFile, name: str) -> dict[str, Any]:
     return found
 
 
-def _failed(build: ImageBuild, reason: str) -> BuildFailed:
-    lines = log_tail(build.log)
-    text = "\n".join(lines)
+def _failed(build: ImageBuild, reason: str) -> LkbuildError:
+    """The error for what the client said: the Dockerfile's, or that of a host without an engine."""
+    text = "\n".join(log_tail(build.log))
+    if _UNREACHED in text:
+        return HostError("no Docker engine is reached, which builds Dockerfiles", detail=text, hint="`lkbuild doctor` looks at Docker")
     hint = None
     if "exec format error" in text:
         hint = (

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from lkbuild.base.errors import AnalysisError
+from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.base.label import Label
 from lkbuild.loading.dependencies import dependencies
 from lkbuild.loading.select import resolve_attrs, resolve_target
 from lkbuild.model.attrs import Attr, File, FrozenMap, LabelOf, ListOf, MapOf, OneOf, Select, String, Struct
 from lkbuild.model.configuration import Configuration
-from lkbuild.model.rule import Rule
+from lkbuild.model.rule import Discovered, Rule
 from lkbuild.model.target import Setting
 
 SETTINGS = {"kernel": Setting(name="kernel", values=("source", "debian"))}
@@ -143,7 +143,7 @@ def test_dependencies_come_in_the_order_of_the_attributes_with_their_places(targ
         "    tool: //t\n    parts: [word, {of: //q, more: [':x', '//y']}]\n    srcs: [one.txt, {select: {amd64: ['//a', '//b']}}]\n"
     )
     resolved = resolve_target(found, configuration(), SETTINGS)
-    edges = dependencies(rule, resolved.attrs, resolved)
+    edges = dependencies(rule, resolved.attrs, resolved, configuration())
     assert [(str(edge.label), edge.execution, edge.path) for edge in edges] == [
         ("//a:a", False, ("srcs", 1)),
         ("//b:b", False, ("srcs", 2)),
@@ -154,3 +154,15 @@ def test_dependencies_come_in_the_order_of_the_attributes_with_their_places(targ
         ("//tools:sh", True, ("implicit", "shell")),
     ]
     assert [resolved.at(*edge.path).line for edge in edges] == [6, 6, 4, 5, 5, 5, 2]
+
+
+def test_what_a_rule_discovers_is_a_dependency_with_a_place_of_its_own(target: Any) -> None:
+    place = Position(file="p/Dockerfile", line=3)
+
+    def discover(found: Any, chosen: Any) -> list[Discovered]:
+        return [Discovered(label=Label("base", chosen.arch), execution=True, position=place)]
+
+    rule = Rule(name="r", doc="", attrs=ATTRS, analyze=lambda _: [], discover=discover)
+    resolved = resolve_target(target("    tool: //t\n"), configuration(), SETTINGS)
+    *_, edge = dependencies(rule, resolved.attrs, resolved, configuration())
+    assert (str(edge.label), edge.execution, edge.position) == (f"//base:{configuration().arch}", True, place)
