@@ -75,7 +75,7 @@ class LockedImages:
         top = {"mediaType": _MANIFEST, "digest": entry.manifest, "size": entry.manifest_size}
         index = json.dumps({"schemaVersion": 2, "mediaType": _INDEX, "manifests": [top]}, sort_keys=True)
         digests = dict.fromkeys((entry.manifest, entry.config_blob, *entry.layers))
-        blobs = tuple(Input(f"blobs/{digest.replace(':', '/')}", self.blob(digest)) for digest in digests)
+        blobs = tuple(Input(f"blobs/{digest.replace(':', '/')}", self.blob(entry.reference, digest)) for digest in digests)
         written = {"index.json": index, "oci-layout": json.dumps({"imageLayoutVersion": "1.0.0"})}
         layout = (*blobs, *(Input(path, Inline(text.encode())) for path, text in written.items()))
         return BaseInfo(layout=layout, config=FrozenMap(entry.config))

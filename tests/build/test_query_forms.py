@@ -2,6 +2,7 @@
 
 import json
 
+import networkx
 import pytest
 import yaml
 from harness.workspace import Workspace
@@ -81,3 +82,10 @@ def test_with_json_actions_are_one_object(pair):
     told = json.loads(query(pair, "--actions", "--json", "//p:all"))
     assert (told["version"], told["ok"]) == (1, True)
     assert {action["label"] for action in told["actions"]} == {"//p:one", "//p:two"}
+
+
+def test_graphml_is_the_graph_with_the_rule_of_each_target(pair):
+    graph = networkx.parse_graphml(query(pair, "//p:all", "--output", "graphml"))
+    assert graph.is_directed()
+    assert dict(graph.nodes(data="rule")) == {"//p:one": "genrule", "//p:two": "genrule"}
+    assert list(graph.edges) == [("//p:two", "//p:one")]
