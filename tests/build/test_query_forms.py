@@ -2,7 +2,7 @@
 
 import json
 
-import networkx
+import networkx as nx
 import pytest
 import yaml
 from harness.workspace import Workspace
@@ -85,7 +85,7 @@ def test_with_json_actions_are_one_object(pair):
 
 
 def test_graphml_is_the_graph_with_the_rule_of_each_target(pair):
-    graph = networkx.parse_graphml(query(pair, "//p:all", "--output", "graphml"))
+    graph = nx.parse_graphml(query(pair, "//p:all", "--output", "graphml"))
     assert graph.is_directed()
     assert dict(graph.nodes(data="rule")) == {"//p:one": "genrule", "//p:two": "genrule"}
     assert list(graph.edges) == [("//p:two", "//p:one")]
