@@ -136,7 +136,12 @@ def execute(session: Session, analyses: Analyses, requested: Sequence[Requested]
 
 
 def closures_of(session: Session, requested: Sequence[Requested]) -> dict[Digest, tuple[ActionId, ...]]:
-    """The keys of what is requested, and the actions that make it: all that others must know of to have it."""
+    """The keys of what is requested, and the actions that make it: all that others must know of to have it.
+
+    What stands in no workspace has no name that others could ask by.
+    """
+    if not session.loader.declared:
+        return {}
     name = session.loader.workspace.name
     return {closure_key(name, item.selected.node, item.selected.group): item.actions() for item in requested}
 

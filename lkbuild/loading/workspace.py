@@ -66,6 +66,11 @@ class WorkspaceLoader:
         return workspace
 
     @cached_property
+    def declared(self) -> bool:
+        """Whether there is a BUILD.yaml at the root: a LinuxKit configuration is built without one."""
+        return self._files.read(BUILD_FILE, MAX_BYTES) is not None
+
+    @cached_property
     def _root(self) -> tuple[Source, Fields]:
         return _parse("", self._read(""))
 

@@ -11,7 +11,7 @@ from lkbuild.analysis.load_rules import RuleRegistry, bundled_rules
 from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError
 from lkbuild.loading.buildfile import Rules, package_of, sections
 from lkbuild.loading.coerce import Scope
-from lkbuild.loading.dependencies import dependencies
+from lkbuild.loading.dependencies import declared
 from lkbuild.loading.listing import Entry
 from lkbuild.loading.select import resolve_target
 from lkbuild.loading.settings import conditions, workspace_of
@@ -101,7 +101,7 @@ def load(text: str) -> LkbuildError | int:
             resolved = resolve_target(target, Configuration(arch="amd64", exec_arch="amd64"), workspace.settings)
             rule = REGISTRY.get(target.rule)
             assert rule is not None
-            count += sum(resolved.at(*edge.path).line > 0 for edge in dependencies(rule, resolved.attrs, resolved))
+            count += sum(resolved.at(*edge.path).line > 0 for edge in declared(rule, resolved.attrs, resolved))
     except (LoadError, AnalysisError) as error:
         return error
     return count
