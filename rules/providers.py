@@ -5,8 +5,7 @@ Frozen values only; a field that is an artifact is made by the target that gives
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Input
 from lkbuild.model.artifact import Artifact, Output
 from lkbuild.model.attrs import FrozenMap

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from lkbuild.app.fetching import make_http_fetcher
 from lkbuild.app.options import BuildOptions
@@ -11,6 +10,7 @@ from lkbuild.app.selection import analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import LockError, Position
+from lkbuild.base.values import dataclass
 from lkbuild.locks.kinds import KINDS, LockKind
 from lkbuild.locks.request import Download
 from lkbuild.model.events import EventSink, Notice

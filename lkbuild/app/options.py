@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lkbuild.app.cancel import Cancel
+from lkbuild.base.values import dataclass
 
 
 def new_invocation() -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lkbuild.app.build import actions_of, closures_of
@@ -21,6 +21,7 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
 from lkbuild.app.trust import signing_key
 from lkbuild.base.errors import Interrupted, RemoteFailed, UsageError, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import Download
 from lkbuild.execution.build import BuildLoop, Execution
 from lkbuild.execution.plan import ActionGraph

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.app.build import execute
@@ -20,6 +20,7 @@ from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.image.oci import INDEX, Descriptor, ImageLayout, descriptors_of
 from lkbuild.model.artifact import Output
 from lkbuild.model.events import BuildFinished, EventSink

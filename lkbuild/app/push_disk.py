@@ -6,13 +6,14 @@ Does not know destinations (lkbuild.clouds does).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lkbuild.app.build import build
 from lkbuild.app.options import BuildOptions
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.clouds.choose import destination
 from lkbuild.clouds.destination import Disk
 from lkbuild.model.events import EventSink

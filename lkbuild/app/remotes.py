@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from lkbuild.app.committed import Withheld
 from lkbuild.app.session import Session
 from lkbuild.app.trust import signing_key, trusting
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.loading.cache_policy import POLICY_FILE, load_cache_policy
 from lkbuild.model.cache_policy import (
     ANYTHING,

@@ -7,11 +7,11 @@ or a URL. A lock never names a mirror: which there are is the user's business (l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.fetch.pip_config import PypiSources
 
 #: Debian's own documented default (debian.org/mirror/list), behind a CDN.
@@ -27,7 +27,7 @@ class Mirrors:
 
     deb: tuple[str, ...] = (PUBLIC_DEBIAN,)
     snapshot: tuple[str, ...] = (SNAPSHOT,)
-    pypi: PypiSources = PypiSources()  # noqa: RUF009 - frozen
+    pypi: PypiSources = PypiSources()
 
     def urls(self, source: str) -> tuple[str, ...]:
         """The URLs of a source, best first; empty for a `pypi:` one, whose URL only an index knows. Raises ValueError for no source."""

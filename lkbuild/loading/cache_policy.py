@@ -10,7 +10,7 @@ from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.trusted_keys import KEYS, NAMESPACE, trusted_keys
 from lkbuild.model.attrs import Attr, FrozenMap, Integer, ListOf, MapOf, String, Struct
 from lkbuild.model.cache_policy import COMMITTED, MAIN, PUBLISHED, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
-from lkbuild.syntax.nodes import Fields, parse
+from lkbuild.syntax.nodes import Fields
 
 POLICY_FILE: Final = "cache/cache.yaml"
 _LIMIT: Final = 1 << 20
@@ -88,6 +88,8 @@ def load_cache_policy(root: Path) -> CachePolicy:
     data = files.read(POLICY_FILE, _LIMIT)
     if data is None:
         return CachePolicy()
+    from lkbuild.syntax.parser import parse  # noqa: PLC0415 - most workspaces have no policy
+
     source, node = parse(data, POLICY_FILE)
     if node is None:
         return CachePolicy()

@@ -24,7 +24,7 @@ from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target, Workspace
-from lkbuild.syntax.nodes import MAX_BYTES, Fields, parse
+from lkbuild.syntax.nodes import MAX_BYTES, Fields
 from lkbuild.syntax.source import Source
 
 __all__ = ["WorkspaceLoader", "find_workspace"]
@@ -268,5 +268,7 @@ class WorkspaceLoader:
 
 def _parse(package: str, data: bytes) -> tuple[Source, Fields]:
     """A BUILD.yaml as it is written, its sections checked. Raises LoadError."""
+    from lkbuild.syntax.parser import parse  # noqa: PLC0415 - takes 15 ms to import, and what is remembered is not parsed
+
     source, root = parse(data, join(package, BUILD_FILE))
     return source, sections(source, root, package)

@@ -5,8 +5,9 @@ Does not know any kind of lock (lkbuild.locks.kinds lists them).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from lkbuild.base.values import dataclass
 
 
 class Download(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Final
+
+from lkbuild.base.values import dataclass
 
 READ_BLOBS: Final = "read-blobs"
 READ_RESULTS: Final = "read-results"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction, OutputFile, OutputTree, PlannedAction
 from lkbuild.model.tree import Layout
 

@@ -6,11 +6,12 @@ The JSON form is a promise (design 12): `version` changes when a field changes i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Source
 from lkbuild.model.ports import RemoteUse
 

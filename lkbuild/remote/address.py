@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 
 _SCHEMES: Final = ("grpc", "grpcs", "unix", "http", "https")
 _DEFAULT_PORTS: Final = {"grpc": 80, "grpcs": 443}

@@ -9,10 +9,11 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 from lkbuild.remote.address import Address
 from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.faults import Denied, Fault, NotThere, Unavailable

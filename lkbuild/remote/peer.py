@@ -7,11 +7,11 @@ are and in which order they are asked is `lkbuild.remote.cache`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import EncodedAction
 from lkbuild.model.ports import BlobMissing, BlobStore, BlobWriter
 from lkbuild.model.tree import Directory

@@ -9,12 +9,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult, OutputFile, OutputTree
 from lkbuild.model.ports import BlobStore, Closure, Publication
 from lkbuild.remote.closures import LARGEST

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from lkbuild.base.values import dataclass
 
 
 @dataclass(slots=True)

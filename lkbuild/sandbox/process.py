@@ -15,9 +15,10 @@ import select
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, TypeAlias
+
+from lkbuild.base.values import dataclass
 
 #: What subprocess takes as a standard stream.
 Stream: TypeAlias = "int | IO[bytes] | None"

@@ -101,3 +101,14 @@ def test_nothing_is_printed_outside_of_the_command(engine):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not calls
+
+
+def test_dataclasses_are_those_that_take_no_time_to_import(engine, rules):
+    found = [
+        module.path
+        for module in (*engine, *rules)
+        if module.path != "lkbuild/base/values.py" and "/tools/" not in module.path
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and "dataclass" in {alias.name for alias in node.names}
+    ]
+    assert not found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -23,6 +23,7 @@ from lkbuild.app.watching.observer import Interests, Observer
 from lkbuild.app.watching.resident import Resident
 from lkbuild.app.watching.server import Request, Server
 from lkbuild.base.errors import HostError, LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Source
 from lkbuild.model.events import EventSink
 from lkbuild.model.report import BuildReport

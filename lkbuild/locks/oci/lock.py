@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.errors import FetchError, LockError, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.locks.oci.layout import Layout, ReadFile
 from lkbuild.locks.request import Download, LockChange, LockProblem
 from lkbuild.model.configuration import ARCHES
