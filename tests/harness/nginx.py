@@ -1,9 +1,8 @@
-"""nginx as a remote cache: Debian's package by a lock, unpacked by lkbuild itself, run as a plain process of the user."""
+"""nginx as a remote cache: the package that lkbuild carries a lock of, run as a plain process of the user."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,18 +11,6 @@ from pathlib import Path
 from harness.workspace import REPOSITORY, Workspace
 
 PATIENCE_S = 60
-BUILD = """\
-workspace: {name: services}
-targets:
-  debian:
-    rule: deb_lock
-    suite: trixie
-    arches: [amd64]
-    keyring: archive-key.asc
-    lock: debian.lock
-    packages: [{name: nginx, arches: [amd64]}]
-  nginx: {rule: toolchain, lock: ":debian", debs: [nginx]}
-"""
 #: What Bazel's documentation wants of a web server: files that can be put.
 CONFIGURATION = """\
 daemon off;
@@ -53,13 +40,10 @@ http {{
 
 
 def unpack(folder: Path) -> Path:
-    """The tree of nginx and all that it needs."""
+    """The tree of nginx and all that it needs, as `lkbuild cache serve` has it."""
     folder.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "pkg/debian/archive-key.asc", folder)
-    shutil.copy(Path(__file__).with_suffix(".lock"), folder / "debian.lock")
-    services = Workspace(folder, folder / ".cache")
-    services.write("BUILD.yaml", BUILD)
-    return services.build("--arch=amd64", "//:nginx").path
+    services = Workspace(REPOSITORY / "lkbuild/app/service/workspace", folder / ".cache")
+    return services.build("--arch=amd64", f"--out={folder}", "//:root").path
 
 
 @contextlib.contextmanager
