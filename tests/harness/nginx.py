@@ -46,6 +46,12 @@ def unpack(folder: Path) -> Path:
     return services.build("--arch=amd64", f"--out={folder}", "//:root").path
 
 
+def command(tree: Path) -> list[Path | str]:
+    """How the tree's nginx is started outside of it."""
+    libraries = tree / "usr/lib/x86_64-linux-gnu"
+    return [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries, tree / "usr/sbin/nginx"]
+
+
 @contextlib.contextmanager
 def nginx(tree: Path, folder: Path) -> Iterator[str]:
     """Serve what is put below a folder; yields the URL."""
@@ -55,9 +61,7 @@ def nginx(tree: Path, folder: Path) -> Iterator[str]:
         port = chosen.getsockname()[1]
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port), encoding="ascii")
-    libraries = tree / "usr/lib/x86_64-linux-gnu"
-    command = [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries, tree / "usr/sbin/nginx"]
-    process = subprocess.Popen([*command, "-p", folder, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*command(tree), "-p", folder, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
     try:
         _wait(process, folder)
         yield f"http://127.0.0.1:{port}/cache"
