@@ -21,6 +21,9 @@ PROMOTED: Final = "promoted"
 ANYTHING: Final = "any"
 PUBLISHED: Final = (COMMITTED, PROMOTED, ANYTHING)
 
+#: Segments that an instance name may not have, since they are parts of resource names (reference/reapi.md 2.2).
+RESERVED_SEGMENTS: Final = frozenset(("blobs", "uploads", "actions", "actionResults", "operations", "capabilities", "compressed-blobs"))
+
 #: The namespace of remotes and keys that name none.
 MAIN: Final = "main"
 _ED25519: Final = "ed25519:"

@@ -139,6 +139,10 @@ class Peer:
         naming = self._ready()
         return {} if naming is None else self._ask({recipe: naming.recipe(recipe)[0] for recipe in recipes})
 
+    def raw(self, names: Sequence[Name]) -> dict[Name, bytes]:
+        """The messages that it has by names of its own, believed by nobody yet."""
+        return (self._try(lambda: self.client.results(names)) if names and self._ready() is not None else None) or {}
+
     def check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
         """Return if a result counts that was found by a recipe. Raises Untrusted."""
         if self._trust is not None:

@@ -134,7 +134,7 @@ class Host:
         for _ in range(_LOOKS):
             observer.drain()
             kept.resident.take(observer.take(key))
-            options = replace(kept.dialogue.options, cancel=Cancel(), events=None, invocation=new_invocation())
+            options = replace(kept.dialogue.options, cancel=Cancel(), events=None, metrics=None, invocation=new_invocation())
             report = kept.resident.attempt(options, Silent())
             written = [output.path for target in report.targets for output in target.outputs]
             found = kept.resident.interests
