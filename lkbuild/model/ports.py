@@ -283,7 +283,8 @@ class ImageBuild:
         arch: what the image is for.
         stage: the target stage; "": the last.
         arguments: build arguments.
-        network: whether RUN may reach the network.
+        runs: whether programs of that architecture run.
+        network: whether they may reach the network.
         fresh: nothing that the engine remembers of earlier builds is taken.
         output: host file that takes the image layout, as a tar with layers that are not compressed.
         log: host file that takes what the engine says.
@@ -296,6 +297,7 @@ class ImageBuild:
     arch: str
     stage: str
     arguments: tuple[tuple[str, str], ...]
+    runs: bool
     network: bool
     fresh: bool
     output: Path

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from lkbuild.base.errors import HostError
+from lkbuild.base.errors import FetchError, HostError
 from lkbuild.model.ports import ImageBuild, SandboxResult
+from lkbuild.sandbox.builders import Node, nodes_of
 from lkbuild.sandbox.host_output import host_output
 from lkbuild.sandbox.plan import SOURCE_DATE_EPOCH
 
@@ -39,10 +40,12 @@ class Buildx:
     Attributes:
         environment: of the client: where the engine is (DOCKER_HOST, DOCKER_CONTEXT, the client's configuration in HOME).
         builders: names of builders by architecture; that of "" is for those that have none. None at all: the client's own choice.
+        offline: what may reach the network is not built.
     """
 
     environment: Mapping[str, str]
     builders: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
 
     def client(self) -> str:
         """The command. Raises HostError where there is none."""
@@ -59,19 +62,22 @@ class Buildx:
         return [self.client(), "buildx", "build", *([f"--builder={builder}"] if builder else [])]
 
     def build(self, request: ImageBuild, *, cancelled: Callable[[], bool]) -> SandboxResult:
-        """See ImageBuilder."""
+        """See ImageBuilder. Raises FetchError for what may reach the network, offline."""
+        if request.network and self.offline:
+            hint = "build it once without --offline: what comes of it is kept here; or put what it fetches into the context, by a lock"
+            raise FetchError("this Dockerfile may reach the network (`network: true`), and --offline forbids that", hint=hint)
         words = [*self.command(request.arch), *options(request), str(request.context)]
         return self.run(words, request.log, request.timeout_s, cancelled)
 
-    def platforms(self, arch: str = "") -> tuple[str, ...]:
-        """What the builder for an architecture says it builds for: `linux/amd64`, ... Raises HostError where it can't be asked."""
+    def nodes(self, arch: str = "") -> tuple[Node, ...]:
+        """The nodes of the builder for an architecture. Raises HostError where it can't be asked."""
         builder = self.builders.get(arch) or self.builders.get("")
         words = [self.client(), "buildx", "inspect", *([builder] if builder else [])]
         answer = host_output(words, Path("/"), self.environment, patience_s=_ASK_S)
-        found = [line.partition(":")[2] for line in answer.output.decode(errors="replace").splitlines() if line.startswith("Platforms:")]
+        found = nodes_of(answer.output.decode(errors="replace"))
         if answer.code != 0 or not found:  # of an engine that it does not reach it tells, and ends well
             raise HostError("docker buildx has no builder that answers", detail=answer.complaint)
-        return tuple(dict.fromkeys(word.strip().rstrip("*") for line in found for word in line.split(",")))
+        return found
 
     def load(self, archive: Path, log: Path, cancelled: Callable[[], bool]) -> None:
         """Load an archive of images into the engine. Raises HostError where it does not take it."""

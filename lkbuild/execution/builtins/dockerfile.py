@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 
 from lkbuild.base.errors import BuildFailed, HostError, LkbuildError
 from lkbuild.dockerfile.config import told
+from lkbuild.dockerfile.stages import parse
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.oci import image, pack
 from lkbuild.execution.failures import log_tail
@@ -57,6 +58,7 @@ def dockerfile(call: BuiltinCall) -> tuple[OutputTree]:
         arch=request["arch"],
         stage=request["stage"],
         arguments=tuple((name, value.replace(_INPUTS, _inputs(call))) for name, value in sorted(request["arguments"].items())),
+        runs=_runs(call.scratch / "Dockerfile", request),
         network=request["network"],
         fresh=call.fresh or request["again"],
         output=call.scratch / "image.tar",
@@ -120,6 +122,12 @@ def _inputs(call: BuiltinCall) -> str:
     """40 hexadecimal digits that are others where any input is: what LinuxKit calls the hash of a package."""
     root, _ = Layout(call.inputs).encode()
     return root.hash[:40]
+
+
+def _runs(dockerfile: Path, request: Mapping[str, Any]) -> bool:
+    given = {"TARGETPLATFORM": f"linux/{request['arch']}", "TARGETARCH": request["arch"], "TARGETOS": "linux", **request["arguments"]}
+    text = dockerfile.read_text(encoding="utf-8")
+    return parse(text, dockerfile.name, given=given, target=request["stage"]).runs
 
 
 def _manifest_of(layout: Path) -> str:
