@@ -277,6 +277,7 @@ class ImageBuild:
     """An image to build of a Dockerfile, with everything that it may see.
 
     Attributes:
+        inputs: names all that goes in: where a byte of it is another, so is this.
         dockerfile: names its bases as `bases` does.
         context: a directory.
         bases: name, image layout (a directory) and digest of the manifest in it.
@@ -291,6 +292,7 @@ class ImageBuild:
         timeout_s: stopped after so many seconds.
     """
 
+    inputs: str
     dockerfile: Path
     context: Path
     bases: tuple[tuple[str, Path, str], ...]

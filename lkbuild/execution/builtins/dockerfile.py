@@ -51,13 +51,15 @@ def dockerfile(call: BuiltinCall) -> tuple[OutputTree]:
         place(leaf, call.scratch / path, call.blobs)
     (call.scratch / _CONTEXT).mkdir(exist_ok=True)
     names = sorted({path.split("/")[1] for path in call.inputs if path.startswith(f"{_BASES}/")})
+    inputs = _inputs(call)
     build = ImageBuild(
+        inputs=inputs,
         dockerfile=call.scratch / "Dockerfile",
         context=call.scratch / _CONTEXT,
         bases=tuple((name, call.scratch / _BASES / name, _manifest_of(call.scratch / _BASES / name)) for name in names),
         arch=request["arch"],
         stage=request["stage"],
-        arguments=tuple((name, value.replace(_INPUTS, _inputs(call))) for name, value in sorted(request["arguments"].items())),
+        arguments=tuple((name, value.replace(_INPUTS, inputs)) for name, value in sorted(request["arguments"].items())),
         runs=_runs(call.scratch / "Dockerfile", request),
         network=request["network"],
         fresh=call.fresh or request["again"],

@@ -71,7 +71,17 @@ def stamp(seconds):
 
 
 def request(folder, arch, **changes):
-    given = {"stage": "", "arguments": (), "runs": True, "network": False, "fresh": False, "bases": (), "timeout_s": 1, **changes}
+    given = {
+        "inputs": "0",
+        "stage": "",
+        "arguments": (),
+        "runs": True,
+        "network": False,
+        "fresh": False,
+        "bases": (),
+        "timeout_s": 1,
+        **changes,
+    }
     return ImageBuild(dockerfile=folder / "Dockerfile", context=folder, arch=arch, output=folder / "x", log=folder / "log", **given)
 
 
