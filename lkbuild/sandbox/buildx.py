@@ -39,13 +39,15 @@ class Buildx:
 
     Attributes:
         environment: of the client: where the engine is (DOCKER_HOST, DOCKER_CONTEXT, the client's configuration in HOME).
-        builders: names of builders by architecture; that of "" is for those that have none. None at all: the client's own choice.
+        builders: names of builders, or of contexts of Docker's, by architecture; that of "" is for those that have none. None at all: the
+            client's own choice.
         offline: what may reach the network is not built.
     """
 
     environment: Mapping[str, str]
     builders: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
+    _contexts: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def client(self) -> str:
         """The command. Raises HostError where there is none."""
@@ -58,8 +60,20 @@ class Buildx:
 
     def command(self, arch: str) -> list[str]:
         """The command line up to `build`, for an architecture."""
-        builder = self.builders.get(arch) or self.builders.get("")
-        return [self.client(), "buildx", "build", *([f"--builder={builder}"] if builder else [])]
+        return self._words(arch, "build")
+
+    def _words(self, arch: str, verb: str) -> list[str]:
+        """The command line up to a verb of buildx, and which builder it is for."""
+        name = self.builders.get(arch) or self.builders.get("")
+        if name and self._is_context(name):  # which buildx lists among the builders, and refuses by --builder
+            return [self.client(), f"--context={name}", "buildx", verb]
+        return [self.client(), "buildx", verb, *([f"--builder={name}"] if name else [])]
+
+    def _is_context(self, name: str) -> bool:
+        if name not in self._contexts:
+            answer = host_output([self.client(), "context", "inspect", name], Path("/"), self.environment, patience_s=_ASK_S)
+            self._contexts[name] = answer.code == 0
+        return self._contexts[name]
 
     def build(self, request: ImageBuild, *, cancelled: Callable[[], bool]) -> SandboxResult:
         """See ImageBuilder. Raises FetchError for what may reach the network, offline."""
@@ -74,9 +88,7 @@ class Buildx:
 
     def nodes(self, arch: str = "") -> tuple[Node, ...]:
         """The nodes of the builder for an architecture. Raises HostError where it can't be asked."""
-        builder = self.builders.get(arch) or self.builders.get("")
-        words = [self.client(), "buildx", "inspect", *([builder] if builder else [])]
-        answer = host_output(words, Path("/"), self.environment, patience_s=_ASK_S)
+        answer = host_output(self._words(arch, "inspect"), Path("/"), self.environment, patience_s=_ASK_S)
         found = nodes_of(answer.output.decode(errors="replace"))
         if answer.code != 0 or not found:  # of an engine that it does not reach it tells, and ends well
             raise HostError("docker buildx has no builder that answers", detail=answer.complaint)
