@@ -90,10 +90,15 @@ def _seconds(client: Buildx, arch: str, builder: str, folder: Path, cancelled: C
 
 
 def _steps(text: str) -> Iterator[tuple[str, float]]:
-    """Steps that have ended, and how long each took (moby/buildkit, client/graph.go: SolveStatus)."""
-    for line in text.splitlines():
-        if line.startswith("{"):
-            for vertex in json.loads(line).get("vertexes") or ():
-                if vertex.get("started") and vertex.get("completed"):
-                    started, completed = (datetime.fromisoformat(vertex[name]) for name in ("started", "completed"))
-                    yield vertex["name"], (completed - started).total_seconds()
+    """Steps that have ended, and how long each took, from values of JSON one after the other (moby/buildkit, client/graph.go)."""
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except ValueError:  # words of the client that look like the beginning of one
+            found, end = {}, at + 1
+        for vertex in found.get("vertexes") or ():
+            if vertex.get("started") and vertex.get("completed"):
+                started, completed = (datetime.fromisoformat(vertex[name]) for name in ("started", "completed"))
+                yield vertex["name"], (completed - started).total_seconds()
+        at = text.find("{", end)

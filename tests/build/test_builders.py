@@ -1,11 +1,17 @@
-"""Which engine builds a Dockerfile: Docker's own choice, a context of Docker's by its name, or one for an architecture."""
+"""Which engine builds a Dockerfile: Docker's own choice, a context of Docker's by its name, or one for an architecture; and emulation."""
 
+import os
+import platform
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness import engine as engines
+
+from lkbuild.cli.options import default_cache
+from lkbuild.sandbox.turns import TURNS, program
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -56,3 +62,39 @@ def test_a_builder_that_is_not_there_is_an_error_of_this_host_or_of_the_build(tw
     (error,) = two.build("--builder=nowhere", "//p:copied.oci", code=1).errors
     assert error["label"] == "//p:copied"
     assert "nowhere" in two.lkbuild("build", "--builder=nowhere", "//p:copied.oci").stderr
+
+
+RUNS = """\
+targets:
+  runs: {rule: package, dockerfile: Dockerfile, context: [program]}
+  copies: {rule: package, dockerfile: Dockerfile, context: [program], stage: copied}
+"""
+RUNS_DOCKERFILE = 'FROM scratch AS copied\nCOPY program /\nFROM copied\nRUN ["/program"]\n'
+
+
+@pytest.fixture
+def emulating(ws, engine_tree, tmp_path):
+    """A workspace with an engine whose kernel emulates another architecture, and that architecture."""
+    if not engines.can_emulate():
+        pytest.skip("this kernel has one binfmt_misc for everybody")
+    cache = os.environ.get("LKBUILD_CACHE")
+    emulators = engines.unpacked(tmp_path / "emulators", Path(cache) if cache else default_cache(os.environ), "emulators")
+    arch, _, _ = engines.EMULATED[platform.machine()]
+    ws.write("p/BUILD.yaml", RUNS)
+    ws.write("p/Dockerfile", RUNS_DOCKERFILE)
+    ws.write("p/program", "", executable=True).write_bytes(program(arch, TURNS))
+    with engines.engine(engine_tree, emulators=emulators) as environment:
+        yield ws.with_(**environment), arch
+
+
+def test_emulation_is_told_of_with_the_slowdown_that_is_measured_there(emulating):
+    docked, arch = emulating
+    assert "times as slow" not in docked.build(f"--arch={arch}", "//p:copies.oci").stderr
+    told = docked.build(f"--arch={arch}", "//p:runs.oci")
+    assert told.executed == ["//p:runs dockerfile"]
+    (times,) = re.findall(rf"emulates {arch} .* (\d+) times as slow", told.stderr)
+    assert int(times) >= 2
+    # Where nothing is built, nobody is asked.
+    assert "emulates" not in docked.build(f"--arch={arch}", "//p:runs.oci").stderr
+    (line,) = [line for line in docked.lkbuild("doctor").stdout.splitlines() if f" {arch}:" in line]
+    assert "emulation" in line.partition("Dockerfiles")[2]
