@@ -17,7 +17,7 @@ C = """targets:
 """
 #: Each with the target whose action compiles it, since what is checked is a target's own actions.
 TARGETS = ("//c:program", "//c:package", "//pkg/init:program", "//pkg/init", "//kernel:config")
-COMMANDS = {"//c:program c_binary", "//pkg/init:program go_binary", "//kernel:config kernel_config"}
+COMMANDS = {"//c:program c_compile", "//pkg/init:program go", "//kernel:config kernel_config"}
 
 
 def test_the_digests_are_the_same_in_all_three(engine, tmp_path):
