@@ -111,8 +111,8 @@ def fetch(ctx: RuleContext, lock: DebLock, entry: DebEntry) -> Output:
 
 
 def sources(lock: DebLock, entry: DebEntry) -> tuple[str, ...]:
-    """Where a package may come from: any mirror, and at last the snapshot archive as of the lock's date."""
-    return (f"deb:{entry.path}", f"deb-snapshot:{_published(lock.snapshot)}/{entry.path}")
+    """Where a package may come from: any mirror, and at last the snapshot archive as of the lock's date of its architecture."""
+    return (f"deb:{entry.path}", f"deb-snapshot:{_published(lock.snapshot(entry.arch))}/{entry.path}")
 
 
 @cache

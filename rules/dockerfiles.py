@@ -180,7 +180,8 @@ def build_image(ctx: RuleContext, build: Build) -> Built:
         outputs=[DeclaredOutput("layer.tar")],
         message=f"layer of {ctx.label.short}",
     )
-    return Built(layout=layout, layer=layer, config=told({**read, **own}))
+    labels = {**read.get("Labels", {}), **build.labels}
+    return Built(layout=layout, layer=layer, config=told({**read, **own, "Labels": labels}))
 
 
 def container_of(config: Mapping[str, Any]) -> dict[str, Any]:

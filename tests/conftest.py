@@ -142,11 +142,16 @@ def new_checkout(fetched, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory):
-    """A Docker engine, as an environment."""
+def engine_tree(tmp_path_factory):
+    """The programs of a Docker engine."""
     if os.geteuid() != 0 and not ON_CI:
         pytest.skip("a Docker engine needs root")
     cache = os.environ.get("LKBUILD_CACHE")
-    tree = engines.unpacked(tmp_path_factory.mktemp("engine") / "workspace", Path(cache) if cache else default_cache(os.environ))
-    with engines.engine(tree) as environment:
+    return engines.unpacked(tmp_path_factory.mktemp("engine") / "workspace", Path(cache) if cache else default_cache(os.environ))
+
+
+@pytest.fixture(scope="session")
+def engine(engine_tree):
+    """A Docker engine, as an environment."""
+    with engines.engine(engine_tree) as environment:
         yield environment

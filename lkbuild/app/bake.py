@@ -29,7 +29,7 @@ from lkbuild.execution.placing import place
 from lkbuild.model.action import Input, PlannedAction
 from lkbuild.model.artifact import ActionId, Inline, Output, SourceFile
 from lkbuild.model.events import BuildFinished, EventSink
-from lkbuild.model.tree import File, Subtree
+from lkbuild.model.tree import File, Layout, Subtree
 from lkbuild.sandbox.plan import SOURCE_DATE_EPOCH
 
 #: The builtin whose actions are written.
@@ -126,17 +126,22 @@ class _Writer:
         place_at = self.folder / self.names[action]
         (place_at / "context").mkdir(parents=True)
         contexts: dict[str, str] = {}
+        own: dict[str, File | Subtree] = {}
         for item in spec.inputs:
             other = _other(item, self.actions)
             if other is not None:
                 contexts[item.path.removeprefix(f"{_BASES}/")] = f"target:{self.names[other.action]}"
             else:
-                place(self._leaf(item), place_at / item.path, self.session.store.blobs)
+                own[item.path] = self._leaf(item)
+                place(own[item.path], place_at / item.path, self.session.store.blobs)
         for layout in sorted((place_at / _BASES).iterdir()) if (place_at / _BASES).is_dir() else ():
             (top,) = json.loads((layout / "index.json").read_bytes())["manifests"]
             contexts[layout.name] = f"oci-layout://{layout}@{top['digest']}"
+        # An engine keeps contexts by this name, and compares files by size and time alone: other content has another one.
+        root, _ = Layout(own).encode()
+        context = (place_at / "context").rename(place_at / f"context-{root.hash[:16]}")
         found = {
-            "context": str(place_at / "context"),
+            "context": str(context),
             "dockerfile": str(place_at / "Dockerfile"),
             "contexts": contexts,
             "args": {**request["arguments"], "SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},

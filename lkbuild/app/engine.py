@@ -10,7 +10,7 @@ from pathlib import Path
 from lkbuild.app.fetching import make_fetcher
 from lkbuild.app.remotes import open_remotes
 from lkbuild.app.session import Session
-from lkbuild.app.strategy import make_buildx, make_strategy
+from lkbuild.app.strategy import make_images, make_strategy
 from lkbuild.base.errors import StoreError
 from lkbuild.execution.build import BuildLoop
 from lkbuild.execution.runner import RunnerParts
@@ -35,7 +35,7 @@ def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
             blobs=opened.blobs,
             actions=session.store.actions,
             strategy=make_strategy(session, opened, pool, sink),
-            images=make_buildx(session.options),
+            images=make_images(session.options, sink),
             fetcher=make_fetcher(session),
             sources=session.sources,
             sink=sink,

@@ -31,7 +31,7 @@ def update(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> t
         download = _download(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
-            text = lock.kind.update(lock.locked.request, lock.locked.content, download)
+            text = lock.kind.update(lock.locked.request, lock.locked.content, download, only=options.arches)
             lines += _changes(lock, text)
             if text != lock.locked.content:
                 write_atomic(session.root / lock.locked.path, text.encode(), durable=True)
@@ -58,7 +58,7 @@ def diff(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tup
         download = _download(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
-            lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, download))
+            lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, download, only=options.arches))
     return tuple(lines)
 
 
@@ -80,11 +80,11 @@ def _locks(session: Session, patterns: Sequence[str]) -> Iterator[_Lock]:
     selected = select(session, patterns or ("//...",))
     candidates = [item for item in selected if patterns or session.loader.target(item.node.label).attrs.get("lock") is not None]
     analyses = analyze(session, candidates)
-    found = 0
+    found: set[str] = set()
     for item in candidates:
         locked = analyses.by_node[item.node].get(Locked)
-        if locked is not None:
-            found += 1
+        if locked is not None and locked.path not in found:  # of several architectures it is one lock
+            found.add(locked.path)
             yield _Lock(item.text, locked, KINDS[locked.kind])
     if not found:
         raise LockError("no target with a lock file was selected", hint="name a target whose rule keeps a lock file")

@@ -15,10 +15,11 @@ from lkbuild.execution.strategies.worker import Workers
 from lkbuild.model.cache_policy import RemotePolicy
 from lkbuild.model.configuration import ISA
 from lkbuild.model.events import EventSink, Notice
-from lkbuild.model.ports import Strategy
+from lkbuild.model.ports import ImageBuilder, Strategy
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 from lkbuild.sandbox.buildx import Buildx
 from lkbuild.sandbox.buildx_sandbox import BuildxSandbox
+from lkbuild.sandbox.emulation import Wary
 from lkbuild.sandbox.plan import UID
 
 _DYNAMIC = "dynamic"
@@ -58,7 +59,12 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
 def make_buildx(options: BuildOptions) -> Buildx:
     """The client of a Docker engine that the user has set up. Nothing is looked for before something is built by it."""
     builders = [text.rpartition("=") for text in options.builders]
-    return Buildx(environment=options.environment, builders={arch: name for arch, _, name in builders})
+    return Buildx(environment=options.environment, builders={arch: name for arch, _, name in builders}, offline=options.offline)
+
+
+def make_images(options: BuildOptions, sink: EventSink) -> ImageBuilder:
+    """What builds Dockerfiles, and says what of it is slow."""
+    return Wary(make_buildx(options), lambda text: sink.emit(Notice(text=text)))
 
 
 def workers(policy: RemotePolicy) -> Workers:

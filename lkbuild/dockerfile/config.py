@@ -15,8 +15,10 @@ from lkbuild.base.values import dataclass
 from lkbuild.dockerfile.lines import Instruction
 from lkbuild.dockerfile.stages import Dockerfile, Use, arguments_of, text_of, words_of
 
-#: What is told: of the `config` of an image's configuration. Labels, ports and the like are the engine's to say.
+#: What is told: of the `config` of an image's configuration. Other labels, ports and the like are the engine's to say.
 TOLD: Final = ("Cmd", "Entrypoint", "Env", "User", "WorkingDir")
+#: Labels that say how a container is run.
+TOLD_LABELS: Final = ("org.mobyproject.config",)
 #: What an image that is made from nothing has (BuildKit, frontend/dockerfile/dockerfile2llb/defaultshell.go, image.go).
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELL: Final = ("/bin/sh", "-c")
@@ -27,6 +29,9 @@ def told(config: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: config[name] for name in TOLD if config.get(name)}
     if found.get("WorkingDir") == "/":
         del found["WorkingDir"]
+    labels = config.get("Labels") or {}
+    if kept := {name: labels[name] for name in TOLD_LABELS if labels.get(name)}:
+        found["Labels"] = kept
     return found
 
 
@@ -71,6 +76,8 @@ class _Reader:
                 state.arguments.update(arguments_of(self._file.text, item, state.values, {**self._file.arguments, **self._file.given}))
             case "ENV":
                 state.env.update(self._pairs(item, state.values))
+            case "LABEL" if any(name in item.rest for name in TOLD_LABELS):
+                state.found["Labels"] = {**state.found.get("Labels", {}), **self._pairs(item, state.values)}
             case "WORKDIR":
                 path = text_of(self._file.text, item, item.rest, state.values)
                 state.found["WorkingDir"] = posixpath.normpath(posixpath.join("/", state.found.get("WorkingDir", ""), path))

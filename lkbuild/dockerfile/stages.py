@@ -83,8 +83,7 @@ class Dockerfile:
         stage = self.stages[index]
         if stage.base == SCRATCH or self.below(index) is not None:
             return None
-        execution = bool(stage.platform) and stage.platform == self.given.get("BUILDPLATFORM") != self.given.get("TARGETPLATFORM")
-        return Use(reference=stage.base, execution=execution, position=self.position(stage.start))
+        return Use(reference=stage.base, execution=self._is_tool(index), position=self.position(stage.start))
 
     def uses(self) -> tuple[Use, ...]:
         """All images from elsewhere that the target needs, each once."""
@@ -94,6 +93,11 @@ class Dockerfile:
             found.update({use: None} if use else {})
             found.update((copied, None) for _, copied in self._copied(index))
         return tuple(found)
+
+    @property
+    def runs(self) -> bool:
+        """Whether stages that are needed run programs of the architecture that the image is for."""
+        return any(item.name == "RUN" for index in self.needed if not self._is_tool(index) for item in self.stages[index].instructions)
 
     def reaching(self) -> Iterator[tuple[Position, str]]:
         """Where the stages that are needed ask for more than their inputs: places, and what they ask for."""
@@ -134,6 +138,14 @@ class Dockerfile:
     def position(self, item: Instruction) -> Position:
         """Where an instruction stands."""
         return self.text.source.position((item.first, 0))
+
+    def _is_tool(self, index: int) -> bool:
+        """Whether a stage is for the architecture that the build runs on, where that is another."""
+        below = self.below(index)
+        platform = self.stages[index].platform
+        if below is not None and not platform:
+            return self._is_tool(below)
+        return platform == self.given.get("BUILDPLATFORM") != self.given.get("TARGETPLATFORM")
 
     def _copied(self, index: int) -> Iterator[tuple[Instruction, Use]]:
         for item, name in _sources(self.stages[index]):

@@ -5,7 +5,7 @@ A kind turns the request (JSON text that its rule made) and a download function 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -21,8 +21,8 @@ from lkbuild.model.deb_lock import LockFormatError
 class LockKind(Protocol):
     """One kind of lock file."""
 
-    def update(self, request: str, old_text: str, download: Download) -> str:
-        """The text of a new lock. Raises LockError or FetchError."""
+    def update(self, request: str, old_text: str, download: Download, *, only: Collection[str] = ()) -> str:
+        """The text of a new lock; `only`: for these architectures, the others stay as they are. Raises LockError or FetchError."""
         ...
 
     def check(self, request: str, text: str) -> tuple[LockProblem, ...]:
@@ -37,9 +37,9 @@ class LockKind(Protocol):
 class DebLockKind:
     """Debian packages: see docs/format/deb-lock.md."""
 
-    def update(self, request: str, old_text: str, download: Download) -> str:
+    def update(self, request: str, old_text: str, download: Download, *, only: Collection[str] = ()) -> str:
         """As LockKind."""
-        return update_deb(DebRequest.parse(request), old_text, download, now=datetime.now(UTC))
+        return update_deb(DebRequest.parse(request), old_text, download, now=datetime.now(UTC), only=only)
 
     def check(self, request: str, text: str) -> tuple[LockProblem, ...]:
         """As LockKind."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
@@ -17,6 +18,7 @@ from lkbuild.base.values import dataclass
 HEADER: Final = "# lkbuild deb-lock 1"
 _NOTE: Final = "# Written by `lkbuild lock update`: change the target that names this file, not this file."
 _META: Final = re.compile(r"# ([a-z]+): (.*)\Z")
+_DATE: Final = re.compile(r"# date ([a-z0-9]+): (.*)\Z")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")  # Debian policy 5.6.1, whose minimum of two characters is the archive's business
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9_+~%:.-]+/)*[A-Za-z0-9_+~%:.-]+\.deb\Z")
@@ -87,6 +89,7 @@ class DebLock:
         date: the Date of the signed index, as 2026-09-12T07:55:41Z.
         recommends: whether recommended packages were followed.
         entries: by architecture, then by name.
+        dates: by architecture, where that was resolved against another index than the rest.
     """
 
     suite: str
@@ -94,11 +97,15 @@ class DebLock:
     date: str
     recommends: bool
     entries: Mapping[str, Mapping[str, DebEntry]]
+    dates: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def snapshot(self) -> str:
-        """The index's date as the snapshot archive writes it: 20260912T075541Z."""
-        return self.date.replace("-", "").replace(":", "")
+    def date_of(self, arch: str) -> str:
+        """The Date of the index that an architecture was resolved against."""
+        return self.dates.get(arch, self.date)
+
+    def snapshot(self, arch: str) -> str:
+        """The same as the snapshot archive writes it: 20260912T075541Z."""
+        return self.date_of(arch).replace("-", "").replace(":", "")
 
 
 def format_lock(lock: DebLock) -> str:
@@ -109,6 +116,7 @@ def format_lock(lock: DebLock) -> str:
         f"# suite: {lock.suite}",
         f"# components: {' '.join(lock.components)}",
         f"# date: {lock.date}",
+        *(f"# date {arch}: {date}" for arch, date in sorted(lock.dates.items())),
         f"# recommends: {'yes' if lock.recommends else 'no'}",
     ]
     entries = sorted(str(entry) for by_name in lock.entries.values() for entry in by_name.values())
@@ -126,11 +134,14 @@ def parse_lock(text: str) -> DebLock:
     if lines[0].rstrip() != HEADER:
         raise LockFormatError(f"a lock of Debian packages starts with '{HEADER}'", 1)
     meta: dict[str, str] = {}
+    dates: dict[str, str] = {}
     entries: dict[str, dict[str, DebEntry]] = {}
     for number, line in enumerate(lines, start=1):
         if line.startswith("#"):
             if found := _META.match(line):
                 meta[found[1]] = found[2].strip()
+            elif found := _DATE.match(line):
+                dates[found[1]] = found[2].strip()
         elif line.strip():
             entry = _parse_entry(line, number)
             by_name = entries.setdefault(entry.arch, {})
@@ -146,6 +157,7 @@ def parse_lock(text: str) -> DebLock:
         date=meta["date"],
         recommends=meta["recommends"] == "yes",
         entries=entries,
+        dates=dates,
     )
 
 

@@ -318,25 +318,29 @@ class ImageBuild:
     """An image to build of a Dockerfile, with everything that it may see.
 
     Attributes:
+        inputs: names all that goes in: where a byte of it is another, so is this.
         dockerfile: names its bases as `bases` does.
         context: a directory.
         bases: name, image layout (a directory) and digest of the manifest in it.
         arch: what the image is for.
         stage: the target stage; "": the last.
         arguments: build arguments.
-        network: whether RUN may reach the network.
+        runs: whether programs of that architecture run.
+        network: whether they may reach the network.
         fresh: nothing that the engine remembers of earlier builds is taken.
         output: host file that takes the image layout, as a tar with layers that are not compressed.
         log: host file that takes what the engine says.
         timeout_s: stopped after so many seconds.
     """
 
+    inputs: str
     dockerfile: Path
     context: Path
     bases: tuple[tuple[str, Path, str], ...]
     arch: str
     stage: str
     arguments: tuple[tuple[str, str], ...]
+    runs: bool
     network: bool
     fresh: bool
     output: Path

@@ -16,9 +16,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
-from lkbuild.base.errors import HostError
+from lkbuild.base.errors import FetchError, HostError
 from lkbuild.base.values import dataclass
 from lkbuild.model.ports import ImageBuild, SandboxResult
+from lkbuild.sandbox.builders import Node, nodes_of
 from lkbuild.sandbox.host_output import host_output
 from lkbuild.sandbox.plan import SOURCE_DATE_EPOCH
 
@@ -39,11 +40,15 @@ class Buildx:
 
     Attributes:
         environment: of the client: where the engine is (DOCKER_HOST, DOCKER_CONTEXT, the client's configuration in HOME).
-        builders: names of builders by architecture; that of "" is for those that have none. None at all: the client's own choice.
+        builders: names of builders, or of contexts of Docker's, by architecture; that of "" is for those that have none. None at all: the
+            client's own choice.
+        offline: what may reach the network is not built.
     """
 
     environment: Mapping[str, str]
     builders: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    _contexts: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def client(self) -> str:
         """The command. Raises HostError where there is none."""
@@ -56,23 +61,39 @@ class Buildx:
 
     def command(self, arch: str) -> list[str]:
         """The command line up to `build`, for an architecture."""
-        builder = self.builders.get(arch) or self.builders.get("")
-        return [self.client(), "buildx", "build", *([f"--builder={builder}"] if builder else [])]
+        return self._words(arch, "build")
+
+    def _words(self, arch: str, verb: str) -> list[str]:
+        """The command line up to a verb of buildx, and which builder it is for."""
+        name = self.builders.get(arch) or self.builders.get("")
+        if name and self._is_context(name):  # which buildx lists among the builders, and refuses by --builder
+            return [self.client(), f"--context={name}", "buildx", verb]
+        return [self.client(), "buildx", verb, *([f"--builder={name}"] if name else [])]
+
+    def _is_context(self, name: str) -> bool:
+        if name not in self._contexts:
+            answer = host_output([self.client(), "context", "inspect", name], Path("/"), self.environment, patience_s=_ASK_S)
+            self._contexts[name] = answer.code == 0
+        return self._contexts[name]
 
     def build(self, request: ImageBuild, *, cancelled: Callable[[], bool]) -> SandboxResult:
-        """See ImageBuilder."""
-        words = [*self.command(request.arch), *options(request), str(request.context)]
-        return self.run(words, request.log, request.timeout_s, cancelled)
+        """See ImageBuilder. Raises FetchError for what may reach the network, offline."""
+        if request.network and self.offline:
+            hint = "build it once without --offline: what comes of it is kept here; or put what it fetches into the context, by a lock"
+            raise FetchError("this Dockerfile may reach the network (`network: true`), and --offline forbids that", hint=hint)
+        context = _apart(request)
+        try:
+            return self.run([*self.command(request.arch), *options(request), str(context)], request.log, request.timeout_s, cancelled)
+        finally:
+            context.unlink()
 
-    def platforms(self, arch: str = "") -> tuple[str, ...]:
-        """What the builder for an architecture says it builds for: `linux/amd64`, ... Raises HostError where it can't be asked."""
-        builder = self.builders.get(arch) or self.builders.get("")
-        words = [self.client(), "buildx", "inspect", *([builder] if builder else [])]
-        answer = host_output(words, Path("/"), self.environment, patience_s=_ASK_S)
-        found = [line.partition(":")[2] for line in answer.output.decode(errors="replace").splitlines() if line.startswith("Platforms:")]
+    def nodes(self, arch: str = "") -> tuple[Node, ...]:
+        """The nodes of the builder for an architecture. Raises HostError where it can't be asked."""
+        answer = host_output(self._words(arch, "inspect"), Path("/"), self.environment, patience_s=_ASK_S)
+        found = nodes_of(answer.output.decode(errors="replace"))
         if answer.code != 0 or not found:  # of an engine that it does not reach it tells, and ends well
             raise HostError("docker buildx has no builder that answers", detail=answer.complaint)
-        return tuple(dict.fromkeys(word.strip().rstrip("*") for line in found for word in line.split(",")))
+        return found
 
     def load(self, archive: Path, log: Path, cancelled: Callable[[], bool]) -> None:
         """Load an archive of images into the engine. Raises HostError where it does not take it."""
@@ -98,6 +119,18 @@ class Buildx:
             finally:
                 _stop(child)
         return SandboxResult(exit_code=child.returncode, seconds=time.monotonic() - began, reason=reason)
+
+
+def _apart(request: ImageBuild) -> Path:
+    """The context by a path that no other inputs ever had.
+
+    BuildKit keeps what it was sent by the last part of the context's path, the Dockerfile too, and of what it has by then it takes a file
+    of the same size and time for the same (moby/buildkit 2592): ours have one time.
+    """
+    own = f"-{os.urandom(8).hex()}" if request.fresh else ""
+    link = request.output.with_name(f"context-{request.inputs}{own}")
+    link.symlink_to(request.context, target_is_directory=True)
+    return link
 
 
 def options(request: ImageBuild) -> Iterator[str]:

@@ -78,7 +78,8 @@ class BuildxSandbox:
             *(f"--build-context={name}={path}" for name, path in _contexts(request, folder)),
             f"--build-arg=BUILDKIT_SANDBOX_HOSTNAME={HOSTNAME}",
             f"--output=type=local,dest={folder}/out",
-            str(request.work),
+            # Not used, but what the engine keeps of other contexts goes by its name: no other run has this one (lkbuild.sandbox.buildx).
+            str(folder),
         ]
         ended = self._client.run(words, folder / "said", request.timeout_s, cancelled)
         text = (folder / "said").read_text(encoding="utf-8", errors="replace")

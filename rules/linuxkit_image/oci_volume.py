@@ -14,15 +14,20 @@ from lkbuild.model.rule import RuleContext
 
 from ..file_entries import layer
 from ..oci import LockedImages
+from .images import Images
 
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 
 
-def oci_volume(ctx: RuleContext, images: LockedImages, volume: Volume) -> Output:
+def oci_volume(ctx: RuleContext, known: Images, volume: Volume) -> Output:
     """Emit the layer with the layout. Raises LoadError, AnalysisError at what the volume says."""
     if volume.reference is None:
         raise volume.places.error(("format",), "a volume of format oci needs an image", "write image: and its reference")
+    if known.is_target(volume.reference):
+        hint = "only what a lock holds has digests before it is built: take the format filesystem"
+        raise volume.places.error(("image",), "a volume of format oci can't hold an image of this workspace", hint)
+    images = known.locked(volume.places.position("image"))
     entries = _platforms(images, volume, volume.reference)
     digests = {digest: entry.reference for entry in entries for digest in (entry.manifest, entry.config_blob, *entry.layers)}
     paths = {digest: f"blobs/sha256/{digest.removeprefix('sha256:')}" for digest in digests}

@@ -1,6 +1,6 @@
 """linuxkit_image: the image that a linuxkit.yml describes, laid out as LinuxKit lays it out, for the init that the file names.
 
-What the files mean is lkbuild.linuxkit's business; here it becomes layers and segments. Images come from an `oci_lock`.
+What the files mean is lkbuild.linuxkit's business; here it becomes layers and segments. Where images come from, images.py knows.
 """
 
 from __future__ import annotations
@@ -9,33 +9,36 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lkbuild.base.errors import LoadError, Position
+from lkbuild.base.errors import AnalysisError
 from lkbuild.linuxkit.config import Config, merge, read
-from lkbuild.linuxkit.images import image_settings
-from lkbuild.linuxkit.process import ImageSettings
+from lkbuild.linuxkit.decode import Templates
 from lkbuild.linuxkit.specs import Bundle, bundles
 from lkbuild.model.action import DeclaredOutput, Input
 from lkbuild.model.artifact import Artifact, Output
-from lkbuild.model.attrs import Attr, File, LabelOf, ListOf, String, TextFile
-from lkbuild.model.rule import Rule, RuleContext
+from lkbuild.model.attrs import Attr, File, FrozenMap, LabelOf, ListOf, MapOf, String, TextFile
+from lkbuild.model.configuration import Configuration
+from lkbuild.model.rule import Discovered, Rule, RuleContext
+from lkbuild.model.target import Target
 
 from ..file_entries import layer
 from ..image.fields import FORMATS_ATTR
 from ..image.formats import documented
 from ..image.initrd import initrd
 from ..image.outputs import outputs
-from ..oci import LockedImages, merged
+from ..oci import merged
 from ..providers import ImageInfo, Piece
 from .files import files_layer
 from .filters import ABOVE, ABOVE_ROOT, BELOW, EXCLUDED
+from .images import Images, Named
 from .oci_volume import oci_volume
 from .sections import SECTIONS, own_config
 
 
 def analyze(ctx: RuleContext) -> list[Any]:
     """Read the files, make a segment of each image, and join them."""
-    config = merge(_configs(ctx))
-    image = _Builder(ctx, config)
+    named = Named()
+    config = merge(_configs(ctx.target, named))
+    image = _Builder(ctx, config, Images(ctx, {reference: label for reference, (label, _) in named.found.items()}))
     kernel, before, modules = image.kernel()
     pieces = (*modules, *image.root(), *image.volumes(), *image.containers())
     compression = ctx.attrs["compression"]
@@ -44,26 +47,30 @@ def analyze(ctx: RuleContext) -> list[Any]:
     return outputs(ctx, ImageInfo(kernel=kernel, initrd=packed, cmdline=cmdline, arch=ctx.arch, pieces=pieces, compression=compression))
 
 
-def _configs(ctx: RuleContext) -> Iterator[Config]:
-    for index, text in enumerate(ctx.attrs["srcs"]):
+def _configs(target: Target, templates: Templates) -> Iterator[Config]:
+    for index, text in enumerate(target.attrs["srcs"]):
         if text.missing:
-            ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
-        yield read(text.content.encode(), text.path, _no_packages)
-    yield own_config(ctx)
+            raise AnalysisError(f"there is no file {text.path}", position=target.at("srcs", index), label=str(target.label))
+        yield read(text.content.encode(), text.path, templates)
+    yield own_config(target, templates)
 
 
-def _no_packages(text: str, position: Position) -> str:
-    hint = "`lkbuild linuxkit build` resolves it; in a target, write the image that it stands for"
-    raise LoadError(f"'{text}' is not resolved in a target: its tag depends on git", position=position, hint=hint)
+def _discover(target: Target, configuration: Configuration) -> Iterator[Discovered]:
+    """The targets that `@pkg:` stands for."""
+    del configuration  # what the files say is the same for all
+    named = Named()
+    for _ in _configs(target, named):
+        pass
+    yield from (Discovered(label=label, position=position) for label, position in named.found.values())
 
 
 class _Builder:
     """Emits what an image consists of."""
 
-    def __init__(self, ctx: RuleContext, config: Config) -> None:
+    def __init__(self, ctx: RuleContext, config: Config, images: Images) -> None:
         self._ctx = ctx
         self._config = config
-        self._images = LockedImages(ctx, ctx.attrs["lock"])
+        self._images = images
         self._below = layer(ctx, BELOW, message="what every LinuxKit image has")
 
     def kernel(self) -> tuple[Artifact, list[Artifact], list[Piece]]:
@@ -71,7 +78,7 @@ class _Builder:
         kernel, ctx = self._config.kernel, self._ctx
         if not kernel.get("image"):
             ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
-        source = self._images.layer(self._images.entry(kernel["image"], self._config.kernel_place or ctx.target.at("srcs")))
+        source = self._images.layer(kernel["image"], self._config.kernel_place or ctx.target.at("srcs"))
         before: list[Artifact] = [self._file(source, kernel["ucode"])] if kernel.get("ucode") else []
         pieces: list[Piece] = []
         tar = kernel.get("tar", "kernel.tar")
@@ -92,8 +99,7 @@ class _Builder:
         above = layer(self._ctx, ABOVE_ROOT, message="hosts and resolv.conf of the root")
         found: dict[str, Artifact] = {}
         for index, (reference, position) in enumerate(self._config.init):
-            entry = self._images.entry(reference, position)
-            found[f"{index:03d}"] = self._images.layer(entry, below=[self._below], above=[above], exclude=EXCLUDED)
+            found[f"{index:03d}"] = self._images.layer(reference, position, below=[self._below], above=[above], exclude=EXCLUDED)
         files = files_layer(self._ctx, self._config)
         guests = {}
         if files is not None:
@@ -112,8 +118,7 @@ class _Builder:
             if volume.get("format") == "oci":
                 yield Piece(oci_volume(self._ctx, self._images, volume), f"{path}/lower")
             elif volume.reference is not None:
-                entry = self._images.entry(volume.reference, volume.places.position("image"))
-                yield Piece(self._images.layer(entry), f"{path}/lower")
+                yield Piece(self._images.layer(volume.reference, volume.places.position("image")), f"{path}/lower")
         if entries:
             yield Piece(layer(self._ctx, entries, message=f"volumes of {self._ctx.label.short}"))
 
@@ -121,19 +126,16 @@ class _Builder:
         """The files of each image once, and the bundles of all containers."""
         above = layer(self._ctx, ABOVE, message="hosts and resolv.conf of a container")
         entries: list[dict[str, Any]] = []
-        for bundle in bundles(self._config, self._settings):
+        for bundle in bundles(self._config, self._images.settings):
             if bundle.root.startswith(f"{bundle.path}/"):
-                entry = self._images.entry(bundle.container.reference, bundle.container.places.position("image"))
-                made = self._images.layer(entry, below=[self._below], above=[above], exclude=EXCLUDED)
+                place = bundle.container.places.position("image")
+                made = self._images.layer(bundle.container.reference, place, below=[self._below], above=[above], exclude=EXCLUDED)
                 yield Piece(made, bundle.root)
             entries += _bundle(bundle)
         if entries:
             yield Piece(layer(self._ctx, entries, message=f"containers of {self._ctx.label.short}"))
 
-    def _settings(self, reference: str, position: Position) -> ImageSettings:
-        return image_settings(self._images.entry(reference, position).config)
-
-    def _file(self, source: Output, path: str) -> Output:
+    def _file(self, source: Artifact, path: str) -> Output:
         (output,) = self._ctx.builtin(
             "layer_file",
             1,
@@ -161,7 +163,13 @@ LinuxKit's sections itself, beside or instead of `srcs`: `lkbuild linuxkit conve
 and cached. How the files are read, and where that differs from LinuxKit: [LinuxKit's YAML](linuxkit.md).""",
     attrs={
         "srcs": Attr(type=ListOf(item=TextFile()), default=(), doc="Files, merged in this order; the own sections come last."),
-        "lock": Attr(type=LabelOf(provides=("OciLockInfo",)), required=True, doc="The `oci_lock` that holds the images that they name."),
+        "lock": Attr(type=LabelOf(provides=("OciLockInfo",)), doc="The `oci_lock` that holds the images that they name."),
+        "packages": Attr(
+            type=MapOf(value=LabelOf(provides=("BaseInfo",))),
+            default=FrozenMap(),
+            doc="References, and the targets that are meant by them; one without a tag means any. `@pkg:PATH` needs no entry: that is the "
+            "target of the folder.",
+        ),
         "data": Attr(type=ListOf(item=File()), default=(), doc="The files that they name as `source:`. An optional one may be missing."),
         **SECTIONS,
         "compression": Attr(type=String(choices=("fast", "small")), default="fast", doc="How layers are packed: as in `image`."),
@@ -181,4 +189,5 @@ and cached. How the files are read, and where that differs from LinuxKit: [Linux
     },
     groups=documented(),
     analyze=analyze,
+    discover=_discover,
 )

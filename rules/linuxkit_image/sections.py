@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lkbuild.linuxkit.config import Config, of_values
-from lkbuild.linuxkit.decode import Places
+from lkbuild.linuxkit.decode import TEMPLATE, Places, Templates
 from lkbuild.linuxkit.schema import CONFIGURATION, Either, Flag, Kind, Many, Table, Text, Whole
-from lkbuild.model.attrs import Attr, AttrType, Boolean, FrozenMap, Integer, ListOf, MapOf, OneOf, String, Struct
-from lkbuild.model.rule import RuleContext
+from lkbuild.model.attrs import Attr, AttrPath, AttrType, Boolean, FrozenMap, Integer, ListOf, MapOf, OneOf, String, Struct
+from lkbuild.model.target import Target
 
 _DOCS: Final = {
     "kernel": "The kernel: `image`, `cmdline`, `binary`, `tar`, `ucode`.",
@@ -52,14 +52,18 @@ def _type(kind: Kind) -> AttrType:
 SECTIONS: Final = {name: _attr(CONFIGURATION.fields[name], f"{doc} As in LinuxKit's YAML.") for name, doc in _DOCS.items()}
 
 
-def own_config(ctx: RuleContext) -> Config:
-    """The configuration that the target itself holds. Raises LoadError."""
-    written = FrozenMap({name: _written(ctx.attrs[name]) for name in SECTIONS if ctx.attrs[name] is not None})
-    return of_values(written, Places(file=ctx.target.position.file, locate=lambda path: ctx.target.at(*path)))
+def own_config(target: Target, templates: Templates) -> Config:
+    """The configuration that the target itself holds. `templates` resolves `@pkg:` texts. Raises LoadError."""
+    given = {name: target.attrs[name] for name in SECTIONS if target.attrs[name] is not None}
+    written = FrozenMap({name: _written(value, (name,), target, templates) for name, value in given.items()})
+    return of_values(written, Places(file=target.position.file, locate=lambda path: target.at(*path)))
 
 
-def _written(value: Any) -> Any:
+def _written(value: Any, path: AttrPath, target: Target, templates: Templates) -> Any:
     """A value without what is not written: LinuxKit tells an empty list from none."""
     if isinstance(value, Mapping):
-        return FrozenMap({name: _written(item) for name, item in value.items() if item is not None})
-    return tuple(_written(item) for item in value) if isinstance(value, tuple) else value
+        found = {name: item for name, item in value.items() if item is not None}
+        return FrozenMap({name: _written(item, (*path, name), target, templates) for name, item in found.items()})
+    if isinstance(value, tuple):
+        return tuple(_written(item, (*path, index), target, templates) for index, item in enumerate(value))
+    return templates(value, target.at(*path)) if isinstance(value, str) and value.startswith(TEMPLATE) else value

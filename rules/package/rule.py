@@ -80,7 +80,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         PackageInfo(name=ctx.label.name, layers=layers, initramfs=(*own, *given) if initramfs else (), container=container),
         LayerInfo(layers),
         Files(tuple(_named(layer, index) for index, layer in enumerate(every))),
-        BaseInfo(layout=(Input("", layout),), config=FrozenMap(image_config(container, {}))),
+        BaseInfo(layout=(Input("", layout),), config=FrozenMap(image_config(container, ctx.attrs["labels"]))),
         OutputGroups({GROUP: (NamedArtifact(f"{ctx.label.name}.{GROUP}", layout),)}),
         JOINT,
     ]

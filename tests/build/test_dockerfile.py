@@ -141,6 +141,15 @@ def test_what_a_base_is_made_of_rebuilds_the_base_its_users_and_nothing_else(app
     assert app.build("//:image").executed == ["//base dockerfile"]
 
 
+def test_a_file_of_the_same_size_and_time_is_another_file(app):
+    """BuildKit compares what it has of a context by size and time alone (moby/buildkit 2592), and ours have one time."""
+    for word in ("first", "other", "third", "first"):
+        one(app, f"FROM lkbuild://base:busy\nCOPY file /\nRUN busybox echo {word} > /said\n", context="[file]")
+        app.write("one/file", word)
+        found = content(app.build("//one"))
+        assert (found["file"], found["said"]) == (word, f"{word}\n")
+
+
 EDITS = [
     ("app/Dockerfile", "two words", "other words"),
     ("app/src/main.c", "main.c", "changed"),

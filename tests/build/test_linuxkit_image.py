@@ -205,3 +205,85 @@ def test_a_format_that_the_image_can_t_have_is_refused_where_it_stands(linuxkit)
     linuxkit.edit("BUILD.yaml", "data: [motd]}", "data: [motd], formats: [kernel, iso]}")
     (error,) = linuxkit.build("--arch", "amd64", "//:image", code=7).errors
     assert (error["class"], error["line"]) == ("AnalysisError", 4)
+
+
+PROJECT = """\
+targets:
+  image:
+    rule: linuxkit_image
+    srcs: [linuxkit.yml]
+    packages: {org/kernel: "//pkg/kernel", "org/init:1": "//pkg/init"}
+"""
+YAML = """\
+kernel: {image: "org/kernel:0123", cmdline: console=ttyS0, tar: none}
+init: ["org/init:1"]
+services: [{name: web, image: "@pkg:../pkg/web", binds.add: ["/srv:/srv"]}]
+"""
+PACKAGES = {
+    "kernel": "{rule: package, skeleton: false, files: [{path: /kernel, contents: vmlinuz}]}",
+    "init": "{rule: package, skeleton: false, files: [{path: /init, contents: init}]}",
+    "base": "{rule: package, skeleton: false, files: [{path: /bin/base, source: text}]}",
+    "web": '{rule: package, skeleton: false, layers: ["//pkg/base"], files: [{path: /bin/web, contents: web}], command: [/bin/web], '
+    "capabilities: [CAP_KILL], binds: [/run:/run]}",
+}
+
+
+@pytest.fixture
+def project(ws):
+    """A LinuxKit project whose images come from its own packages."""
+    for name, target in PACKAGES.items():
+        ws.write(f"pkg/{name}/BUILD.yaml", f"targets:\n  {name}: {target}\n")
+    ws.write("pkg/base/text", "1\n")
+    ws.write("images/BUILD.yaml", PROJECT)
+    ws.write("images/linuxkit.yml", YAML)
+    return ws
+
+
+def test_images_may_be_targets_of_the_workspace_and_no_lock_is_needed(project):
+    found = initrd(project.build("--arch", "amd64", "//images:image"))
+    assert found["init"].content == b"init"
+    lower = "containers/services/web/rootfs"
+    assert {path.rpartition("/")[2] for path in found if path.startswith(f"{lower}/bin/")} == {"web", "base"}
+    spec = json.loads(found["containers/services/web/config.json"].content)
+    # As the label of its image says: what it runs, and the fields of its package.
+    assert spec["process"]["args"] == ["/bin/web"]
+    assert spec["process"]["capabilities"]["bounding"] == ["CAP_KILL"]
+    assert [mount["destination"] for mount in spec["mounts"] if mount["destination"] in ("/run", "/srv")] == ["/run", "/srv"]
+
+
+def test_a_package_below_a_package_packs_one_segment_of_the_image_anew(project):
+    project.build("--arch", "amd64", "//images:image")
+    project.write("pkg/base/text", "2\n")
+    changed = project.build("--arch", "amd64", "//images:image").executed
+    assert changed == ["//pkg/base layer", "//images:image oci_root", "//images:image cpio", "//images:image concat"]
+
+
+def test_the_targets_that_a_file_names_are_in_the_graph(project):
+    graph = project.lkbuild("query", "--arch", "amd64", "deps(//images:image)").stdout.split()
+    assert {"//pkg/kernel", "//pkg/init", "//pkg/web", "//pkg/base"} <= set(graph)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("@pkg:../pkg/web", "@pkg:../pkg/wep", 3),  # no such target
+        ("@pkg:../pkg/web", "@pkg:../../pkg/web", 3),  # outside of the workspace
+        ("@pkg:../pkg/web", "@pkg:..", 3),
+        ("org/init:1", "org/init:2", 2),  # neither named nor locked
+        ("org/init:1", "@pkg:.", 2),  # no image
+    ],
+)
+def test_an_image_that_is_no_target_is_an_error_at_its_name(project, old, new, line):
+    project.edit("images/linuxkit.yml", old, new)
+    (error,) = project.build("--arch", "amd64", "//images:image", code=7).errors
+    assert (error["file"], error["line"]) == ("images/linuxkit.yml", line)
+    assert error["hint"]
+
+
+def test_a_target_may_write_the_sections_itself(project):
+    project.build("--arch", "amd64", "//images:image")
+    project.edit("images/BUILD.yaml", "    srcs: [linuxkit.yml]\n", "".join(f"    {line}\n" for line in YAML.splitlines()))
+    assert project.build("--arch", "amd64", "//images:image").executed == []
+    project.edit("images/BUILD.yaml", "@pkg:../pkg/web", "@pkg:../pkg/wep")
+    (error,) = project.build("--arch", "amd64", "//images:image", code=7).errors
+    assert (error["file"], error["line"]) == ("images/BUILD.yaml", 6)

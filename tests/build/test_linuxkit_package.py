@@ -6,6 +6,7 @@ import shutil
 import tarfile
 
 import pytest
+from harness.initrd import unpacked
 from harness.oci import Images
 from harness.workspace import REPOSITORY
 
@@ -139,6 +140,51 @@ def test_a_change_of_the_base_rebuilds_it_its_user_and_the_image_alone(tree):
     hidden = files_of(tree.build("--arch=amd64", "//pkg/base").path)["hash"]
     tree.write("pkg/base/README.md", "other words\n")
     assert files_of(tree.build("--arch=amd64", "//pkg/base").path)["hash"] != hidden
+
+
+LINUXKIT = """\
+kernel: {image: "team/kernel:0123456789", cmdline: console=ttyS0, tar: none}
+init: ["team/init:1"]
+onboot: [{name: other, image: "team/other:1"}]
+services: [{name: user, image: "@pkg:../pkg/user"}]
+"""
+PROJECT = """\
+targets:
+  kernel: {rule: package, skeleton: false, files: [{path: /kernel, contents: vmlinuz}]}
+  init: {rule: package, skeleton: false, files: [{path: /init, contents: init}]}
+  other: {rule: package, skeleton: false, files: [{path: /other, contents: other}], command: [/other]}
+  image:
+    rule: linuxkit_image
+    srcs: [linuxkit.yml]
+    packages: {team/kernel: ":kernel", team/init: ":init", team/other: ":other"}
+"""
+
+
+def test_of_a_linuxkit_image_too(tree):
+    tree.write("project/BUILD.yaml", PROJECT)
+    tree.write("project/linuxkit.yml", LINUXKIT)
+    first = tree.build("--arch=amd64", "//project:image")
+    packed = next(path for path in first.paths if path.name == "initrd.img").read_bytes()
+    spec = json.loads(unpacked(packed)["containers/services/user/config.json"].content)
+    # The Dockerfile's command, build.yml's privileges.
+    assert (spec["process"]["args"], spec["process"]["capabilities"]["bounding"]) == (["/bin/user"], ["CAP_NET_ADMIN"])
+    tree.write("pkg/base/version", "2\n")
+    changed = tree.build("--arch=amd64", "//project:image").executed
+    assert changed[:3] == ["//pkg/base dockerfile", "//pkg/user dockerfile", "//pkg/user oci_image_root"]
+    assert changed[3:] == [f"//project:image {name}" for name in ("oci_root", "cpio", "concat")]
+
+
+def test_a_label_in_a_dockerfile_says_how_a_container_of_linuxkits_is_run_also_from_above(tree):
+    label = '{"capabilities": ["CAP_SYS_TIME"]}'
+    tree.write("project/BUILD.yaml", PROJECT)
+    tree.write("project/linuxkit.yml", LINUXKIT.replace("@pkg:../pkg/user", "@pkg:../pkg/base"))
+    tree.write("pkg/low/build.yml", "image: low\norg: team\narches: [amd64]\n")
+    tree.write("pkg/low/BUILD.yaml", "targets:\n  low: {rule: linuxkit_package}\n")
+    tree.write("pkg/low/Dockerfile", f"FROM lkbuild://busy\nCMD [\"/x\"]\nLABEL a=b org.mobyproject.config='{label}'\n")
+    tree.write("pkg/base/Dockerfile", "FROM lkbuild://pkg/low\nCOPY version /version\n")
+    packed = next(path for path in tree.build("--arch=amd64", "//project:image").paths if path.name == "initrd.img").read_bytes()
+    spec = json.loads(unpacked(packed)["containers/services/user/config.json"].content)
+    assert spec["process"]["capabilities"]["bounding"] == ["CAP_SYS_TIME"]
 
 
 def test_all_that_both_files_name_is_in_the_graph(tree):

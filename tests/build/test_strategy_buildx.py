@@ -43,6 +43,14 @@ def test_what_comes_out_is_equal_to_the_sandboxes_and_found_under_the_same_key(p
     assert probe.build("--strategy=buildx", "//p:next").executed == []
 
 
+def test_a_file_of_the_same_size_and_time_is_another_file(probe):
+    """BuildKit compares what it has of a context by size and time alone (moby/buildkit 2592), and ours have one time."""
+    probe.write("q/BUILD.yaml", 'targets:\n  q: {rule: genrule, srcs: [word.txt], outs: [q], cmd: "cat $SRCS > $OUT"}\n')
+    for word in ("first\n", "other\n"):
+        probe.write("q/word.txt", word)
+        assert probe.build("--strategy=buildx", "//q").text == word
+
+
 def test_a_command_that_fails_there_has_its_exit_code_and_its_words(probe):
     (error,) = probe.build("--strategy=buildx", "//p:fails", code=1).errors
     assert (error["class"], error["label"]) == ("BuildFailed", "//p:fails")

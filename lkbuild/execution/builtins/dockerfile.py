@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 
 from lkbuild.base.errors import BuildFailed, HostError, LkbuildError
 from lkbuild.dockerfile.config import told
+from lkbuild.dockerfile.stages import parse
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.oci import image, pack
 from lkbuild.execution.failures import log_tail
@@ -50,13 +51,16 @@ def dockerfile(call: BuiltinCall) -> tuple[OutputTree]:
         place(leaf, call.scratch / path, call.blobs)
     (call.scratch / _CONTEXT).mkdir(exist_ok=True)
     names = sorted({path.split("/")[1] for path in call.inputs if path.startswith(f"{_BASES}/")})
+    inputs = _inputs(call)
     build = ImageBuild(
+        inputs=inputs,
         dockerfile=call.scratch / "Dockerfile",
         context=call.scratch / _CONTEXT,
         bases=tuple((name, call.scratch / _BASES / name, _manifest_of(call.scratch / _BASES / name)) for name in names),
         arch=request["arch"],
         stage=request["stage"],
-        arguments=tuple((name, value.replace(_INPUTS, _inputs(call))) for name, value in sorted(request["arguments"].items())),
+        arguments=tuple((name, value.replace(_INPUTS, inputs)) for name, value in sorted(request["arguments"].items())),
+        runs=_runs(call.scratch / "Dockerfile", request),
         network=request["network"],
         fresh=call.fresh or request["again"],
         output=call.scratch / "image.tar",
@@ -120,6 +124,12 @@ def _inputs(call: BuiltinCall) -> str:
     """40 hexadecimal digits that are others where any input is: what LinuxKit calls the hash of a package."""
     root, _ = Layout(call.inputs).encode()
     return root.hash[:40]
+
+
+def _runs(dockerfile: Path, request: Mapping[str, Any]) -> bool:
+    given = {"TARGETPLATFORM": f"linux/{request['arch']}", "TARGETARCH": request["arch"], "TARGETOS": "linux", **request["arguments"]}
+    text = dockerfile.read_text(encoding="utf-8")
+    return parse(text, dockerfile.name, given=given, target=request["stage"]).runs
 
 
 def _manifest_of(layout: Path) -> str:

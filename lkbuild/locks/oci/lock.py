@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from lkbuild.base.errors import FetchError, LockError, nearest
@@ -40,17 +40,21 @@ class OciRequest:
 class OciLockKind:
     """OCI images: see docs/format/oci-lock.md."""
 
-    def update(self, request: str, old_text: str, download: Download) -> str:
+    def update(self, request: str, old_text: str, download: Download, *, only: Collection[str] = ()) -> str:
         """As LockKind: tags are resolved anew."""
-        del old_text
-        wanted = OciRequest.parse(request)
-        if not wanted.layout:
-            return render(entry for reference in wanted.images for entry in _pulled(normal(reference), download))
-        layout = Layout(_reader(wanted.layout, download), wanted.layout)
-        names = {normal(name): digest for name, digest in layout.names.items()}
-        return render(
-            entry for reference in wanted.images or names for entry in _entries(layout, normal(reference), _digest(names, reference))
-        )
+        found = list(_resolved(OciRequest.parse(request), download))
+        if not only:
+            return render(found)
+        references = {entry.reference for entry in found}
+        kept = [entry for (name, arch), entry in self._held(old_text).items() if arch not in only and name in references]
+        return render([*kept, *(entry for entry in found if entry.arch in only)])
+
+    @staticmethod
+    def _held(text: str) -> dict[tuple[str, str], OciEntry]:
+        try:
+            return parse_oci_lock(text) if text.strip() else {}
+        except LockFormatError as error:
+            raise LockError(f"line {error.line} of the lock: {error}") from error
 
     def check(self, request: str, text: str) -> tuple[LockProblem, ...]:
         """As LockKind."""
@@ -65,16 +69,24 @@ class OciLockKind:
 
     def diff(self, old: str, new: str) -> tuple[LockChange, ...]:
         """As LockKind."""
-        try:
-            before, after = (parse_oci_lock(text) if text.strip() else {} for text in (old, new))
-        except LockFormatError as error:
-            raise LockError(f"line {error.line} of the lock: {error}") from error
+        before, after = self._held(old), self._held(new)
         changes = []
         for key in sorted(before.keys() | after.keys()):
             was, now = before.get(key), after.get(key)
             if was != now:
                 changes.append(LockChange(name=key[0], old=was.manifest if was else "", new=now.manifest if now else "", arches=key[1:]))
         return tuple(changes)
+
+
+def _resolved(wanted: OciRequest, download: Download) -> Iterator[OciEntry]:
+    if not wanted.layout:
+        for reference in wanted.images:
+            yield from _pulled(normal(reference), download)
+        return
+    layout = Layout(_reader(wanted.layout, download), wanted.layout)
+    names = {normal(name): digest for name, digest in layout.names.items()}
+    for reference in wanted.images or names:
+        yield from _entries(layout, normal(reference), _digest(names, reference))
 
 
 def _reader(layout: str, download: Download) -> ReadFile:

@@ -8,6 +8,7 @@ from lkbuild.app import doctor
 from lkbuild.app.options import BuildOptions
 from lkbuild.base.errors import HostError
 from lkbuild.model.configuration import ARCHES
+from lkbuild.sandbox.builders import nodes_of
 
 
 def test_all_checks_run_here_and_each_has_a_name_a_state_and_a_text(tmp_path):
@@ -92,10 +93,15 @@ def test_each_architecture_is_native_or_cross_and_an_unknown_machine_is_a_failur
     assert doctor.check_arches("vax", tmp_path, tmp_path, {})[0].state == "fail"
 
 
+HOW = {"amd64": "native", "arm64": None, "riscv64": "emulated"}
+
+
 def test_of_each_architecture_it_says_whether_a_builder_has_it(tmp_path):
-    told = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, {"amd64": True, "arm64": False})}
+    told = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, HOW)}
     assert told["amd64"].mend is None
     assert "--builder arm64=" in told["arm64"].mend
+    assert "emulation" in told["riscv64"].text.partition("Dockerfiles")[2]
+    assert "--builder riscv64=" in told["riscv64"].mend
     none = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, {})}
     assert {finding.mend for finding in none.values()} == {None}
 
@@ -105,11 +111,11 @@ class Client:
 
     builders: ClassVar = {"arm64": "far", "s390x": "gone"}
 
-    def platforms(self, arch):
+    def nodes(self, arch):
         if arch == "s390x":
             raise HostError("no answer")
-        return ("linux/arm64",) if arch == "arm64" else ("linux/amd64", "linux/386")
+        return nodes_of("Platforms: linux/arm64" if arch == "arm64" else "Platforms: linux/amd64, linux/386, linux/riscv64")
 
 
 def test_builders_are_asked_once_each_and_one_that_is_gone_builds_nothing():
-    assert doctor.builders_of(Client()) == {"amd64": True, "arm64": True, "riscv64": False, "s390x": False}
+    assert doctor.builders_of(Client()) == {"amd64": "native", "arm64": "native", "riscv64": "emulated", "s390x": None}

@@ -36,6 +36,9 @@ def test_a_base_is_what_nothing_changes():
         ("WORKDIR a\nWORKDIR ../b/$A", "WorkingDir", "/srv/b/1"),
         ("WORKDIR /", "WorkingDir", None),
         ("USER 1:2", "User", "1:2"),
+        ('LABEL a=1 org.mobyproject.config=\'{"pid": "host"}\'', "Labels", {"org.mobyproject.config": '{"pid": "host"}'}),
+        ("LABEL org.mobyproject.config {}", "Labels", {"org.mobyproject.config": "{}"}),
+        ("LABEL a=1", "Labels", None),
     ],
 )
 def test_each_instruction_says_what_it_says(lines, name, expected):
@@ -46,3 +49,11 @@ def test_a_stage_inherits_from_the_stage_it_begins_with_but_not_its_arguments():
     text = 'ARG V=1\nFROM base AS a\nARG V\nENV X=$V\nCMD ["a"]\nFROM a\nENV Y=$V\n'
     assert config(text, V="2")["Env"][-2:] == ["X=2", "Y="]
     assert config(text)["Cmd"] == ["a"]
+
+
+def test_of_labels_that_is_inherited_which_says_how_a_container_is_run():
+    text = "FROM base AS a\nLABEL org.mobyproject.config=1\nFROM a\n"
+    assert config(text)["Labels"] == {"org.mobyproject.config": "1"}
+    file = parse("FROM base\nLABEL b=1\n", "Dockerfile", given={})
+    below = {"Labels": {"org.mobyproject.config": "2", "a": "b"}}
+    assert image_config(file, dict.fromkeys(file.uses(), below))["Labels"] == {"org.mobyproject.config": "2"}

@@ -124,3 +124,22 @@ def test_a_stage_that_is_not_there_is_an_error_with_the_nearest():
     with pytest.raises(LoadError) as caught:
         read("FROM x AS build\n", "biuld")
     assert "build" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "expected"),
+    [
+        ("FROM one\nRUN true\n", "", True),
+        ("FROM one\nCOPY a /a\n", "", False),
+        # What runs is a tool of the machine that builds, also in a stage that begins with one.
+        (
+            "FROM --platform=$BUILDPLATFORM go AS build\nRUN true\nFROM build AS more\nRUN true\nFROM os\nCOPY --from=more /x /x\n",
+            "",
+            False,
+        ),
+        ("FROM --platform=$BUILDPLATFORM go AS build\nRUN true\nFROM os\nCOPY --from=build /x /x\nRUN true\n", "", True),
+        ("FROM one AS a\nFROM two AS b\nRUN true\n", "a", False),
+    ],
+)
+def test_whether_programs_of_the_target_run(text, target, expected):
+    assert read(text, target).runs is expected

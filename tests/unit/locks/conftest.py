@@ -67,6 +67,7 @@ class Archive:
     extra: str = ""
     files: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
+    lost: set = field(default_factory=set)
 
     def add(self, arch, *packages, component="main"):
         self.files[f"{component}/binary-{arch}/Packages.xz"] = lzma.compress(text_of(*packages).encode())
@@ -82,6 +83,8 @@ class Archive:
         self.asked.append((sources, sha256))
         for source in sources:
             path = source.removeprefix("deb:dists/trixie/")
+            if any(f"binary-{arch}/" in path for arch in self.lost):
+                continue
             if path == "InRelease":
                 return clear_signed(self.key, self.release())
             for data in self.files.values():

@@ -11,8 +11,8 @@ from lkbuild.model.deb_lock import parse_lock
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def lock(archive, request, old=""):
-    return update(DebRequest.parse(request), old, archive, now=NOW)
+def lock(archive, request, old="", only=()):
+    return update(DebRequest.parse(request), old, archive, now=NOW, only=only)
 
 
 def test_a_lock_holds_each_architectures_closure(archive, request_text):
@@ -85,3 +85,59 @@ def test_an_index_with_a_path_that_leads_elsewhere_is_refused(archive, request_t
     archive.add("amd64", ("a", {"filename": path}))
     with pytest.raises(LockError):
         lock(archive, request_text(["a"]))
+
+
+LATER = "Sat, 10 Oct 2026 07:55:41 UTC"
+
+
+@pytest.fixture
+def both(archive, request_text):
+    """A lock for two architectures, and an archive that has moved on since."""
+    for arch in ("amd64", "arm64"):
+        archive.add(arch, ("a", {"arch": arch}))
+    old = lock(archive, request_text(["a"], arches=["amd64", "arm64"]))
+    archive.date = LATER
+    for arch in ("amd64", "arm64"):
+        archive.add(arch, ("a", {"arch": arch, "version": "2.0"}))
+    return old
+
+
+def versions(text):
+    return {arch: entries["a"].version for arch, entries in parse_lock(text).entries.items()}
+
+
+def test_an_index_that_no_mirror_has_is_named_and_so_are_the_architectures_that_can_be_updated(archive, request_text, both):
+    archive.lost = {"arm64"}
+    with pytest.raises(LockError) as caught:
+        lock(archive, request_text(["a"], arches=["amd64", "arm64"]), both)
+    assert "arm64" in caught.value.message
+    assert "--arch amd64" in caught.value.hint
+    archive.lost = {"amd64", "arm64"}
+    with pytest.raises(LockError) as caught:
+        lock(archive, request_text(["a"], arches=["amd64", "arm64"]), both)
+    assert "--arch" not in caught.value.hint
+
+
+def test_some_architectures_are_resolved_anew_and_the_others_stay_with_the_date_of_their_index(archive, request_text, both):
+    archive.lost = {"arm64"}
+    request = request_text(["a"], arches=["amd64", "arm64"])
+    text = lock(archive, request, both, only=["amd64", "riscv64"])
+    assert versions(text) == {"amd64": "2.0", "arm64": "1.0"}
+    found = parse_lock(text)
+    assert (found.date_of("amd64"), found.date_of("arm64")) == ("2026-10-10T07:55:41Z", "2026-09-12T07:55:41Z")
+    assert found.snapshot("arm64") == "20260912T075541Z"
+    assert KINDS["deb"].check(request, text) == ()
+    # Once more for the other, and they are of one index again.
+    archive.lost = set()
+    assert lock(archive, request, text, only=["arm64"]) == lock(archive, request)
+    # A replay stays one.
+    archive.date = "Sat, 12 Sep 2026 07:55:41 UTC"
+    with pytest.raises(LockError):
+        lock(archive, request, text, only=["arm64"])
+
+
+def test_only_what_the_lock_holds_can_stay(archive, request_text, both):
+    request = request_text(["a"], arches=["amd64", "arm64"])
+    for old, only in (("", ["amd64"]), (both.replace("suite: trixie", "suite: forky"), ["amd64"]), (both, ["s390x"])):
+        with pytest.raises(LockError):
+            lock(archive, request, old, only=only)

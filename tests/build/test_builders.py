@@ -1,0 +1,100 @@
+"""Which engine builds a Dockerfile: Docker's own choice, a context of Docker's by its name, or one for an architecture; and emulation."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import engine as engines
+
+from lkbuild.cli.options import default_cache
+from lkbuild.sandbox.turns import TURNS, program
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
+TARGETS = """\
+targets:
+  copied: {rule: package, dockerfile: Dockerfile, context: [file]}
+"""
+
+
+@pytest.fixture
+def two(ws, engine, engine_tree, tmp_path):
+    """A workspace with an engine, and another engine by the name `far`."""
+    shutil.copytree(engine["DOCKER_CONFIG"], tmp_path / "docker")
+    ws.write("p/BUILD.yaml", TARGETS)
+    ws.write("p/Dockerfile", "FROM scratch\nCOPY file /\n")
+    ws.write("p/file", f"{tmp_path}\n")  # no engine has seen it
+    with engines.engine(engine_tree) as far:
+        docked = ws.with_(**{**engine, "DOCKER_CONFIG": str(tmp_path / "docker")})
+        docker(docked, "context", "create", "far", f"--docker=host={far['DOCKER_HOST']}")
+        yield docked
+
+
+def docker(ws, *arguments):
+    """What Docker's client says."""
+    done = subprocess.run(["docker", *arguments], env=dict(ws.environment), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def remembered(ws, *context):
+    """How much an engine has kept of what it built."""
+    return re.search(r"^Total:\s+(\S+)$", docker(ws, *context, "buildx", "du"), re.MULTILINE)[1]
+
+
+def test_a_context_of_docker_is_a_builder_also_for_one_architecture_alone(two):
+    two.build("--arch=amd64", "--builder=arm64=far", "//p:copied.oci")
+    assert remembered(two, "--context=far") == "0B"
+    here = remembered(two)
+    report = two.build("--arch=arm64", "--builder=arm64=far", "//p:copied.oci")
+    assert report.executed == ["//p:copied dockerfile"]
+    assert remembered(two, "--context=far") != "0B"
+    assert remembered(two) == here
+    # Who built it is in no key.
+    assert two.build("--arch=arm64", "//p:copied.oci").executed == []
+
+
+def test_a_builder_that_is_not_there_is_an_error_of_this_host_or_of_the_build(two):
+    (error,) = two.build("--builder=nowhere", "//p:copied.oci", code=1).errors
+    assert error["label"] == "//p:copied"
+    assert "nowhere" in two.lkbuild("build", "--builder=nowhere", "//p:copied.oci").stderr
+
+
+RUNS = """\
+targets:
+  runs: {rule: package, dockerfile: Dockerfile, context: [program]}
+  copies: {rule: package, dockerfile: Dockerfile, context: [program], stage: copied}
+"""
+RUNS_DOCKERFILE = 'FROM scratch AS copied\nCOPY program /\nFROM copied\nRUN ["/program"]\n'
+
+
+@pytest.fixture
+def emulating(ws, engine_tree, tmp_path):
+    """A workspace with an engine whose kernel emulates another architecture, and that architecture."""
+    if not engines.can_emulate():
+        pytest.skip("this kernel has one binfmt_misc for everybody")
+    cache = os.environ.get("LKBUILD_CACHE")
+    emulators = engines.unpacked(tmp_path / "emulators", Path(cache) if cache else default_cache(os.environ), "emulators")
+    arch, _, _ = engines.EMULATED[platform.machine()]
+    ws.write("p/BUILD.yaml", RUNS)
+    ws.write("p/Dockerfile", RUNS_DOCKERFILE)
+    ws.write("p/program", "", executable=True).write_bytes(program(arch, TURNS))
+    with engines.engine(engine_tree, emulators=emulators) as environment:
+        yield ws.with_(**environment), arch
+
+
+def test_emulation_is_told_of_with_the_slowdown_that_is_measured_there(emulating):
+    docked, arch = emulating
+    assert "times as slow" not in docked.build(f"--arch={arch}", "//p:copies.oci").stderr
+    told = docked.build(f"--arch={arch}", "//p:runs.oci")
+    assert told.executed == ["//p:runs dockerfile"]
+    (times,) = re.findall(rf"emulates {arch} .* (\d+) times as slow", told.stderr)
+    assert int(times) >= 2
+    # Where nothing is built, nobody is asked.
+    assert "emulates" not in docked.build(f"--arch={arch}", "//p:runs.oci").stderr
+    (line,) = [line for line in docked.lkbuild("doctor").stdout.splitlines() if f" {arch}:" in line]
+    assert "emulation" in line.partition("Dockerfiles")[2]
