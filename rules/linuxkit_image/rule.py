@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lkbuild.base.errors import LoadError, Position
+from lkbuild.base.errors import Position
 from lkbuild.linuxkit.config import Config, merge, read
 from lkbuild.linuxkit.images import image_settings
 from lkbuild.linuxkit.process import ImageSettings
@@ -24,7 +24,7 @@ from ..image.fields import FORMATS_ATTR
 from ..image.formats import documented
 from ..image.initrd import initrd
 from ..image.outputs import outputs
-from ..oci import LockedImages, merged
+from ..oci import LockedImages, merged, unresolved
 from ..providers import ImageInfo, Piece
 from .files import files_layer
 from .filters import ABOVE, ABOVE_ROOT, BELOW, EXCLUDED
@@ -37,7 +37,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     config = merge(_configs(ctx))
     image = _Builder(ctx, config)
     kernel, before, modules = image.kernel()
-    pieces = (*modules, *image.root(), *image.volumes(), *image.containers())
+    pieces = (*image.root(modules), *image.volumes(), *image.containers())
     compression = ctx.attrs["compression"]
     packed = initrd(ctx, pieces, compression, before=before)
     cmdline = config.kernel.get("cmdline", "")
@@ -48,13 +48,8 @@ def _configs(ctx: RuleContext) -> Iterator[Config]:
     for index, text in enumerate(ctx.attrs["srcs"]):
         if text.missing:
             ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
-        yield read(text.content.encode(), text.path, _no_packages)
+        yield read(text.content.encode(), text.path, unresolved)
     yield own_config(ctx)
-
-
-def _no_packages(text: str, position: Position) -> str:
-    hint = "`lkbuild linuxkit build` resolves it; in a target, write the image that it stands for"
-    raise LoadError(f"'{text}' is not resolved in a target: its tag depends on git", position=position, hint=hint)
 
 
 class _Builder:
@@ -66,14 +61,14 @@ class _Builder:
         self._images = LockedImages(ctx, ctx.attrs["lock"])
         self._below = layer(ctx, BELOW, message="what every LinuxKit image has")
 
-    def kernel(self) -> tuple[Artifact, list[Artifact], list[Piece]]:
+    def kernel(self) -> tuple[Artifact, list[Artifact], Artifact | None]:
         """The kernel, what comes first in the initrd (microcode), and the modules."""
         kernel, ctx = self._config.kernel, self._ctx
         if not kernel.get("image"):
             ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
         source = self._images.layer(self._images.entry(kernel["image"], self._config.kernel_place or ctx.target.at("srcs")))
         before: list[Artifact] = [self._file(source, kernel["ucode"])] if kernel.get("ucode") else []
-        pieces: list[Piece] = []
+        modules: Artifact | None = None
         tar = kernel.get("tar", "kernel.tar")
         if tar not in ("", "none"):
             (modules,) = ctx.builtin(
@@ -84,18 +79,19 @@ class _Builder:
                 outputs=[DeclaredOutput("layer.tar")],
                 message=f"kernel modules of {ctx.label.short}",
             )
-            pieces.append(Piece(modules))
-        return self._file(source, kernel.get("binary") or "kernel"), before, pieces
+        return self._file(source, kernel.get("binary") or "kernel"), before, modules
 
-    def root(self) -> Iterator[Piece]:
-        """The init images and the files, as one: a directory that a file needs stays as the images have it."""
+    def root(self, modules: Artifact | None) -> Iterator[Piece]:
+        """The init images, the kernel's modules and the files, as one: a directory that a file needs stays as the images have it."""
         above = layer(self._ctx, ABOVE_ROOT, message="hosts and resolv.conf of the root")
         found: dict[str, Artifact] = {}
         for index, (reference, position) in enumerate(self._config.init):
             entry = self._images.entry(reference, position)
             found[f"{index:03d}"] = self._images.layer(entry, below=[self._below], above=[above], exclude=EXCLUDED)
         files = files_layer(self._ctx, self._config)
-        guests = {}
+        guests: dict[str, list[str]] = {}
+        if modules is not None:
+            found["modules"], guests["modules"] = modules, []
         if files is not None:
             found["files"], guests["files"] = files
         if found:
