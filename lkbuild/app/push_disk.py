@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lkbuild.app.build import build
 from lkbuild.app.options import BuildOptions
@@ -26,10 +25,6 @@ class Sent:
     reference: str | None
     steps: tuple[str, ...]
     digest: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The form of `lkbuild push --json`."""
-        return {"version": 1, "ok": True, "reference": self.reference, "digest": self.digest, "steps": list(self.steps)}
 
 
 def push_disk(options: BuildOptions, label: str, address: str, sink: EventSink, note: Callable[[str], None]) -> Sent:

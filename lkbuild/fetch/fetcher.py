@@ -87,7 +87,7 @@ class HttpFetcher:
         self._offline = offline
         self._patience = patience or Patience()
         self._pypi = Pypi(mirrors.pypi, self._page)
-        self._pulling = Pulling(transport, credentials)
+        self._pulling = Pulling(transport, credentials, mirrors.repository)
 
     # -- the port -------------------------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
         inputs=(
             *(Input(item.name, item.artifact) for item in _files(image)),
             Input("tools/machine.py", ctx.tool("machine.py", rule="boot_test")),
+            Input("tools/link.py", ctx.tool("link.py", rule="boot_test")),
             Input("tools/run.py", ctx.tool("run.py", rule="boot_test")),
         ),
         root=toolchain.tree,
@@ -72,6 +73,8 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
         "mem": "memory of the guest, 1G by default",
         "cpus": "processors of the guest, 2 by default",
         "data": "user data, which //pkg/metadata finds on a disk labelled cidata",
+        "socket": "PATH[,port=2375]: a Unix socket of this machine that leads to the guest's of that number, by //pkg/host",
+        "clock": "TIME: what the machine's clock says at power-on, 2020-01-01T00:00:00",
         "vsock": "CID: a socket between this machine and the guest, by the kernel's vhost_vsock",
     }
     extras: dict[str, tuple[Input, ...]] = {}

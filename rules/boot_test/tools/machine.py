@@ -69,7 +69,7 @@ class Machine:
     `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
     `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
     socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
-    `small` is QEMU's microvm.
+    `small` is QEMU's microvm. `link` is the socket of link.py, `clock` what the machine's clock says at power-on.
     """
 
     arch: str
@@ -88,6 +88,8 @@ class Machine:
     tpm: str = ""
     data: str = ""
     small: bool = False
+    link: str = ""
+    clock: str = ""
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
@@ -122,6 +124,10 @@ class Machine:
             words += ["-device", ("tpm-tis-device" if self.arch == "arm64" else "tpm-crb") + ",tpmdev=tpm0"]
         if self.vsock:
             words += ["-device", f"vhost-vsock-{bus},guest-cid={self.vsock}"]
+        if self.link:
+            words += ["-chardev", f"socket,id=link,path={self.link}", "-device", "virtserialport,chardev=link,name=lkbuild.host"]
+        if self.clock:
+            words += ["-rtc", f"base={self.clock}"]
         if self.data:
             words += ["-drive", f"if=none,id=data,format=raw,readonly=on,file.driver=vvfat,file.dir={self.data},file.label=CIDATA"]
             words += ["-device", f"virtio-blk-{bus},drive=data"]

@@ -144,7 +144,7 @@ func (b *boot) makeRoot() error {
 		return errors.Join(err, loadErr)
 	}
 	missing, err := mounts.Base()
-	b.reports.Reopen("/dev/console")
+	b.reports.Reopen(machine.Consoles())
 	for _, m := range missing {
 		b.complain(errors.New(m))
 	}
@@ -167,6 +167,9 @@ func (b *boot) setUp() {
 	b.reports.Say(report.Boot{Version: plan.Version, Kernel: sys.KernelRelease()})
 	b.complain(machine.Setup(b.plan.Hostname, cmdline))
 	b.complain(mounts.EnableControllers())
+	if b.plan.Bundles != "" {
+		b.complain(machine.MakeResolver())
+	}
 	if b.modules = modules.Open("/"); b.modules == nil {
 		return
 	}
