@@ -82,6 +82,7 @@ type Plan struct {
 	Onshutdown   []Container   `json:"onshutdown"`
 	Volumes      []Volume      `json:"volumes"`
 	HostServices []HostService `json:"host_services"`
+	UpWithin     float64       `json:"up_within_s"` // of a boot that the boot loader counts; 0: the default
 }
 
 // folders hold additions to the plan: the image's, and, where the image is on
@@ -131,6 +132,9 @@ func Merge(a, b Plan) Plan {
 	}
 	if b.Runtime != "" {
 		a.Runtime = b.Runtime
+	}
+	if b.UpWithin != 0 {
+		a.UpWithin = b.UpWithin
 	}
 	a.RootLayers = append(a.RootLayers, b.RootLayers...)
 	a.Onboot = append(a.Onboot, b.Onboot...)
