@@ -24,9 +24,12 @@ func install(u *format.Update, m machine.Machine, esp string, tries int) error {
 	if err != nil {
 		return err
 	}
-	running, ok := entries.Parse(m.Running)
-	if !ok {
-		return fmt.Errorf("the running entry is %s, which is no slot", m.Running)
+	running, err := entries.Find(esp, m.Running)
+	if err != nil {
+		return err
+	}
+	if running.Counted {
+		return fmt.Errorf("%s has not come up yet: the other slot is what the machine would fall back to", m.Running)
 	}
 	if root.Size > m.Other.Size {
 		return fmt.Errorf("the root has %d MiB, and a slot of this disk %d", root.Size/mib, m.Other.Size/mib)

@@ -22,7 +22,10 @@ import (
 	"lkbuild/slot/internal/machine"
 )
 
-const sysfs = "/sys"
+const (
+	sysfs = "/sys"
+	names = "iocharset=iso8859-1" // what a kernel has as its default is often in none of its modules
+)
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -111,9 +114,6 @@ func parseUpdate(args []string) error {
 	if err != nil {
 		return err
 	}
-	if m.Counted {
-		return fmt.Errorf("%s has not come up yet: the other slot is what the machine would fall back to", m.Running)
-	}
 	return mounted(m.ESP, false, func(esp string) error { return install(u, m, esp, *tries) })
 }
 
@@ -155,7 +155,7 @@ func mounted(device string, readOnly bool, f func(esp string) error) error {
 	if readOnly {
 		flags |= syscall.MS_RDONLY
 	}
-	if err := syscall.Mount(device, folder, "vfat", flags, ""); err != nil {
+	if err := syscall.Mount(device, folder, "vfat", flags, names); err != nil {
 		return fmt.Errorf("mount %s: %w", device, err)
 	}
 	err = f(folder)

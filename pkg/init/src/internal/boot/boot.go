@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lkbuild/init/internal/container"
@@ -50,6 +51,7 @@ type boot struct {
 
 	trial    *trial.Trial // nil: the boot loader does not count this boot
 	deadline *time.Timer  // of the trial
+	passed   atomic.Bool  // the trial
 }
 
 // Run boots the machine and, when it is asked to, ends it. It does not return.
@@ -95,7 +97,7 @@ func (b *boot) guarded(part func() error) {
 func (b *boot) fail(text string) {
 	b.reports.Say(report.Failed{Name: "init", Error: text})
 	mode := power.Off
-	if trial.Find() != nil {
+	if !b.passed.Load() && trial.Find() != nil {
 		mode = power.Reboot
 	}
 	b.askFor(power.Request{Mode: mode, Reason: "failure"})
@@ -214,6 +216,7 @@ func (b *boot) passTrial() {
 		b.reports.Say(report.Failed{Name: "trial", Error: err.Error()})
 		return
 	}
+	b.passed.Store(true)
 	b.reports.Say(report.Good{Slot: b.trial.Name()})
 }
 

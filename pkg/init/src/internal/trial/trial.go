@@ -24,6 +24,7 @@ const (
 	vendor    = "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" // systemd.io/BOOT_LOADER_INTERFACE
 
 	mountPoint = "/run/lkbuild/esp"
+	names      = "iocharset=iso8859-1" // what a kernel has as its default is often in none of its modules
 	strict     = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
 )
 
@@ -69,7 +70,7 @@ func (t Trial) Good() error {
 	if err := os.MkdirAll(mountPoint, 0o700); err != nil {
 		return err
 	}
-	if err := syscall.Mount(found[0], mountPoint, "vfat", strict, ""); err != nil {
+	if err := syscall.Mount(found[0], mountPoint, "vfat", strict, names); err != nil {
 		return fmt.Errorf("mount %s: %w", found[0], err)
 	}
 	err := os.Rename(filepath.Join(mountPoint, t.Path), filepath.Join(mountPoint, settled(t.Path)))

@@ -5,6 +5,7 @@
 package entries
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,6 +77,17 @@ func List(esp string) ([]Entry, error) {
 		return all[i].Number > all[j].Number
 	})
 	return all, nil
+}
+
+// Find gives the entry that the boot loader calls so.
+func Find(esp, id string) (Entry, error) {
+	all, err := List(esp)
+	for _, e := range all {
+		if e.ID() == id {
+			return e, nil
+		}
+	}
+	return Entry{}, errors.Join(fmt.Errorf("%s, which runs, is no slot", id), err)
 }
 
 // Clear makes room: whatever is not the running slot's goes, what an interrupted

@@ -97,3 +97,13 @@ func TestAnImageHasNoNameThatIsStartedBeforeAllOfItIsWritten(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestTheRunningSlotIsFoundWhateverItsCounters(t *testing.T) {
+	esp := partition(t, "slot-1.efi", "slot-2+2-1.efi")
+	if got, err := Find(esp, "slot-2.efi"); err != nil || !got.Counted {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := Find(esp, "other.efi"); err == nil {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -17,6 +17,7 @@ import (
 
 const (
 	vendor    = "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+	espLabel  = "EFI"
 	rootLabel = "lkbuild-root" // of the partitions, and of the checked device
 	sector    = 512            // bytes: sysfs's, whatever the disk's are
 )
@@ -25,7 +26,6 @@ const (
 type Machine struct {
 	ESP     string // device
 	Running string // the boot loader's entry, without counters
-	Counted bool   // it has not been found good yet
 	Root    string // device of the root that runs
 	Other   Device // the root that may be written
 }
@@ -43,41 +43,28 @@ func Find(sys string) (Machine, error) {
 	if err != nil {
 		return Machine{}, fmt.Errorf("this machine was not started by systemd-boot: %w", err)
 	}
-	esp, err := variable(variables, "LoaderDevicePartUUID")
-	if err != nil {
-		return Machine{}, err
-	}
-	_, err = variable(variables, "LoaderBootCountPath")
-	m := Machine{Running: running, Counted: err == nil}
-	class := filepath.Join(sys, "class/block")
-	found := partitions(class, "PARTUUID", esp)
-	if len(found) != 1 {
-		return Machine{}, fmt.Errorf("there are %d EFI system partitions %s", len(found), esp)
-	}
-	m.ESP = "/dev/" + found[0]
-	return m, m.findRoots(class, found[0])
+	m := Machine{Running: running}
+	return m, m.findPartitions(filepath.Join(sys, "class/block"))
 }
 
-func (m *Machine) findRoots(class, esp string) error {
+// findPartitions looks on the disk of the root that runs alone.
+func (m *Machine) findPartitions(class string) error {
 	running, err := lower(class)
 	if err != nil {
 		return err
 	}
-	m.Root = "/dev/" + running
-	for _, name := range partitions(class, "PARTNAME", rootLabel) {
-		if name == running || disk(class, name) != disk(class, esp) {
-			continue
-		}
-		size, err := sectors(class, name)
-		if err != nil {
-			return err
-		}
-		m.Other = Device{Path: "/dev/" + name, Size: size * sector}
+	esps, roots := partitions(class, running, espLabel), partitions(class, running, rootLabel)
+	if len(esps) != 1 || len(roots) != 2 {
+		return fmt.Errorf("the disk of %s has %d EFI system partitions and %d slots", running, len(esps), len(roots))
 	}
-	if m.Other.Path == "" {
-		return errors.New("this disk has no second slot")
+	m.ESP, m.Root = "/dev/"+esps[0], "/dev/"+running
+	other := roots[0]
+	if other == running {
+		other = roots[1]
 	}
-	return nil
+	size, err := sectors(class, other)
+	m.Other = Device{Path: "/dev/" + other, Size: size * sector}
+	return err
 }
 
 // lower is the partition below the checked device that is the root.
@@ -113,15 +100,16 @@ func sectors(class, name string) (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
-// partitions are those whose uevent says so.
-func partitions(class, key, value string) []string {
+// partitions are those with a label on the disk of another one.
+func partitions(class, beside, label string) []string {
 	var found []string
 	events, _ := filepath.Glob(filepath.Join(class, "*/uevent"))
 	for _, file := range events {
+		name := filepath.Base(filepath.Dir(file))
 		text, _ := os.ReadFile(file)
 		for _, line := range strings.Split(string(text), "\n") {
-			if k, v, ok := strings.Cut(line, "="); ok && k == key && strings.EqualFold(v, value) {
-				found = append(found, filepath.Base(filepath.Dir(file)))
+			if line == "PARTNAME="+label && disk(class, name) == disk(class, beside) {
+				found = append(found, name)
 			}
 		}
 	}
