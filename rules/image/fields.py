@@ -104,6 +104,11 @@ ATTRS: Final = {
         doc="The tools and boot loaders of formats (`//x.iso`, `//x.kernel+squashfs`, ...).",
     ),
     "efi_stub": Attr(type=LabelOf(provides=("ToolchainInfo",)), default=_STUB_BY_ARCH, doc="systemd's EFI stub, for EFI media."),
+    "rpi_firmware": Attr(
+        type=LabelOf(provides=("ToolchainInfo",)),
+        default=None,
+        doc="The Raspberry Pi's boot firmware and device trees, for the format `rpi`: //rules/toolchains:rpi, which is not free software.",
+    ),
     "formats": FORMATS_ATTR,
     "slots": SLOTS,
     "qemu": Attr(

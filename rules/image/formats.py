@@ -87,5 +87,6 @@ PARTS: Final = {
 def documented() -> dict[str, str]:
     """Every format with what it is for, and which architectures have it where not all do."""
     every = {form: f"{row.doc} ({', '.join(row.arches)})" if len(row.arches) < 4 else row.doc for form, row in FORMATS.items()}
+    rpi = {"rpi": "an SD card of a Raspberry Pi 3 or 4, with `rpi_firmware:` (arm64)"}
     disks = {form: f"{doc} ({', '.join(_EFI)})" for form, doc in DISKS.items()}
-    return {**PARTS, **every, **disks}
+    return {**PARTS, **every, **disks, **rpi}

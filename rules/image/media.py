@@ -19,7 +19,19 @@ from .initrd import LEVELS
 from .root import boot_tar, disk_initrd, disk_tar
 
 _OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\n"
-_TOOLS: Final = ("archives.py", "disks.py", "gpt.py", "iso.py", "kernels.py", "media.py", "pe.py", "roots.py", "slots.py", "verity.py")
+_TOOLS: Final = (
+    "archives.py",
+    "disks.py",
+    "gpt.py",
+    "iso.py",
+    "kernels.py",
+    "media.py",
+    "pe.py",
+    "roots.py",
+    "rpi.py",
+    "slots.py",
+    "verity.py",
+)
 _WITH_STUB: Final = ("uki", "disk-uki", "disk")
 _FREE: Final = "init=/init"  # for who leaves the initrd out: a kernel looks for /init in an initrd alone
 
@@ -40,6 +52,8 @@ def media(ctx: RuleContext, image: ImageInfo) -> dict[str, tuple[NamedArtifact, 
     found["microvm"] = maker.microvm()
     if image.early and image.arch in FORMATS["uki"].arches and ctx.attrs["efi_stub"] is not None:
         found.update(maker.disk())
+    if ctx.attrs.get("rpi_firmware") is not None:
+        found["rpi"] = maker.rpi()
     return found
 
 
@@ -107,6 +121,13 @@ class _Maker:
         if slots:
             found["update"] = (NamedArtifact(f"{name}.update", self._run("update", ".update", {"from": uki, "root": checked})),)
         return found
+
+    def rpi(self) -> tuple[NamedArtifact, ...]:
+        """An SD card of a Raspberry Pi."""
+        ctx = self._ctx
+        firmware = ctx.require(ctx.attrs["rpi_firmware"], ToolchainInfo, attr=("rpi_firmware",)).tree
+        made = self._run("rpi", "-rpi.img", {**self._parts, "firmware": firmware})
+        return (NamedArtifact(f"{ctx.label.name}-rpi.img", made),)
 
     def _inputs(self, *bases: str) -> dict[str, Artifact]:
         found: dict[str, Artifact] = {}

@@ -59,7 +59,11 @@ def bios_disk(path: str, files: dict[str, str]) -> None:
     size = fat(path, files, offset=FIRST)
     run(["syslinux", "--install", "--offset", str(FIRST), path])
     with open("/usr/lib/syslinux/mbr/mbr.bin", "rb") as file:
-        code = file.read()
+        mbr(path, size, file.read())
+
+
+def mbr(path: str, size: int, code: bytes = b"") -> None:
+    """A partition table of the old kind with one active FAT partition."""
     partition = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x0C, b"\xfe\xff\xff", FIRST // SECTOR, size // SECTOR)
     with open(path, "r+b") as file:
         file.write(code.ljust(440, b"\0") + b"LKB1\0\0" + partition.ljust(64, b"\0") + b"\x55\xaa")

@@ -14,6 +14,7 @@ import iso
 import kernels
 import pe
 import roots
+import rpi
 import slots
 import verity
 
@@ -90,6 +91,7 @@ FORMATS = {
     "disk-uki": disk_uki,
     "disk": disk,
     "update": slots.update,
+    "rpi": rpi.disk,
     "microvm": lambda out: kernels.plain("kernel", out),
 }
 
