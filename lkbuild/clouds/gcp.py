@@ -67,7 +67,7 @@ class Gcp:
 
     def _connect(self) -> tuple[Any, Any]:
         try:
-            from google.cloud import compute_v1, storage
+            from google.cloud import compute_v1, storage  # type: ignore[attr-defined,unused-ignore]  # noqa: PLC0415 - as above; storage has no types
         except ImportError as error:
             raise HostError("a push to Google Cloud needs all of its SDK", hint="pip install 'lkbuild[gcp]'") from error
         return storage.Client(project=self.project), compute_v1.ImagesClient()

@@ -42,12 +42,16 @@ class Direct:
 
 @dataclass(frozen=True)
 class Medium:
-    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS."""
+    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS.
+
+    `kept`: the guest may write to it.
+    """
 
     path: str
     form: str = "raw"
     cdrom: bool = False
     efi: str | None = None
+    kept: bool = False
 
     def words(self, bus: str) -> list[str]:
         """Of QEMU's command line."""
@@ -55,7 +59,8 @@ class Medium:
         if self.efi:
             words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
-        words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
+        how = "discard=unmap" if self.kept else "readonly=on"
+        words += ["-drive", f"if=none,id=medium,format={self.form},{how},file={self.path}" + (",media=cdrom" if self.cdrom else "")]
         if self.cdrom and self.efi:  # not every machine that has UEFI has IDE
             return [*words, "-device", f"virtio-scsi-{bus},id=scsi", "-device", "scsi-cd,bus=scsi.0,drive=medium,bootindex=0"]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]

@@ -83,6 +83,7 @@ type Plan struct {
 	Onshutdown   []Container   `json:"onshutdown"`
 	Volumes      []Volume      `json:"volumes"`
 	HostServices []HostService `json:"host_services"`
+	UpWithin     float64       `json:"up_within_s"` // of a boot that the boot loader counts; 0: the default
 	// Bundles is a folder with more containers, laid out as LinuxKit does.
 	Bundles string `json:"bundles"`
 }
@@ -142,6 +143,9 @@ func Merge(a, b Plan) Plan {
 	}
 	if b.Bundles != "" {
 		a.Bundles = b.Bundles
+	}
+	if b.UpWithin != 0 {
+		a.UpWithin = b.UpWithin
 	}
 	a.RootLayers = append(a.RootLayers, b.RootLayers...)
 	a.Onboot = append(a.Onboot, b.Onboot...)
