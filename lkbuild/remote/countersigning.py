@@ -81,7 +81,9 @@ def _read(data: bytes) -> RemoteResult | None:
 def _unlike(item: Publication, found: RemoteResult) -> str | None:
     if found.key != item.action.key:
         return f"it is of the action {found.key.short}, and here of {item.action.key.short}"
-    return difference(item.result, found.result)
+    if found.result.exit_code != item.result.exit_code:
+        return f"it ended with {found.result.exit_code} there"
+    return difference(item.result, found.result) or difference(found.result, item.result)
 
 
 def _counts(trust: Trust, found: RemoteResult, recipe: Digest | None) -> bool:

@@ -220,19 +220,49 @@ def until_gone(folder):
     pytest.fail(f"left behind: {survivors(folder)}")
 
 
+def test_what_the_guide_tells_both_sides_leads_to_a_partner_that_builds_its_own_nodes_alone(chain, tmp_path, new_store):
+    folder, ports = tmp_path / "served", free_ports(2)  # "cache" is the store
+    chain.lkbuild("cache", "keygen", "ci.key")
+    namespaces = {"main": (ports[0], "grpc", {"ci": ALL}), "partner/arm": (ports[1], "grpc", {"ci": ALL, "partner-arm": READ})}
+    initialise(folder, policy(namespaces), f"--signing-key={chain.root}/ci.key")
+    with serving(folder) as service:
+        service.join(chain, "ci")
+        chain.build(TOP, "--signing-key=ci.key", "--remote-required")
+        done = chain.lkbuild("cache", "promote", TOP, "--to=partner/arm", "--signing-key=ci.key")
+        assert done.returncode == 0, done.stderr
+        theirs = chain.beside("theirs", cache=new_store("theirs-cache"))
+        service.join(theirs, "partner-arm")
+        theirs.write("arm/BUILD.yaml", 'targets: {board: {rule: genrule, srcs: ["//p:both"], outs: [board], cmd: cat $SRCS > $OUT}}\n')
+        report = theirs.build("//arm:board", "--trust=strict", "--remote-required")
+        assert report.executed == ["//arm:board genrule"]
+        assert theirs.lkbuild("cache", "audit", TOP, "--trust=strict").returncode == 0
+
+
+def test_when_one_server_ends_all_end_with_an_error(prepared):
+    with serving(prepared) as service:
+        casd = [pid for pid in survivors(prepared) if b"/build/buildbox-casd" in (Path("/proc") / pid / "cmdline").read_bytes()]
+        os.kill(int(casd[0]), signal.SIGKILL)
+        assert service.process.wait(PATIENCE_S) == 36
+    assert "main" in (prepared / "stderr").read_text()
+    assert survivors(prepared) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_well_and_nothing_is_left(prepared, number):
     with serving(prepared, stop=number):
         assert len(survivors(prepared)) >= 2
     assert survivors(prepared) == []
     assert list((prepared / "tmp").iterdir()) == []
+    assert not (prepared / "run").exists()
 
 
-def test_what_is_killed_leaves_no_process(prepared):
+def test_what_is_killed_leaves_no_process_and_can_be_served_again(prepared):
     with serving(prepared) as service:
         service.process.kill()
         service.process.wait(PATIENCE_S)
         until_gone(prepared)
+    with serving(prepared):
+        assert survivors(prepared)
 
 
 def test_a_folder_is_served_once(prepared):

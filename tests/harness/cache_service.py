@@ -61,11 +61,11 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "LKBUILD_CACHE": str(cache), "TMPDIR": str(folder / "tmp"), "HOME": str(folder)}
 
 
-def initialise(folder: Path, text: str) -> None:
+def initialise(folder: Path, text: str, *arguments: str) -> None:
     """Make a folder to serve from a policy."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "serve.yaml").write_text(text, encoding="utf-8")
-    command = [LKBUILD, "cache", "serve", "--init", folder]
+    command = [LKBUILD, "cache", "serve", "--init", folder, *arguments]
     done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
 

@@ -44,6 +44,10 @@ _FILES: Final = {
 }
 
 
+#: Where files are, below its data.
+_FOLDER: Final = "files"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where things are for nginx.
@@ -51,7 +55,7 @@ class Places:
     Attributes:
         certificates: folder of server.pem, server.key and ca.pem.
         run: folder for its pid, its temporary files and the sockets of servers.
-        data: folder of the namespaces that it serves as files.
+        data: folder of what it serves as files, and of what is coming in.
     """
 
     certificates: str
@@ -72,12 +76,12 @@ def nginx_configuration(policy: ServePolicy, places: Places) -> str:
 
 def folder_of(served: Served) -> str:
     """The folder of a namespace's data, below that of all."""
-    return f"{served.protocol}/{served.name}" if served.protocol == HTTP else f"{served.protocol}/{served.name.replace('/', '+')}"
+    return f"{HTTP}/{_FOLDER}/{served.name}" if served.protocol == HTTP else f"{served.protocol}/{served.name.replace('/', '+')}"
 
 
 def socket_of(number: int) -> str:
     """The socket of the server of a namespace, by its place in the policy, in the folder `run`."""
-    return f"{number}.sock"
+    return f"{number}/casd.sock"
 
 
 def _head(places: Places) -> Iterator[str]:
@@ -184,7 +188,7 @@ def _file_map(number: int, served: Served) -> Iterator[str]:
 def _files(number: int, served: Served, places: Places) -> Iterator[str]:
     yield f'    location ~ "^/{served.name.replace(".", "[.]")}/(?<kind>ac|cas)/[0-9a-f]{{64}}$" {{'
     yield f"      if ($n{number}_may = 0) {{ return 403; }}"
-    yield f"      root {places.data}/{HTTP};"
+    yield f"      root {places.data}/{_FOLDER};"
     yield "      dav_methods PUT;"
     yield "      create_full_put_path on;"
     yield "    }"

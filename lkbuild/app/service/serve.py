@@ -1,7 +1,7 @@
 """Use case: `lkbuild cache serve`: buildbox-casd for each namespace, nginx before them, until the user has had enough or one of them ends.
 
-Each runs in the sandbox, with the network, its own files and nothing else: whatever becomes of this process, nothing of it is left. Does
-not know what nginx is told (lkbuild.app.service.nginx does).
+Each runs in the sandbox and sees its own data alone, nginx the network and the sockets of the others as well: whatever becomes of this
+process, none of them is left. Does not know what nginx is told (lkbuild.app.service.nginx does).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from lkbuild.loading.serve_policy import SERVE_FILE, load_serve_policy
 from lkbuild.model.events import EventSink
 from lkbuild.model.ports import SandboxRun
 from lkbuild.model.serve_policy import GRPC, HTTP, SERVED_RIGHTS, Served, ServePolicy
+from lkbuild.sandbox.folders import remove_tree
 from lkbuild.sandbox.interactive import started
 from lkbuild.sandbox.plan import WORK, Access
 from lkbuild.sandbox.process import NOTHING, Child, wait_for_any
@@ -69,9 +70,9 @@ def serve(options: BuildOptions, folder: Path, sink: EventSink, listening: Calla
     _check_certificates(folder, policy)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # that a server is not up yet is no news
     casd = find_casd() if any(_is_ours(served) for served in policy.namespaces) else None
-    with _alone(folder), service_tree(options, sink) as tree, tempfile.TemporaryDirectory(prefix="lkbuild-serve-") as run:
+    with _alone(folder), service_tree(options, sink) as tree, _run_folder(folder) as run:
         try:
-            with _running(folder, policy, casd, tree, Path(run)) as servers:
+            with _running(_Host(folder, run, tree), policy, casd) as servers:
                 listening(_told(policy))
                 _watch(servers)
         except KeyboardInterrupt:  # Terminated is one
@@ -79,22 +80,23 @@ def serve(options: BuildOptions, folder: Path, sink: EventSink, listening: Calla
 
 
 @contextlib.contextmanager
-def _running(folder: Path, policy: ServePolicy, casd: Path | None, tree: Path, run: Path) -> Iterator[list[Running]]:
+def _running(host: _Host, policy: ServePolicy, casd: Path | None) -> Iterator[list[Running]]:
     """All of them, up."""
-    places = _Host(folder, run, tree)
-    (run / "nginx.conf").write_text(nginx_configuration(policy, _PLACES), encoding="utf-8")
+    (host.run / "nginx.conf").write_text(nginx_configuration(policy, _PLACES), encoding="utf-8")
     servers: list[Running] = []
     with contextlib.ExitStack() as stack:
         for number, served in enumerate(policy.namespaces):
-            places.make(served)
             if casd is not None and _is_ours(served):
-                servers.append(stack.enter_context(places.start(served.name, _command(number, served), ((casd, _CASD),))))
-                _await(servers[-1], partial(_answers, run / socket_of(number), served))
-        mounts = tuple((folder / name, name) for name in _CERTIFICATES)
+                socket = host.run / socket_of(number)
+                mounts: tuple[tuple[Path, str], ...] = ((casd, _CASD),)
+                server = host.start(served.name, _command(socket.name, served), mounts, run=socket.parent, data=folder_of(served))
+                servers.append(stack.enter_context(server))
+                _await(servers[-1], partial(_answers, socket, served))
+        mounts = tuple((host.folder / name, name) for name in _CERTIFICATES)
         command = ("/usr/sbin/nginx", "-p", _PLACES.run, "-e", "stderr", "-c", f"{_PLACES.run}/nginx.conf")
-        servers.append(stack.enter_context(places.start("nginx", command, mounts)))
+        servers.append(stack.enter_context(host.start("nginx", command, mounts, run=host.run, data=HTTP, network=True)))
         # nginx writes it when it listens at every port.
-        _await(servers[-1], (run / "nginx.pid").exists)
+        _await(servers[-1], (host.run / "nginx.pid").exists)
         yield servers
 
 
@@ -106,20 +108,18 @@ class _Host:
     run: Path
     tree: Path
 
-    def make(self, served: Served) -> None:
-        """The folders of a namespace."""
-        (self.folder / "data" / folder_of(served)).mkdir(mode=0o700, parents=True, exist_ok=True)
-
     @contextlib.contextmanager
-    def start(self, name: str, command: tuple[str, ...], mounts: tuple[tuple[Path, str], ...]) -> Iterator[Running]:
-        """A server that is stopped at the end of the block."""
-        data, logs = self.folder / "data", self.folder / "log"
-        for path in (data, logs):
-            path.mkdir(mode=0o700, exist_ok=True)
+    def start(
+        self, name: str, command: tuple[str, ...], mounts: tuple[tuple[Path, str], ...], *, run: Path, data: str, network: bool = False
+    ) -> Iterator[Running]:
+        """A server that is stopped at the end of the block: what it may write is `run`, for what is of now, and its part of the data."""
+        place, logs = self.folder / "data" / data, self.folder / "log"
+        for path in (run, place, logs):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix="work-", dir=self.run))
         log = logs / f"{name.replace('/', '+')}.log"
         request = SandboxRun(arguments=command, environment=(), root=self.tree, mounts=mounts, work=work, log=log, timeout_s=0)
-        access = Access(network=True, writable=((data, _PLACES.data), (self.run, _PLACES.run)))
+        access = Access(network=network, writable=((place, _PLACES.data), (run, _PLACES.run)))
         with log.open("wb") as file, started(request, access, stdin=NOTHING, stdout=file, stderr=file) as child:
             try:
                 yield Running(name=name, child=child, log=log)
@@ -128,17 +128,24 @@ class _Host:
                     child.stop(_GRACE_S)
 
 
-def _command(number: int, served: Served) -> tuple[str, ...]:
-    """How its server is started: in the sandbox, over a socket that only nginx and we can reach."""
+def _command(socket: str, served: Served) -> tuple[str, ...]:
+    """How its server is started: it listens at a socket that only nginx and we can reach."""
     quota = (f"--quota-high={served.size}",) if served.size is not None else ()
-    bind = ("--shutdown-deadline=5", "--bind", f"unix:{_PLACES.run}/{socket_of(number)}", f"--local-server-instance={served.name}")
-    return (f"{WORK}/{_CASD}", *bind, *quota, f"{_PLACES.data}/{folder_of(served)}")
+    bind = ("--shutdown-deadline=5", "--bind", f"unix:{_PLACES.run}/{socket}", f"--local-server-instance={served.name}")
+    return (f"{WORK}/{_CASD}", *bind, *quota, _PLACES.data)
 
 
 def _answers(socket: Path, served: Served) -> bool:
     from lkbuild.remote.probing import answers  # noqa: PLC0415 - gRPC is slow to import
 
-    return socket.exists() and answers(f"unix:{socket}?{served.name}")
+    try:
+        folder = os.open(socket.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:  # the path of a socket has 107 bytes at most, and the user's folder may lie deep
+        return socket.exists() and answers(f"unix:/proc/self/fd/{folder}/{socket.name}?{served.name}")
+    finally:
+        os.close(folder)
 
 
 def _await(server: Running, is_up: Callable[[], bool]) -> None:
@@ -201,6 +208,18 @@ def _check_certificates(folder: Path, policy: ServePolicy) -> None:
 
 def _again(folder: Path) -> str:
     return f"`lkbuild cache serve --init {folder}` makes what is missing"
+
+
+@contextlib.contextmanager
+def _run_folder(folder: Path) -> Iterator[Path]:
+    """A folder for what is of now, below the user's: what cleans /tmp would take the sockets out of it while they are used."""
+    run = folder / "run"
+    remove_tree(run)  # of one that was killed
+    try:
+        run.mkdir(mode=0o700)
+        yield run
+    finally:
+        remove_tree(run)
 
 
 @contextlib.contextmanager
