@@ -42,7 +42,7 @@ def machine(folder: Path, url: str) -> Iterator[tuple[DiskStore, Remotes]]:
     with DiskStore.open(folder) as store:
         tally = Tally()
         peer = open_peer(Plan(address=parse_address(url)), store.blobs, tally, Listeners(tell=print), Guarding())
-        yield store, Remotes([peer], store.blobs, tally)
+        yield store, Remotes([peer], store.blobs, [tally])
 
 
 def timed(act: Callable[[], object]) -> Run:

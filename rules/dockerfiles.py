@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.errors import AnalysisError
 from lkbuild.base.label import Label, LabelError
+from lkbuild.base.values import dataclass
 from lkbuild.dockerfile.config import image_config, told
 from lkbuild.dockerfile.ignore import ignored
 from lkbuild.dockerfile.stages import Dockerfile, Use, parse, refuse_reaching

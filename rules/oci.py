@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from lkbuild.base.errors import AnalysisError, Position, nearest
+from lkbuild.base.errors import AnalysisError, LoadError, Position, nearest
 from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput, Input
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
@@ -23,6 +23,12 @@ from .providers import BaseInfo, OciLockInfo
 
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+
+
+def unresolved(text: str, position: Position) -> str:
+    """For the templates of LinuxKit's files in a target. Raises LoadError: what they stand for depends on git."""
+    hint = "`lkbuild linuxkit build` resolves it; in a target, write the image that it stands for"
+    raise LoadError(f"'{text}' is not resolved in a target: its tag depends on git", position=position, hint=hint)
 
 
 class LockedImages:
@@ -58,7 +64,7 @@ class LockedImages:
     def blob(self, reference: str, digest: str) -> Output:
         """Emit the check of a blob against the lock."""
         hexadecimal = digest.removeprefix("sha256:")
-        if not self._info.layout:
+        if not self._info.layout and not self._info.archive:
             return self._fetched(reference, hexadecimal)
         (output,) = self._ctx.builtin(
             "checked",
@@ -84,7 +90,18 @@ class LockedImages:
         hexadecimal = digest.removeprefix("sha256:")
         if self._info.layout:
             return SourceFile(f"{self._info.layout}/blobs/sha256/{hexadecimal}")
-        return self._fetched(reference, hexadecimal)
+        return self._archived(hexadecimal) if self._info.archive else self._fetched(reference, hexadecimal)
+
+    def _archived(self, hexadecimal: str) -> Output:
+        (output,) = self._ctx.builtin(
+            "archive_blob",
+            1,
+            [hexadecimal],
+            inputs=[Input("archive.tar", SourceFile(self._info.archive))],
+            outputs=[DeclaredOutput("blob")],
+            message=f"blob {hexadecimal[:12]} of {self._info.archive}",
+        )
+        return output
 
     def _fetched(self, reference: str, hexadecimal: str) -> Output:
         """Emit the fetch of a blob or a manifest from the image's registry."""
@@ -118,7 +135,7 @@ def merged(ctx: RuleContext, inputs: Mapping[str, Artifact], request: Mapping[st
     """Emit the builtin `oci_root`."""
     (output,) = ctx.builtin(
         "oci_root",
-        1,
+        2,
         [json.dumps(request, sort_keys=True)],
         inputs=[Input(path, artifact) for path, artifact in inputs.items()],
         outputs=[DeclaredOutput("layer.tar")],

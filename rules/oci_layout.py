@@ -15,7 +15,7 @@ from lkbuild.model.artifact import Artifact, Output
 from lkbuild.model.providers import Joint
 from lkbuild.model.rule import RuleContext
 
-from .container_fields import CONTAINER_FIELDS
+from .container_fields import CONTAINER_FIELDS, SUPERVISION_FIELDS
 from .oci_spec import MASKED, PATH, READ_ONLY, runtime_json
 
 #: The output group, and what joins it for several architectures.
@@ -24,6 +24,8 @@ JOINT: Final = Joint({GROUP: ("oci_index", 1)})
 #: As segments are packed for work (image/initrd.py).
 _LEVEL: Final = "3"
 LABEL: Final = "org.mobyproject.config"
+#: The annotation by which our init finds, in a LinuxKit image, what LinuxKit has no fields for (docs/format/image.md).
+SUPERVISION: Final = "org.lkbuild.supervision"
 #: What the configuration says for every engine, and what LinuxKit does not know.
 _ELSEWHERE: Final = frozenset(("command", "env", "cwd", "seccomp", "cgroupns", "runtime"))
 #: Where LinuxKit's defaults are weaker than ours, ours are written out.
@@ -91,6 +93,9 @@ def _linuxkit(container: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that LinuxKit reads from the label."""
     given = {name: _plain(value) for name, value in container.items() if name in CONTAINER_FIELDS and name not in _ELSEWHERE}
     runtime = runtime_json(container)
+    supervised = {name: _plain(value) for name, value in container.items() if name in SUPERVISION_FIELDS}
+    if supervised:
+        given["annotations"] = {**given.get("annotations", {}), SUPERVISION: json.dumps(supervised, sort_keys=True)}
     return {**_DEFAULTS, **given, **({"runtime": runtime} if runtime else {})}
 
 

@@ -5,8 +5,7 @@ Frozen values only; a field that is an artifact is made by the target that gives
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Input
 from lkbuild.model.artifact import Artifact, Output
 from lkbuild.model.attrs import FrozenMap
@@ -28,12 +27,14 @@ class OciLockInfo:
     Attributes:
         path: in the workspace.
         text: "" where it was never made.
-        layout: the folder of the layout with their blobs; "" where they are pulled from registries.
+        layout: the folder of the layout with their blobs, or "".
+        archive: the archive of `docker save` with them, or ""; where there is neither, they are pulled from registries.
     """
 
     path: str
     text: str
     layout: str
+    archive: str = ""
 
 
 @dataclass(frozen=True, slots=True)

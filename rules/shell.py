@@ -6,9 +6,9 @@ Does not know what the command makes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Input
 from lkbuild.model.artifact import Artifact
 from lkbuild.model.attrs import Attr, File, LabelOf, ListOf, MapOf, String

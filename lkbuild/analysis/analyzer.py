@@ -6,11 +6,11 @@ Pure: it is given functions that find targets and rules. Does not know where the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from lkbuild.base.errors import AnalysisError, LkbuildError, Position
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import dependencies
 from lkbuild.loading.select import resolve_target

@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.build import Execution
 from lkbuild.execution.placing import place
 from lkbuild.model.action import Input, PlannedAction

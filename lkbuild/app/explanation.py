@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Protocol
 
 from lkbuild.app.attribute_text import naming
 from lkbuild.app.history import Entry, History
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.keys.differences import Difference, Manifest, differences, leaves
 from lkbuild.model.action import Source
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from lkbuild.base.values import dataclass
 
 State: TypeAlias = Literal["ok", "warn", "fail"]
 

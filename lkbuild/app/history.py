@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Final
 from lkbuild.app.options import new_invocation
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.keys.differences import Manifest
 
 FOLDER: Final = "builds"

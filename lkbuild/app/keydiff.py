@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lkbuild.app.explanation import Change, Explainer
@@ -16,6 +15,7 @@ from lkbuild.app.options import BuildOptions
 from lkbuild.app.session import open_session
 from lkbuild.app.why import stored
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 
 _KEY: Final = re.compile(r"[0-9a-f]{6,64}\Z")
 _INVOCATION: Final = re.compile(r"\d{8}(-\d.*)?\Z")

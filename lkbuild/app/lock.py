@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
+import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 from lkbuild.app.fetching import make_http_fetcher
 from lkbuild.app.options import BuildOptions
@@ -11,6 +14,7 @@ from lkbuild.app.selection import analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import LockError, Position
+from lkbuild.base.values import dataclass
 from lkbuild.locks.kinds import KINDS, LockKind
 from lkbuild.locks.request import Download
 from lkbuild.model.events import EventSink, Notice
@@ -68,12 +72,35 @@ def _download(session: Session) -> Download:
 
     def download(sources: tuple[str, ...], *, sha256: str | None, size: int | None, limit: int) -> bytes:
         kind, _, path = sources[0].partition(":")
+        if kind == "archive":
+            return _of_archive(session.root, path, limit)
         if kind != "workspace":
             return fetcher.read(sources, sha256=sha256, size=size, limit=limit)
         with (session.root / path).open("rb") as file:
             return file.read(limit)
 
     return download
+
+
+def _of_archive(root: Path, text: str, limit: int) -> bytes:
+    """A member of a tar, or the list of all. Raises LockError for a file that is none."""
+    path, _, name = text.partition("!")
+    try:
+        with tarfile.open(root / path) as tar:
+            if name:
+                opened = tar.extractfile(name)
+                return opened.read(limit) if opened else b""
+            members = {posixpath.normpath(item.name): item for item in tar}
+            listed = {}
+            for place, item in members.items():
+                folder = posixpath.dirname(place) if item.issym() else ""
+                linked = item.issym() or item.islnk()
+                there = members[posixpath.normpath(posixpath.join(folder, item.linkname))] if linked else item
+                listed[place] = (there.name, there.size)
+            return json.dumps(listed).encode()
+    except (OSError, KeyError, tarfile.TarError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise LockError(f"{path} can't be read as an archive: {reason}", hint="`docker save` writes one") from None
 
 
 def _locks(session: Session, patterns: Sequence[str]) -> Iterator[_Lock]:

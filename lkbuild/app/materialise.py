@@ -10,12 +10,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import replacing
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.build import Execution
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.model.action import Source

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lkbuild.app.cancel import Cancel
+from lkbuild.base.values import dataclass
 
 
 def new_invocation() -> str:
@@ -45,6 +46,7 @@ class BuildOptions:
         builders: builders of buildx: a name for all architectures, or `ARCH=NAME` for one.
         download: whose bytes of remote results are wanted: `all`, `toplevel`, `none`.
         events: a file that takes what happens, as JSON lines; None: none.
+        metrics: a file that counts what remotes were asked and gave; None: none.
         verbose: logs of actions that succeed are wanted too.
         environment: the environment of the process, as it was at the start.
         cancel: set by Ctrl-C.
@@ -71,6 +73,7 @@ class BuildOptions:
     builders: tuple[str, ...] = ()
     download: str = "toplevel"
     events: Path | None = None
+    metrics: Path | None = None
     verbose: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     cancel: Cancel = field(default_factory=Cancel, compare=False, repr=False)

@@ -6,11 +6,11 @@ A target's outputs lie in `<arch>/<package>/<name>/`, so output `b/c` of //p:a a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 
 from lkbuild.base.errors import AnalysisError, Position
+from lkbuild.base.values import dataclass
 from lkbuild.model.artifact import Inline, NamedArtifact, Output, SourceFile
 from lkbuild.model.configuration import NodeKey
 

@@ -6,8 +6,8 @@ Builds the layout as any build does. Does not speak HTTP (lkbuild.fetch.registry
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.app.build import execute
@@ -20,6 +20,7 @@ from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.image.oci import INDEX, Descriptor, ImageLayout, descriptors_of
 from lkbuild.model.artifact import Output
 from lkbuild.model.events import BuildFinished, EventSink
@@ -88,6 +89,37 @@ def push(options: BuildOptions, label: str, reference: str, sink: EventSink, not
         push = _Push(session, layout, registry, Pushed(str(where), top.sha256), note)
         push.everything(top, where.tag)
         return push.done
+
+
+def steps(options: BuildOptions, label: str, reference: str, sink: EventSink) -> tuple[str, tuple[str, ...]]:
+    """Build the layout, and tell what a push of it would send to a registry that has nothing of it: its digest, a line each. Asks nobody.
+
+    Raises as `push` does.
+    """
+    from lkbuild.fetch.registry import Reference  # noqa: PLC0415 - HTTP takes longer to import than a build that has nothing to do
+
+    where = Reference.parse(reference)
+    started = time.monotonic()
+    ok = False
+    with open_session(options) as session:
+        try:
+            root, _ = build_layout(session, label, sink)
+            ok = True
+        finally:
+            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+        get = session.store.blobs.get_bytes
+        layout = ImageLayout.read(root, get)
+        (top,) = layout.manifests
+        return top.sha256, tuple(_steps(where, layout, get, top, where.tag))
+
+
+def _steps(where: Reference, layout: ImageLayout, get: Callable[[Digest], bytes], item: Descriptor, name: str) -> Iterator[str]:
+    for part in descriptors_of(get(layout.blobs[item.sha256])):
+        if item.media_type == INDEX:
+            yield from _steps(where, layout, get, part, f"sha256:{part.sha256}")
+        else:
+            yield f"blob sha256:{part.sha256} ({part.size} bytes), where {where.host} lacks it"
+    yield f"manifest sha256:{item.sha256} as {where.host}/{where.name}{'@' if name.startswith('sha256:') else ':'}{name}"
 
 
 def build_layout(session: Session, label: str, sink: EventSink) -> tuple[Digest, Label]:

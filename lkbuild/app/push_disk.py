@@ -6,13 +6,13 @@ Does not know destinations (lkbuild.clouds does).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lkbuild.app.build import build
 from lkbuild.app.options import BuildOptions
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.clouds.choose import destination
 from lkbuild.clouds.destination import Disk
 from lkbuild.model.events import EventSink
@@ -25,10 +25,6 @@ class Sent:
     reference: str | None
     steps: tuple[str, ...]
     digest: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The form of `lkbuild push --json`."""
-        return {"version": 1, "ok": True, "reference": self.reference, "digest": self.digest, "steps": list(self.steps)}
 
 
 def push_disk(options: BuildOptions, label: str, address: str, sink: EventSink, note: Callable[[str], None]) -> Sent:

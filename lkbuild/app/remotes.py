@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from lkbuild.app.committed import Withheld
 from lkbuild.app.session import Session
 from lkbuild.app.trust import signing_key, trusting
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.loading.cache_policy import POLICY_FILE, load_cache_policy
 from lkbuild.model.cache_policy import (
     ANYTHING,
@@ -65,7 +66,8 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
     from lkbuild.remote.tally import Tally  # noqa: PLC0415 - the same
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr what we say in one line
-    tally, complaints = Tally(), Complaints()
+    tallies = {policy.url: Tally(policy.url) for policy in policies}
+    complaints = Complaints()
 
     def tell(text: str) -> None:
         if session.options.remote_required:
@@ -81,12 +83,11 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
     )
     signing = signing_key(session.options) if any(WRITE_RESULTS in policy.rights for policy in policies) else None
     plans = [trusting(plan_of(session, policy), policy, keys, signing) for policy in policies]
-    peers = [open_peer(plan, local, tally, listeners, guarding) for plan in plans]
-    remotes = Remotes(peers, local, tally, complaints, Withheld(session, sink))
+    peers = [open_peer(plan, local, tallies[policy.url], listeners, guarding) for policy, plan in zip(policies, plans, strict=True)]
+    remotes = Remotes(peers, local, [tallies[policy.url] for policy in policies], complaints, Withheld(session, sink))
     blobs = RemoteBlobs(local, remotes)
-    engine = None
-    if session.options.away:
-        engine = open_engine(plan_of(session, engine_policy(session)), blobs, tally, guarding)
+    executing = engine_policy(session) if session.options.away else None
+    engine = None if executing is None else open_engine(plan_of(session, executing), blobs, tallies[executing.url], guarding)
     try:
         yield Opened(blobs, remotes, engine)
     except BaseException:

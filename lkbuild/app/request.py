@@ -6,12 +6,13 @@ Does not build anything, and does not know what is joined: a target's `Joint` sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.selection import Selected, analyze, artifacts
 from lkbuild.app.session import Session
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Closure, Edge
 from lkbuild.model.action import BUILTIN, ActionInfo, ActionSpec, DeclaredOutput, Input, PlannedAction
 from lkbuild.model.artifact import ActionId, NamedArtifact, Output

@@ -100,7 +100,14 @@ def prepared(
 
 
 #: Options whose value names something on the host, and what it may be. What follows a comma goes on as it is.
-_ON_HOST = {"disk": "a file in a folder that exists", "tpm": "a folder", "share": "a folder that exists"}
+_ON_HOST = {
+    "disk": "a file in a folder that exists",
+    "share": "a folder that exists",
+    "socket": "a path in a folder that exists",
+    "tpm": "a folder",
+}
+#: Of these it is the folder that is mounted.
+_IN_A_FOLDER = ("disk", "socket")
 
 
 def _words(session: Session, run_options: Mapping[str, Sequence[str]]) -> tuple[list[str], tuple[tuple[Path, str], ...]]:
@@ -115,7 +122,7 @@ def _words(session: Session, run_options: Mapping[str, Sequence[str]]) -> tuple[
                 host = (session.options.cwd / path).absolute()
                 inside = f"/host/{len(writable)}"
                 writable.append((_folder(name, host), inside))
-                word = (f"{inside}/{host.name}" if name == "disk" else inside) + comma + rest
+                word = (f"{inside}/{host.name}" if name in _IN_A_FOLDER else inside) + comma + rest
                 if name == "share" and "tag=" not in rest:
                     word += f",tag={host.name}"
             words.append(f"--{name}={word}")
@@ -124,7 +131,7 @@ def _words(session: Session, run_options: Mapping[str, Sequence[str]]) -> tuple[
 
 def _folder(name: str, host: Path) -> Path:
     """The folder to mount for an option. Raises UsageError where there is none."""
-    folder = host.parent if name == "disk" else host
+    folder = host.parent if name in _IN_A_FOLDER else host
     if name == "tpm" and folder.parent.is_dir():
         folder.mkdir(exist_ok=True)
     if not folder.is_dir():

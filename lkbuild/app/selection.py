@@ -6,12 +6,12 @@ Does not build anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.session import Session
 from lkbuild.base.errors import AnalysisError, LoadError, UsageError, nearest
 from lkbuild.base.label import Label, Pattern
+from lkbuild.base.values import dataclass
 from lkbuild.model.artifact import NamedArtifact
 from lkbuild.model.configuration import Configuration, NodeKey
 from lkbuild.model.providers import OutputGroups

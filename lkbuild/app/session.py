@@ -9,7 +9,6 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +17,7 @@ from lkbuild.analysis.load_rules import RuleRegistry
 from lkbuild.app.options import BuildOptions
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import WorkspaceLoader, find_workspace
 from lkbuild.model.configuration import ARCHES, MACHINES, Configuration

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.build import Execution
 from lkbuild.image.entries import Kind
 from lkbuild.image.errors import ArchiveError

@@ -37,7 +37,7 @@ class Snapshot:
         self._key = key
         self._folder = options.cache / FOLDER
         #: Whether it may be saved.
-        self.usable = not (options.check or options.dry_run or options.verbose or options.events)
+        self.usable = not (options.check or options.dry_run or options.verbose or options.events or options.metrics)
         self._cutoff = time.time_ns() - RACY_NS
         self._root = ""
         self._paths: list[str] = []

@@ -10,12 +10,13 @@ import contextlib
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from lkbuild.app.options import new_invocation
 from lkbuild.base.atomic import write_atomic
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionInfo, Source
 from lkbuild.model.artifact import ActionId
 from lkbuild.model.events import ActionFinished, ActionStarted, Event

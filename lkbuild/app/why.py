@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lkbuild.app.build import actions_of
@@ -20,6 +19,7 @@ from lkbuild.app.settings import make_wish
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.plan import Demand
 from lkbuild.model.action import Source
 from lkbuild.model.artifact import Inline

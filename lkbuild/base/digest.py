@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
+
+from lkbuild.base.values import dataclass
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}\Z")
 _CHUNK: Final = 1 << 20

@@ -26,10 +26,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lkbuild.base.restoring import restored_quickly
+from lkbuild.base.values import dataclass
 
 
 @restored_quickly

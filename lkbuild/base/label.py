@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.errors import LoadError
 from lkbuild.base.restoring import restored_quickly
+from lkbuild.base.values import dataclass
 
 _SEGMENT: Final = r"[A-Za-z0-9_.+@=-]+"
 _PACKAGE: Final = re.compile(rf"(?:{_SEGMENT}(?:/{_SEGMENT})*)?\Z")

@@ -6,8 +6,9 @@ Colours follow NO_COLOR (no-color.org), FORCE_COLOR, TERM=dumb and whether stder
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TextIO
+
+from lkbuild.base.values import dataclass
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 

@@ -7,10 +7,11 @@ patterns that begin with a dash. This module does not know which flags exist, no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from lkbuild.base.errors import UsageError, nearest
+from lkbuild.base.values import dataclass
 
 #: What a switch may be in a variable.
 TRUE: Final = frozenset({"1", "true", "yes", "on"})

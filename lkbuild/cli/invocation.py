@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.cli.console import Console
 from lkbuild.cli.flags import Flag, Parsed, parse
 from lkbuild.cli.options import build_options

@@ -79,6 +79,7 @@ EXECUTION_FLAGS: Final = (
     Flag(name="check", doc="Run again what is cached, and compare: another result is an error (exit 50)."),
     Flag(name="dry-run", doc="Show what would be done, and do nothing."),
     Flag(name="events", metavar="FILE", doc="Write what happens to a file as it happens, one JSON object a line."),
+    Flag(name="metrics", metavar="FILE", doc="Count in a file what remotes were asked, had and took, in Prometheus's text format."),
 )
 
 #: What of a remote cache's results is wanted here.
@@ -109,7 +110,9 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
     """
     from lkbuild.app.options import BuildOptions  # noqa: PLC0415 - not needed by help and errors
 
-    cache, workspace, out, events, signing = (parsed.text(name) for name in ("cache", "workspace", "out", "events", "signing-key"))
+    cache, workspace, out, events, metrics, signing = (
+        parsed.text(name) for name in ("cache", "workspace", "out", "events", "metrics", "signing-key")
+    )
     return BuildOptions(
         cwd=cwd,
         cache=cwd / cache if cache else default_cache(environment),
@@ -131,6 +134,7 @@ def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> 
         builders=_builders(parsed.texts("builder")),
         download=parsed.text("download") or "toplevel",
         events=cwd / events if events else None,
+        metrics=cwd / metrics if metrics else None,
         verbose=parsed.switch("verbose"),
         environment=dict(environment),
     )

@@ -32,15 +32,28 @@ def watched(
 
 @contextlib.contextmanager
 def _told(invocation: Invocation, options: BuildOptions) -> Iterator[EventSink]:
-    """Progress, and the file of events where one is wanted."""
+    """Progress, and the files of events and metrics where they are wanted."""
+    metrics = None
     with contextlib.ExitStack() as stack:
-        sink: EventSink = stack.enter_context(progress(invocation.console, verbose=options.verbose))
+        sinks: list[EventSink] = [stack.enter_context(progress(invocation.console, verbose=options.verbose))]
         if options.events is not None:
             from lkbuild.app.event_file import event_file  # noqa: PLC0415 - seldom wanted
-            from lkbuild.app.event_sinks import Tee  # noqa: PLC0415 - the same
 
-            sink = Tee(sink, stack.enter_context(event_file(options.events, options.invocation)))
-        yield sink
+            sinks.append(stack.enter_context(event_file(options.events, options.invocation)))
+        if options.metrics is not None:
+            from lkbuild.app.metrics_file import MetricsFile  # noqa: PLC0415 - seldom wanted
+
+            metrics = MetricsFile(options.metrics)
+            sinks.append(metrics)
+        yield sinks[0] if len(sinks) == 1 else _tee(sinks)
+    if metrics is not None and metrics.failure is not None:
+        invocation.console.note(metrics.failure)
+
+
+def _tee(sinks: Sequence[EventSink]) -> EventSink:
+    from lkbuild.app.event_sinks import Tee  # noqa: PLC0415 - seldom wanted
+
+    return Tee(*sinks)
 
 
 @contextlib.contextmanager

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from lkbuild.app.watching.host import UseCase
     from lkbuild.app.watching.server import Request
 
-#: What a resident build does not do: it would look at more than its own files, or do nothing.
-_NOT_HERE: Final = ("help", "check", "dry-run")
+#: What a resident build does not do: it would look at more than its own files, or do nothing; and what counts every build has to run.
+_NOT_HERE: Final = ("help", "check", "dry-run", "metrics")
 
 
 class TerminalDialogue:
@@ -41,7 +41,7 @@ class TerminalDialogue:
         if verb != "build":
             raise UsageError(f"'{verb}' is not done here")
         parsed = parse("build", command().flags, rest, request.environment)
-        if any(parsed.switch(name) for name in _NOT_HERE):
+        if any(parsed.values.get(name) for name in _NOT_HERE):
             raise UsageError("not done here")
         self._stdout = io.StringIO()
         stderr = os.fdopen(os.dup(request.stderr), "w", encoding="utf-8", errors="backslashreplace")

@@ -7,6 +7,7 @@ from typing import Final
 from lkbuild.cli.console import Style
 from lkbuild.cli.quantities import about, duration, size
 from lkbuild.model.action import Source
+from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport
 
 #: Class of an action to its name in the summary and its colour, in the order shown.
@@ -42,10 +43,18 @@ def around_duration(report: BuildReport, style: Style | None = None) -> tuple[st
         tail.append(f"downloaded {size(report.fetched_bytes)}")
     if report.remote.round_trips:
         use = report.remote
-        tail.append(f"remote {size(use.bytes_down)} down, {size(use.bytes_up)} up in {use.round_trips} requests")
+        tail.append(f"remote {size(use.bytes_down)} down, {size(use.bytes_up)} up in {use.round_trips} requests{_answers(use)}")
     if report.saved_seconds >= 1:
         tail.append(f"saved {about(report.saved_seconds)}")
     return " · ".join([*parts, ""]), " · ".join(tail)
+
+
+def _answers(use: RemoteUse) -> str:
+    """How many of the results that were asked for were there, and how long an answer took on the average."""
+    hits, asked = sum(peer.hits for peer in use.remotes), sum(peer.hits + peer.misses for peer in use.remotes)
+    found = f", {hits} of {asked} results" if asked else ""
+    count, seconds = sum(sum(peer.answers) for peer in use.remotes), sum(peer.answer_seconds for peer in use.remotes)
+    return f"{found}, {1000 * seconds / count:.1f} ms an answer" if count else found
 
 
 def _ends(names: list[str]) -> list[str]:

@@ -11,10 +11,10 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lkbuild.base.errors import HostError, RemoteFailed
+from lkbuild.base.values import dataclass
 from lkbuild.clouds.destination import Address, Disk, Note
 
 #: The size of a block of the EBS direct APIs.

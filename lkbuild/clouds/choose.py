@@ -7,13 +7,17 @@ from typing import Final
 
 from lkbuild.base.errors import UsageError, nearest
 from lkbuild.clouds.aws import Aws
+from lkbuild.clouds.azure import Azure
 from lkbuild.clouds.destination import Address, Destination
+from lkbuild.clouds.gcp import Gcp
 from lkbuild.clouds.openstack import OpenStack
 from lkbuild.clouds.server import Folder, Server
 
 _BY_SCHEME: Final[dict[str, Callable[[Address], Destination]]] = {
     "aws": Aws.at,
+    "azure": Azure.at,
     "file": Folder.at,
+    "gcp": Gcp.at,
     "http": Server.at,
     "https": Server.at,
     "openstack": OpenStack.at,

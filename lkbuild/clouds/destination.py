@@ -6,12 +6,12 @@ A place says first what it will do: `steps` is what `--dry-run` prints, and `sen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from lkbuild.base.errors import UsageError, nearest
+from lkbuild.base.values import dataclass
 
 #: Is told of a step as it is done.
 Note = Callable[[str], None]

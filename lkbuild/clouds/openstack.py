@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lkbuild.base.errors import HostError, RemoteFailed
+from lkbuild.base.values import dataclass
 from lkbuild.clouds.destination import Address, Disk, Note
 
 _ARCHES: Final = {"amd64": "x86_64", "arm64": "aarch64"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lkbuild.base.atomic import replacing
 from lkbuild.base.errors import HostError, RemoteFailed
+from lkbuild.base.values import dataclass
 from lkbuild.clouds.destination import Address, Disk, Note
 
 _CHUNK = 1 << 20

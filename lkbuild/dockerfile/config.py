@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.dockerfile.lines import Instruction
 from lkbuild.dockerfile.stages import Dockerfile, Use, arguments_of, text_of, words_of
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from lkbuild.base.errors import LoadError, Position, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.dockerfile.lines import Instruction, Text, read
 from lkbuild.dockerfile.words import WordError, expand, split
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import Download, bring_results
 from lkbuild.execution.lookahead import Ahead, demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand

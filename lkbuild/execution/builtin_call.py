@@ -7,12 +7,12 @@ streams: fetching, unpacking, archiving. It does not know targets, and it must b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import DeclaredOutput, OutputFile, OutputTree
 from lkbuild.model.ports import BlobStore, Fetcher, ImageBuilder
 from lkbuild.model.tree import File, Subtree

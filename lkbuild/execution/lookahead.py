@@ -8,10 +8,10 @@ questions at once, what was last built of the targets is read first, which answe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.execution.plan import ActionGraph, Demand, demand
 from lkbuild.model.artifact import ActionId
 from lkbuild.model.ports import ActionCache, CachedResult, RemoteCache

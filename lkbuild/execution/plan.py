@@ -7,10 +7,11 @@ that a known target ends the search at once. Does not run anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Edge, close
 from lkbuild.keys.manifest import plain, recipe_key
 from lkbuild.model.action import ActionResult, ActionSpec, PlannedAction

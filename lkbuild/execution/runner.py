@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import bring_inputs
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.registry import find_builtin

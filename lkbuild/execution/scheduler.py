@@ -13,11 +13,12 @@ import heapq
 import queue
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final, Generic, Self, TypeVar
 
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Resources
 
 J = TypeVar("J", bound=Hashable)

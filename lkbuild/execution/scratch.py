@@ -13,9 +13,9 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from lkbuild.base.values import dataclass
 from lkbuild.sandbox.folders import remove_tree
 
 

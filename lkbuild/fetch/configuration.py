@@ -12,7 +12,7 @@ import yaml
 
 from lkbuild.base.errors import UsageError
 from lkbuild.fetch.apt_sources import parse_sources
-from lkbuild.fetch.mirrors import Mirrors, choose, parse_configured
+from lkbuild.fetch.mirrors import Mirrors, choose, parse_configured, parse_oci
 from lkbuild.fetch.pip_config import parse_pip
 from lkbuild.fetch.registry import AskHelper, credentials_of
 from lkbuild.fetch.transport import TransportSettings
@@ -33,6 +33,7 @@ def load_mirrors(environment: Mapping[str, str], home: Path, *, root: Path = Pat
         variable=environment.get("LKBUILD_DEB_MIRROR"),
         apt=parse_sources((path.name, _text(path)) for path in listed),
         pip=parse_pip(map(_text, _pip_files(environment, home, config, root)), environment),
+        oci=parse_oci(data, str(own), environment.get("LKBUILD_OCI_MIRROR")),
     )
 
 

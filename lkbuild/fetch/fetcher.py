@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import FetchError, HostError
+from lkbuild.base.values import dataclass
 from lkbuild.fetch.mirrors import Mirrors, redacted
 from lkbuild.fetch.partial import Partial, opened
 from lkbuild.fetch.pulling import Pulling
@@ -86,7 +87,7 @@ class HttpFetcher:
         self._offline = offline
         self._patience = patience or Patience()
         self._pypi = Pypi(mirrors.pypi, self._page)
-        self._pulling = Pulling(transport, credentials)
+        self._pulling = Pulling(transport, credentials, mirrors.repository)
 
     # -- the port -------------------------------------------------------------------------------------------------------
 

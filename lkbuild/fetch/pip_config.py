@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from lkbuild.base.values import dataclass
 
 PUBLIC_INDEX: Final = "https://pypi.org/simple"
 _OPTIONS: Final = ("index-url", "extra-index-url", "find-links", "no-index")

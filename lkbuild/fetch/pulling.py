@@ -23,10 +23,16 @@ _MANIFESTS: Final = (
 
 
 class Pulling:
-    """Safe to use from many threads. `credentials` gives `user:password` for a host, or None."""
+    """Safe to use from many threads.
 
-    def __init__(self, transport: Transport, credentials: Callable[[str], str | None]) -> None:
+    `credentials` gives `user:password` for a host, or None; `repository` says where a repository is pulled from (Mirrors.repository).
+    """
+
+    def __init__(
+        self, transport: Transport, credentials: Callable[[str], str | None], repository: Callable[[str], str] = lambda name: name
+    ) -> None:
         """Ask nothing yet."""
+        self._repository = repository
         self._transport = transport
         self._credentials = credentials
         self._lock = threading.Lock()
@@ -43,7 +49,8 @@ class Pulling:
         found = _SOURCE.match(rest)
         if found is None:
             raise ValueError(f"'{rest}' names no image")
-        where = Reference(host=found["host"], name=found["name"], tag=found["tag"] or "latest")
+        host, _, name = self._repository(f"{found['host']}/{found['name']}").partition("/")
+        where = Reference(host=host, name=name, tag=found["tag"] or "latest")
         with self._lock:
             if where.base not in self._repositories:
                 self._repositories[where.base] = Registry(self._transport, where, self._credentials(where.host), actions="pull")

@@ -10,12 +10,12 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Self
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from lkbuild.base.errors import RegistryError, UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.fetch.transport import Answer, Interrupted, Transport
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z")

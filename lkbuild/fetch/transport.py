@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
@@ -14,6 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError, MaxRetryError, SSLError
 
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 
 _CHUNK: Final = 1 << 18
 _CONNECT_S: Final = 20.0

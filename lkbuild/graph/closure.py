@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lkbuild.base.errors import AnalysisError, Position
+from lkbuild.base.values import dataclass
 
 N = TypeVar("N", bound=Hashable)
 

@@ -10,11 +10,11 @@ from: `World` does.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from lkbuild.base.errors import UsageError, nearest
 from lkbuild.base.label import short_text
+from lkbuild.base.values import dataclass
 from lkbuild.graph.targets import TargetGraph
 
 _TOKEN: Final = re.compile(r"\s*(?:(?P<quoted>\"[^\"]*\"|'[^']*')|(?P<mark>[(),+^])|(?P<word>[^\s(),+^\"']+))")

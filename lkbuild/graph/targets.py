@@ -8,10 +8,10 @@ Configurations are merged: a label that stands in the graph for two architecture
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lkbuild.base.label import in_order, short_text
+from lkbuild.base.values import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -8,10 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.image.errors import ArchiveError
 
 #: The time of everything in a layer and an initrd, in seconds since 1970: lkbuild.sandbox.plan.SOURCE_DATE_EPOCH.

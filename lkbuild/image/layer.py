@@ -104,15 +104,20 @@ def merge_layers(
         scratch: a directory for temporary data.
         whiteouts: whether names that start with `.wh.` take away what lies below.
         exclude: patterns of paths to leave out (see lkbuild.image.entries.excluder).
-        guests: layers, by their number, whose directories only hold what they bring: one that is there stays as it is. With the
-            directories of each that are meant themselves.
+        guests: layers, by their number, whose directories only hold what they bring: one that is there stays as it is, and what they
+            have below a top-level link that is there (/lib) goes where that leads. With the directories of each that are meant themselves.
     """
     with Staging(scratch) as staging:
+        links: dict[str, str] = {}
         for number, layer in enumerate(layers):
             below = frozenset(staging.paths())
             meant = (guests or {}).get(number)
             own: set[str] = set()
-            for entry, content in tar_members(layer):
+            for member, content in tar_members(layer):
+                entry = member if meant is None else _led(member, links)
+                if meant is None and "/" not in member.path:
+                    links.pop(member.path, None)
+                    links |= {member.path: member.target} if member.kind is Kind.SYMLINK else {}
                 folder, name = posixpath.split(entry.path)
                 if meant is not None and entry.kind is Kind.DIRECTORY and entry.path in below and entry.path not in meant:
                     continue
@@ -146,6 +151,20 @@ def _below(folder: str, entry: Entry) -> Entry:
         return entry
     target = f"{folder}/{entry.target}" if entry.kind is Kind.HARDLINK else entry.target
     return replace(entry, path=f"{folder}/{entry.path}", target=target)
+
+
+def _led(entry: Entry, links: Mapping[str, str]) -> Entry:
+    """A guest's entry where the top-level links of its hosts lead. The entry of the link's own name stays: it is told apart by its kind."""
+
+    def led(path: str) -> str:
+        first, slash, rest = path.partition("/")
+        target = posixpath.normpath(links.get(first, "").lstrip("/"))
+        return (
+            f"{target}/{rest}" if first in links and not target.startswith((".", "/")) and (slash or entry.kind is Kind.DIRECTORY) else path
+        )
+
+    target = led(entry.target) if entry.kind is Kind.HARDLINK else entry.target
+    return replace(entry, path=led(entry.path).rstrip("/"), target=target)
 
 
 def _hide(staging: Staging, path: str, below: frozenset[str], own: set[str], *, itself: bool = False) -> None:

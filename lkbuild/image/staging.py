@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
+from lkbuild.base.values import dataclass
 from lkbuild.image import tar
 from lkbuild.image.compression import Reader
 from lkbuild.image.entries import Entry, Kind, parents

@@ -12,10 +12,11 @@ import posixpath
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.image.compression import Reader
 from lkbuild.image.deb import deb_members
 from lkbuild.image.entries import DEFAULT_LIMITS, Entry, Kind, Limits, clean, excluder, inside

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
+
+from lkbuild.base.values import dataclass
 
 #: (name, value) pairs in the order of the walk.
 Manifest: TypeAlias = tuple[tuple[str, str], ...]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.errors import LoadError, Position
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.decode import Decoder, Places, Templates, no_templates
 from lkbuild.linuxkit.scalars import resolve
 from lkbuild.linuxkit.schema import CONFIGURATION, LABEL

@@ -7,9 +7,9 @@ text means the same there is for the caller to check; the values are what it mus
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.metadata import written
 from lkbuild.syntax.general import parse
 from lkbuild.syntax.nodes import Fields, Items, Node

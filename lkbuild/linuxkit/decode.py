@@ -6,10 +6,11 @@ Values are str, int, bool, tuples and FrozenMaps; a key that is not written is n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.errors import LoadError, Position, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.scalars import resolve
 from lkbuild.linuxkit.schema import Either, Flag, Kind, Many, Record, Table, Text, Whole
 from lkbuild.model.attrs import AttrPath, FrozenMap

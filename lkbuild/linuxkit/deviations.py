@@ -5,8 +5,9 @@ tests/unit/linuxkit/test_deviations.py has a test for each by its name, and the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

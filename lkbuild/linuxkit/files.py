@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.errors import LoadError, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Part
 from lkbuild.linuxkit.process import identity
 

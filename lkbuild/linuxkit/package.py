@@ -6,9 +6,10 @@ Source: reference/linuxkit.md 3.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.decode import Decoder, Places
 from lkbuild.linuxkit.scalars import resolve
 from lkbuild.linuxkit.schema import FLAG, LABEL, TEXT, TEXTS, Kind, Record, Text

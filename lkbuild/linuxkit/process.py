@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lkbuild.base.errors import Position, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.mounts import without_empty
 from lkbuild.linuxkit.settings import Settings, refused
 from lkbuild.model.linux import CAPABILITIES, RLIMITS, UNLIMITED

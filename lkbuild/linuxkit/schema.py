@@ -7,8 +7,10 @@ reads values by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
+
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

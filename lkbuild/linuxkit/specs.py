@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lkbuild.base.errors import Position
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import SECTIONS, Config, Container, Part, Volume, Warned, label
 from lkbuild.linuxkit.decode import Decoder
 from lkbuild.linuxkit.mounts import mappings, mounts_of, runtime_mount, without_empty

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.errors import nearest
 from lkbuild.base.label import Label, LabelError, Pattern
+from lkbuild.base.values import dataclass
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.defaults import default_of
 from lkbuild.loading.listing import BUILD_FILE, join

@@ -10,20 +10,20 @@ from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.trusted_keys import KEYS, NAMESPACE, trusted_keys
 from lkbuild.model.attrs import Attr, FrozenMap, Integer, ListOf, MapOf, String, Struct
 from lkbuild.model.cache_policy import COMMITTED, MAIN, PUBLISHED, READ_BLOBS, READ_RESULTS, RIGHTS, CachePolicy, RemotePolicy, TrustedKey
-from lkbuild.syntax.nodes import Fields, parse
+from lkbuild.syntax.nodes import Fields
 
 POLICY_FILE: Final = "cache/cache.yaml"
 _LIMIT: Final = 1 << 20
-_SIZE: Final = String(pattern=r"[0-9]+[KMGT]?", lenient=True)
+SIZE: Final = String(pattern=r"[0-9]+[KMGT]?", lenient=True)
 _AGE: Final = String(pattern=r"[0-9]+[hd]", lenient=True)
 _TIMEOUT: Final = String(pattern=r"[1-9][0-9]*s", lenient=True)
 _FIELDS: Final = {
     "store": Attr(
         type=Struct(
             fields={
-                "max_size": Attr(type=_SIZE, doc="Size cap of the local store: 60G."),
+                "max_size": Attr(type=SIZE, doc="Size cap of the local store: 60G."),
                 "max_age": Attr(type=_AGE, doc="What was not used for so long is collected: 60d, 12h."),
-                "min_free": Attr(type=_SIZE, doc="Floor of free space on the store's file system."),
+                "min_free": Attr(type=SIZE, doc="Floor of free space on the store's file system."),
             }
         ),
         doc="The local store.",
@@ -88,6 +88,8 @@ def load_cache_policy(root: Path) -> CachePolicy:
     data = files.read(POLICY_FILE, _LIMIT)
     if data is None:
         return CachePolicy()
+    from lkbuild.syntax.parser import parse  # noqa: PLC0415 - most workspaces have no policy
+
     source, node = parse(data, POLICY_FILE)
     if node is None:
         return CachePolicy()
@@ -97,9 +99,9 @@ def load_cache_policy(root: Path) -> CachePolicy:
     values = coercer.fields(node, _FIELDS, (), what="part of the cache's policy")
     store, keys = values["store"], trusted_keys(coercer, values["keys"])
     return CachePolicy(
-        max_bytes=_bytes(store.get("max_size")),
+        max_bytes=bytes_of(store.get("max_size")),
         max_age_s=_seconds(store.get("max_age")),
-        min_free_bytes=_bytes(store.get("min_free")),
+        min_free_bytes=bytes_of(store.get("min_free")),
         remotes=tuple(_remote(coercer, index, item, keys) for index, item in enumerate(values["remotes"])),
         keys=keys,
     )
@@ -128,7 +130,8 @@ def _remote(coercer: Coercer, index: int, item: FrozenMap, keys: tuple[TrustedKe
     )
 
 
-def _bytes(text: Any) -> int | None:
+def bytes_of(text: Any) -> int | None:
+    """Bytes of what matches SIZE."""
     if text is None:
         return None
     unit = "KMGT".find(text[-1]) + 1

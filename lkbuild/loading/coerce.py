@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.errors import LoadError, nearest
 from lkbuild.base.label import Label, LabelError
+from lkbuild.base.values import dataclass
 from lkbuild.loading import globs
 from lkbuild.loading.defaults import default_of
 from lkbuild.loading.forms import GLOB, SELECT, fits, is_form

@@ -7,9 +7,9 @@ configuration, or who else may depend on what: such a target's edges are found b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from lkbuild.base.restoring import restored_quickly
+from lkbuild.base.values import dataclass
 from lkbuild.loading.buildfile import PUBLIC
 from lkbuild.loading.dependencies import declared
 from lkbuild.loading.select import has_selects

@@ -1,35 +1,23 @@
 """Packages remembered from one process to the next, so that of ten thousand targets only an edited BUILD.yaml is parsed again.
 
 Making a package is a pure function of its BUILD.yaml, of the rules' declarations and of what `Files` answers. So an entry keeps those
-answers beside the package, and is good as long as asking again gives the same. Files are named by their package; what stands in
-them is pickled by this lkbuild and read by nothing but its own classes, in the user's own cache folder. Damage costs time only.
+answers beside the package, and is good as long as asking again gives the same. How an entry lies on the disk is not known here.
 
-An entry is a checksum and a pickle: what it was made from, the outline, and pickles of each attribute's values and of the package,
-which are taken apart by who asks for them. A query over a hundred thousand targets asks for none.
+An entry has what it was made from, the outline, and pickles of each attribute's values and of the package, which are taken apart by who
+asks for them. A query over a hundred thousand targets asks for none.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from lkbuild import __version__
-from lkbuild.base.atomic import write_atomic
 from lkbuild.base.digest import Digest
 from lkbuild.loading.listing import Entry, Files
 from lkbuild.loading.outline import Outline, outline_of
+from lkbuild.loading.remembered import Remembered, pickled, restored
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import COMMON_ATTRS, Package
-
-#: Raised when what is kept changes its meaning.
-_FORMAT: Final = 3
-#: The only modules whose classes an entry may hold: values, none of which does anything when it is made.
-_TRUSTED: Final = ("lkbuild.base.", "lkbuild.model.", "lkbuild.loading.", "lkbuild.syntax.")
-_CHECKSUM: Final = 64
 
 _Answers = dict[tuple[str, str], Any]
 
@@ -53,7 +41,7 @@ class LoadedPackage:
         """All of it."""
         found = self._package
         if isinstance(found, bytes):
-            found = self._package = cast("Package", _restored(found))
+            found = self._package = cast("Package", restored(found))
         return found
 
     def values(self, attribute: str) -> list[Any]:
@@ -61,13 +49,13 @@ class LoadedPackage:
         if not isinstance(self._package, bytes):
             return _values(self._package, attribute)
         kept = self._values.get(attribute)
-        return [None] * len(self.outline.names) if kept is None else _restored(kept)
+        return [None] * len(self.outline.names) if kept is None else restored(kept)
 
     def kept(self) -> tuple[Outline, bytes, Mapping[str, bytes]]:
         """What is written of it: the arguments that make it again."""
         own = dict.fromkeys(name for target in self.package.targets.values() for name in target.attrs)
-        values = {name: _pickled(_values(self.package, name)) for name in (*COMMON_ATTRS, *own)}
-        return self.outline, _pickled(self.package), values
+        values = {name: pickled(_values(self.package, name)) for name in (*COMMON_ATTRS, *own)}
+        return self.outline, pickled(self.package), values
 
 
 def _values(package: Package, attribute: str) -> list[Any]:
@@ -76,25 +64,21 @@ def _values(package: Package, attribute: str) -> list[Any]:
 
 
 class ParsedPackages:
-    """Packages of one workspace, in a folder."""
+    """Packages of one workspace."""
 
-    def __init__(self, folder: Path, find: Callable[[str], Rule | None]) -> None:
+    def __init__(self, remembered: Remembered, find: Callable[[str], Rule | None]) -> None:
         """`find`: a rule by its name."""
-        self._folder = folder
+        self._remembered = remembered
         self._find = find
         self._declared: dict[str, str] = {}
 
     def get(self, name: str, data: bytes, conditions: frozenset[str], files: Files) -> LoadedPackage | None:
         """The package that a BUILD.yaml of this content makes, or None where it is not known or something else has changed."""
-        try:
-            kept = self._path(name).read_bytes()
-            check, kept = kept[:_CHECKSUM], kept[_CHECKSUM:]
-            if Digest.of(kept).hash.encode() != check:
-                return None
-            key, answers, rules, outline, package, values = _restored(kept)
-        except Exception:  # noqa: BLE001 - pickle raises anything for what another lkbuild has written
+        found = self._remembered.get(name, _key(data, conditions))
+        if found is None:
             return None
-        if key != _key(data, conditions) or not isinstance(outline, Outline) or outline.package != name:
+        answers, rules, outline, package, values = found
+        if not isinstance(outline, Outline) or outline.package != name:
             return None
         if any(self._declaration(rule) != declared for rule, declared in rules.items()):
             return None
@@ -106,15 +90,7 @@ class ParsedPackages:
         """Keep a package. A disk that refuses costs time, not correctness."""
         outline = loaded.outline
         rules = {rule: self._declaration(rule) for rule in dict.fromkeys(outline.rules)}
-        kept = _pickled((_key(data, conditions), asked.answers, rules, *loaded.kept()))
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path(outline.package), Digest.of(kept).hash.encode() + kept)
-        except OSError:
-            return
-
-    def _path(self, package: str) -> Path:
-        return self._folder / Digest.of(package.encode("utf-8", "surrogateescape")).short
+        self._remembered.put(outline.package, _key(data, conditions), (asked.answers, rules, *loaded.kept()))
 
     def _declaration(self, name: str) -> str:
         """What a rule says of its attributes and dependencies, as a digest: all of it is text, numbers and values of these."""
@@ -169,22 +145,4 @@ def _digest(data: bytes | None) -> str | None:
 
 
 def _key(data: bytes, conditions: frozenset[str]) -> tuple[object, ...]:
-    return _FORMAT, __version__, sys.version, Digest.of(data).hash, tuple(sorted(conditions))
-
-
-def _pickled(value: Any) -> bytes:
-    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-
-
-def _restored(data: bytes) -> Any:
-    return _Reader(io.BytesIO(data)).load()
-
-
-class _Reader(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        """Only values of this lkbuild."""
-        if module.startswith(_TRUSTED) and name.isidentifier():
-            found = super().find_class(module, name)
-            if isinstance(found, type):
-                return found
-        raise pickle.UnpicklingError(module)
+    return Digest.of(data).hash, tuple(sorted(conditions))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lkbuild import __version__
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position, nearest
 from lkbuild.base.label import Label, Pattern
 from lkbuild.loading.buildfile import Rules, package_of, sections
@@ -20,14 +21,18 @@ from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.listing import BUILD_FILE, Entry, is_package, join
 from lkbuild.loading.outline import Outline
 from lkbuild.loading.parsed import LoadedPackage, ParsedPackages, RecordingFiles
+from lkbuild.loading.remembered import Remembered
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target, Workspace
-from lkbuild.syntax.nodes import MAX_BYTES, Fields, parse
+from lkbuild.syntax.nodes import MAX_BYTES, Fields
 from lkbuild.syntax.source import Source
 
 __all__ = ["WorkspaceLoader", "find_workspace"]
+
+#: The workspace's own entry among the packages that are remembered: no package has such a name.
+_SECTION: Final = "//"
 
 
 class WorkspaceLoader:
@@ -53,15 +58,21 @@ class WorkspaceLoader:
         self._rules = Rules(rules, rule_names)
         self._files = DiskFiles(root)
         self._packages: dict[str, LoadedPackage | LoadError] = {}
-        self._parsed = ParsedPackages(parsed, rules) if parsed else None
+        self._remembered = Remembered(parsed) if parsed else None
+        self._parsed = ParsedPackages(self._remembered, rules) if self._remembered else None
 
     # -- loading --------------------------------------------------------------------------------------------------------
 
     @cached_property
     def workspace(self) -> Workspace:
         """The `workspace:` section. Raises LoadError."""
-        source, root = self._root
-        workspace = workspace_of(source, root, self._files, __version__)
+        data = self._read("")
+        key = Digest.of(data).hash
+        workspace = self._remembered.get(_SECTION, key) if self._remembered else None
+        if not isinstance(workspace, Workspace):
+            workspace = workspace_of(*self._root, self._files, __version__)
+            if self._remembered:
+                self._remembered.put(_SECTION, key, workspace)
         self._files.ignore = frozenset(workspace.ignore)
         return workspace
 
@@ -268,5 +279,7 @@ class WorkspaceLoader:
 
 def _parse(package: str, data: bytes) -> tuple[Source, Fields]:
     """A BUILD.yaml as it is written, its sections checked. Raises LoadError."""
+    from lkbuild.syntax.parser import parse  # noqa: PLC0415 - takes 15 ms to import, and what is remembered is not parsed
+
     source, root = parse(data, join(package, BUILD_FILE))
     return source, sections(source, root, package)

@@ -5,8 +5,9 @@ Does not know any kind of lock (lkbuild.locks.kinds lists them).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from lkbuild.base.values import dataclass
 
 
 class Download(Protocol):
@@ -17,7 +18,8 @@ class Download(Protocol):
 
         Args:
             sources: `deb:<path>`, `pypi-index:<project>`, `pypi:<project>/<file>`, or URLs; tried in order. Or
-                `workspace:<path>` alone: a file of the workspace (raises OSError).
+                `workspace:<path>` alone: a file of the workspace (raises OSError). Or `archive:<path>!<member>` alone: a file of a tar
+                of the workspace; without a member, what is in it: a JSON object from path to name and size (of links: what they lead to).
             sha256: hexadecimal; other bytes are refused. None: the caller verifies by other means (a signature).
             size: exact size where it is known.
             limit: never more bytes than this.

@@ -9,12 +9,13 @@ Nothing here knows how actions are run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import Position
+from lkbuild.base.values import dataclass
 from lkbuild.model.artifact import ActionId, Artifact
 
 BUILTIN: Final = "lkbuild:"

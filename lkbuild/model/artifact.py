@@ -6,11 +6,12 @@ those are known when the build runs. Pure values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from lkbuild.base.label import Label
 from lkbuild.base.restoring import restored_quickly
+from lkbuild.base.values import dataclass
 
 
 @restored_quickly

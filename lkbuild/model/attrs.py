@@ -7,8 +7,10 @@ that reach a rule are: str, int, bool, None, Label, SourceFile / TargetRef (file
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
+
+from lkbuild.base.values import dataclass
 
 
 class FrozenMap(Mapping[str, Any]):

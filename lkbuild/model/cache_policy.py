@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import Final
+
+from lkbuild.base.values import dataclass
 
 READ_BLOBS: Final = "read-blobs"
 READ_RESULTS: Final = "read-results"
@@ -19,6 +20,9 @@ COMMITTED: Final = "committed"
 PROMOTED: Final = "promoted"
 ANYTHING: Final = "any"
 PUBLISHED: Final = (COMMITTED, PROMOTED, ANYTHING)
+
+#: Segments that an instance name may not have, since they are parts of resource names (reference/reapi.md 2.2).
+RESERVED_SEGMENTS: Final = frozenset(("blobs", "uploads", "actions", "actionResults", "operations", "capabilities", "compressed-blobs"))
 
 #: The namespace of remotes and keys that name none.
 MAIN: Final = "main"

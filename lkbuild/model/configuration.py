@@ -5,10 +5,10 @@ Does not know how a configuration is chosen (the command line and the workspace'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 
 ARCHES: Final = ("amd64", "arm64", "riscv64", "s390x")
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
+
+from lkbuild.base.values import dataclass
 
 HEADER: Final = "# lkbuild deb-lock 1"
 _NOTE: Final = "# Written by `lkbuild lock update`: change the target that names this file, not this file."

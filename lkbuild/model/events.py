@@ -5,9 +5,10 @@ Emitted by lkbuild.execution from any thread; a sink must be quick and safe to c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeAlias
 
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionInfo, Source
 from lkbuild.model.ports import RemoteUse
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.model.attrs import FrozenMap
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.deb_lock import LockFormatError

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult, DeclaredOutput, EncodedAction, OutputFile, OutputTree, PlannedAction
 from lkbuild.model.tree import Layout
 
@@ -169,13 +169,54 @@ class Closure:
     recipes: tuple[Digest, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteUse:
-    """What went over the wire: requests, and the bytes of their messages."""
+#: Bounds of the classes in which answers are counted by how long they took, in seconds; what took longer is in one more.
+ANSWER_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-    round_trips: int = 0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerUse:
+    """What was asked of one remote, and what came of it.
+
+    Attributes:
+        url: which one.
+        requests, failures: how many there were, and how many of them failed; that something is not there is no failure.
+        bytes_up, bytes_down: of their messages.
+        hits, misses: results that were asked for.
+        answers: how many requests were answered, by how long that took: the classes of ANSWER_SECONDS. Streams are not among them.
+        answer_seconds: how long they took together.
+    """
+
+    url: str
+    requests: int = 0
+    failures: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
+    hits: int = 0
+    misses: int = 0
+    answers: tuple[int, ...] = (0,) * (len(ANSWER_SECONDS) + 1)
+    answer_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteUse:
+    """What went over the wire, to all remotes together and to each."""
+
+    remotes: tuple[PeerUse, ...] = ()
+
+    @property
+    def round_trips(self) -> int:
+        """Requests."""
+        return sum(peer.requests for peer in self.remotes)
+
+    @property
+    def bytes_up(self) -> int:
+        """Bytes of what was sent."""
+        return sum(peer.bytes_up for peer in self.remotes)
+
+    @property
+    def bytes_down(self) -> int:
+        """Bytes of what came."""
+        return sum(peer.bytes_down for peer in self.remotes)
 
 
 class RemoteCache(Protocol):

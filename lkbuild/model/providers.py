@@ -7,8 +7,9 @@ materialise, what to run, what to test.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionSpec, Input
 from lkbuild.model.artifact import NamedArtifact, Output
 

@@ -6,11 +6,12 @@ The JSON form is a promise (design 12): `version` changes when a field changes i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Source
 from lkbuild.model.ports import RemoteUse
 
@@ -88,9 +89,27 @@ class BuildReport:
         }
 
 
-def use_json(use: RemoteUse) -> dict[str, int]:
-    """Requests to remotes, and the bytes of their messages."""
-    return {"round_trips": use.round_trips, "bytes_up": use.bytes_up, "bytes_down": use.bytes_down}
+def use_json(use: RemoteUse) -> dict[str, Any]:
+    """Requests to remotes and the bytes of their messages, of all together and of each."""
+    return {
+        "round_trips": use.round_trips,
+        "bytes_up": use.bytes_up,
+        "bytes_down": use.bytes_down,
+        "remotes": [
+            {
+                "url": peer.url,
+                "hits": peer.hits,
+                "misses": peer.misses,
+                "requests": peer.requests,
+                "failures": peer.failures,
+                "bytes_up": peer.bytes_up,
+                "bytes_down": peer.bytes_down,
+                "answers": sum(peer.answers),
+                "answer_s": round(peer.answer_seconds, 6),
+            }
+            for peer in use.remotes
+        ],
+    }
 
 
 def error_json(error: LkbuildError) -> dict[str, Any]:

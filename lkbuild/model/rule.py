@@ -11,11 +11,12 @@ Does not know how rules are found, nor how actions run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from lkbuild.base.errors import AnalysisError, Position
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import (
     BUILTIN,
     ActionInfo,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from lkbuild.base.errors import Position
 from lkbuild.base.label import Label, Pattern
 from lkbuild.base.restoring import restored_quickly
+from lkbuild.base.values import dataclass
 from lkbuild.model.attrs import AttrPath, FrozenMap
 
 

@@ -9,10 +9,11 @@ Source: build.bazel.remote.execution.v2.Directory, fields 1 (files), 2 (director
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lkbuild.base import wire
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
+from lkbuild.model.cache_policy import RESERVED_SEGMENTS
 
 _SCHEMES: Final = ("grpc", "grpcs", "unix", "http", "https")
 _DEFAULT_PORTS: Final = {"grpc": 80, "grpcs": 443}
-#: Segments that an instance name may not have, since they are parts of resource names.
-_RESERVED: Final = frozenset(("blobs", "uploads", "actions", "actionResults", "operations", "capabilities", "compressed-blobs"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +79,7 @@ def parse_address(url: str) -> Address:
 
 
 def _checked(instance: str, url: str) -> str:
-    wrong = _RESERVED & set(instance.split("/"))
+    wrong = RESERVED_SEGMENTS & set(instance.split("/"))
     if wrong:
         raise UsageError(f"'{url}': an instance name can't have a part '{min(wrong)}'")
     return instance

@@ -6,9 +6,9 @@ Nothing of it becomes a result of a build. Knows one remote.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.remote.faults import Misbehaved, Untrusted
 from lkbuild.remote.peer import Peer
 from lkbuild.remote.results import RemoteResult, decode_remote

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Final, TypeVar, cast
@@ -170,6 +171,7 @@ class HttpClient:
         self, method: str, path: str, *, body: bytes | BinaryIO | None = None, headers: Mapping[str, str] | None = None
     ) -> urllib3.HTTPResponse:
         self._tally.add(requests=1)
+        began = time.monotonic()
         try:
             response = self._pool().request(
                 method,
@@ -179,14 +181,19 @@ class HttpClient:
                 preload_content=False,
             )
         except HTTPError as error:
+            self._tally.add(failures=1)
             raise Unavailable(_reason(error), slow=isinstance(error, TimeoutError)) from error
+        if body is None:
+            self._tally.answered(time.monotonic() - began)
         if response.status in (200, 201, 204, 206) and not (method == "GET" and response.status == 204):
             if method != "GET":
                 response.drain_conn()
             return cast("urllib3.HTTPResponse", response)
         after = response.headers.get("Retry-After", "")
         response.close()
-        raise _refusal(response.status, float(after) if after.isdecimal() else 0.0)
+        fault = _refusal(response.status, float(after) if after.isdecimal() else 0.0)
+        self._tally.add(failures=int(not isinstance(fault, NotThere)))
+        raise fault
 
 
 def _refusal(status: int, after_s: float) -> Fault:

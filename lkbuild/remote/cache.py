@@ -47,15 +47,15 @@ class Remotes:
         self,
         peers: Sequence[Peer],
         local: BlobStore,
-        tally: Tally,
+        tallies: Sequence[Tally],
         required: Complaints | None = None,
         withheld: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`tally`: what the peers count in. `required`: where their complaints go, if they are to be errors.
+        """`tallies`: what each peer counts in. `required`: where their complaints go, if they are to be errors.
 
         `withheld`: whether what is built is not to be shared, except with peers that take anything; asked when something is.
         """
-        self._tally = tally
+        self._tallies = tuple(tallies)
         self._peers, self._local = peers, local
         writable = [peer for peer in peers if peer.rights.write_results or peer.rights.write_blobs]
         self._publishers = [Publisher(peer, local) if peer.rights.anything else Publisher(peer, local, withheld) for peer in writable]
@@ -68,14 +68,16 @@ class Remotes:
     def find_recipes(self, wanted: Mapping[Digest, tuple[DeclaredOutput, ...]]) -> dict[Digest, CachedResult]:
         """See RemoteCache."""
         found: dict[Digest, CachedResult] = {}
-        for peer in self._peers:
+        for peer, tally in zip(self._peers, self._tallies, strict=True):
             rest = [recipe for recipe in wanted if recipe not in found]
             if not rest:
                 break
-            for recipe, answer in peer.find_recipes(rest).items():
-                if _declared(answer.result, wanted[recipe]):
-                    found[recipe] = CachedResult(answer.key, answer.result)
-                    self._note(answer.result)
+            answers = peer.find_recipes(rest)
+            good = {recipe: answer for recipe, answer in answers.items() if _declared(answer.result, wanted[recipe])}
+            tally.found(hits=len(good), asked=len(rest))
+            for recipe, answer in good.items():
+                found[recipe] = CachedResult(answer.key, answer.result)
+                self._note(answer.result)
         self._required.check()
         return found
 
@@ -88,9 +90,11 @@ class Remotes:
 
     def find(self, action: EncodedAction, outputs: tuple[DeclaredOutput, ...]) -> ActionResult | None:
         """See RemoteCache."""
-        for peer in self._peers:
+        for peer, tally in zip(self._peers, self._tallies, strict=True):
             answer = peer.find(action)
-            if answer is not None and _declared(answer.result, outputs):
+            good = answer is not None and _declared(answer.result, outputs)
+            tally.found(hits=int(good), asked=1)
+            if answer is not None and good:
                 self._note(answer.result)
                 return answer.result
         self._required.check()
@@ -134,7 +138,7 @@ class Remotes:
 
     def use(self) -> RemoteUse:
         """See RemoteCache."""
-        return RemoteUse(self._tally.requests, self._tally.bytes_up, self._tally.bytes_down)
+        return RemoteUse(tuple(tally.use() for tally in {id(tally): tally for tally in self._tallies}.values()))
 
     def close(self, waiting: Callable[[], None] = lambda: None) -> None:
         """Wait for the uploads (`waiting` is told when that takes more than a moment), then end all connections.

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 from lkbuild.remote.address import Address
 from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.faults import Denied, Fault, NotThere, Unavailable
@@ -80,7 +82,9 @@ class Channel:
         def launch() -> None:
             for request in rest:
                 self._tally.add(requests=1, up=len(request))
-                flying.append(stub.future(request, timeout=timeout, metadata=metadata))
+                call = stub.future(request, timeout=timeout, metadata=metadata)
+                call.add_done_callback(self._timed())
+                flying.append(call)
                 if len(flying) >= _WINDOW:
                     return
 
@@ -95,8 +99,7 @@ class Channel:
                     answer = Unavailable("the call was cancelled")
                 except grpc.RpcError as error:
                     answer = _fault(error)
-                if isinstance(answer, bytes):
-                    self._tally.add(down=len(answer))
+                self._count(answer)
                 yield answer
                 launch()
         finally:
@@ -187,11 +190,23 @@ class Channel:
         try:
             yield
         except (grpc.RpcError, grpc.FutureCancelledError) as error:
+            self._tally.add(failures=1)
             if watched.fired:
                 raise Unavailable(f"nothing came or went for {self._settings.quiet_s:g} s", slow=True) from error
             if isinstance(error, grpc.RpcError):
                 raise _fault(error) from error
             raise Unavailable("the call was cancelled") from error
+
+    def _timed(self) -> Callable[[Any], None]:
+        """Counts how long a call takes that begins now. Its answer may lie there for long before it is looked at."""
+        began = time.monotonic()
+        return lambda _call: self._tally.answered(time.monotonic() - began)
+
+    def _count(self, answer: bytes | Fault) -> None:
+        if isinstance(answer, bytes):
+            self._tally.add(down=len(answer))
+        elif not isinstance(answer, NotThere):
+            self._tally.add(failures=1)
 
     def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         return (*self._settings.credentials.headers(), *self._settings.headers)

@@ -10,12 +10,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.remote.faults import Denied
 
 #: A token is a line; what is longer is some other file.

@@ -10,10 +10,10 @@ execution_metadata=9, ExecutedActionMetadata{execution_start_timestamp=7, execut
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base import wire
+from lkbuild.base.values import dataclass
 from lkbuild.model.tree import decode_digest, encode_digest
 from lkbuild.remote.faults import Misbehaved
 from lkbuild.remote.names import Name

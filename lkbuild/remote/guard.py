@@ -10,9 +10,10 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
 
+from lkbuild.base.values import dataclass
 from lkbuild.remote.faults import Denied, Fault, Unavailable
 
 T = TypeVar("T")

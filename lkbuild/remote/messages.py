@@ -8,10 +8,10 @@ Source: build.bazel.remote.execution.v2, google.bytestream (reference/reapi.md 2
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base import wire
+from lkbuild.base.values import dataclass
 from lkbuild.model.tree import decode_digest, encode_digest
 from lkbuild.remote.faults import Misbehaved
 from lkbuild.remote.names import Name

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, NewType, Protocol
 
 from blake3 import blake3
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 
 Name = NewType("Name", Digest)
 

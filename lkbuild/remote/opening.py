@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.model.ports import BlobStore
 from lkbuild.remote import messages
 from lkbuild.remote.address import Address

@@ -6,9 +6,10 @@ Reads the local store and makes names; sends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult, OutputFile
 from lkbuild.model.ports import BlobMissing, BlobStore, Publication
 from lkbuild.model.tree import Directory

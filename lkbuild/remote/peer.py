@@ -7,11 +7,11 @@ are and in which order they are asked is `lkbuild.remote.cache`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import EncodedAction
 from lkbuild.model.ports import BlobMissing, BlobStore, BlobWriter
 from lkbuild.model.tree import Directory
@@ -138,6 +138,10 @@ class Peer:
         """The messages that it has by these recipes, believed by nobody yet."""
         naming = self._ready()
         return {} if naming is None else self._ask({recipe: naming.recipe(recipe)[0] for recipe in recipes})
+
+    def raw(self, names: Sequence[Name]) -> dict[Name, bytes]:
+        """The messages that it has by names of its own, believed by nobody yet."""
+        return (self._try(lambda: self.client.results(names)) if names and self._ready() is not None else None) or {}
 
     def check_recipe(self, recipe: Digest, found: RemoteResult) -> None:
         """Return if a result counts that was found by a recipe. Raises Untrusted."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult, OutputFile, OutputTree
 from lkbuild.model.ports import BlobStore, Closure, Publication
 from lkbuild.remote.closures import LARGEST
@@ -146,14 +146,14 @@ class Publisher:
         # One whose bytes are known to be lost, whatever the server says, is nobody's gain.
         found = {key: answer.result for key, answer in answers.items() if self._uploader.lost.isdisjoint(answer.names.values())}
         for parcel in parcels:
-            if parcel.key in found and (difference := _difference(parcel.result, found[parcel.key])):
+            if parcel.key in found and (unlike := difference(parcel.result, found[parcel.key])):
                 self.sent.different += 1
-                self._peer.report(f"{parcel.label or parcel.key.short}: not reproducible: {difference}; what was there first stays")
+                self._peer.report(f"{parcel.label or parcel.key.short}: not reproducible: {unlike}; what was there first stays")
         return found
 
     def _deliver(self, parcels: Sequence[Parcel], there: Mapping[Digest, ActionResult]) -> list[Parcel]:
         """Send what parcels hold and the server lacks, then their entries; those that are whole on the server then."""
-        news = [parcel for parcel in parcels if parcel.key not in there or not _difference(parcel.result, there[parcel.key])]
+        news = [parcel for parcel in parcels if parcel.key not in there or not difference(parcel.result, there[parcel.key])]
         names = {name for parcel in news for name in parcel.names()} - self._uploader.present
         missing = self._peer.attempt(lambda: self._peer.client.missing(tuple(names))) if names else set()
         if missing is None:
@@ -188,7 +188,7 @@ class Publisher:
         self.sent.size += sum(name.size for name in arrived)
 
 
-def _difference(ours: ActionResult, theirs: ActionResult) -> str | None:
+def difference(ours: ActionResult, theirs: ActionResult) -> str | None:
     """The first output in which two results differ, with both digests; None where there is none. Times and logs are no output."""
     every: tuple[OutputFile | OutputTree, ...] = (*ours.files, *ours.trees)
     for item in sorted(every, key=lambda item: item.path):

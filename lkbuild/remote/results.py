@@ -11,11 +11,11 @@ google.protobuf.Any{type_url=1, value=2}.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base import wire
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult
 from lkbuild.model.results import decode_result, encode_result
 from lkbuild.model.tree import decode_digest, encode_digest

@@ -8,11 +8,11 @@ Source: DSSE 1.0 (github.com/secure-systems-lab/dsse): PAE; io.intoto.Envelope{p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base import wire
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult
 from lkbuild.model.cache_policy import key_text
 from lkbuild.model.results import encode_result

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.cache_policy import TrustedKey, key_text
 from lkbuild.remote.faults import Untrusted
 from lkbuild.remote.results import RemoteResult

@@ -9,8 +9,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from lkbuild.base.values import dataclass
 
 _TICK_S: Final = 0.1
 _IDLE_TICKS: Final = 10

@@ -7,8 +7,9 @@ platforms come first and have a star, and whether the others are its own can't b
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from lkbuild.base.values import dataclass
 
 #: `native`: a node of this architecture; `emulated`: one of another runs its programs, slowly; None: nobody does.
 How = Literal["native", "emulated"] | None

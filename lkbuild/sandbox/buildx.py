@@ -12,11 +12,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import FetchError, HostError
+from lkbuild.base.values import dataclass
 from lkbuild.model.ports import ImageBuild, SandboxResult
 from lkbuild.sandbox.builders import Node, nodes_of
 from lkbuild.sandbox.host_output import host_output

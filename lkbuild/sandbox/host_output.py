@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ tree has no such directory), and it is made read-only last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import WORK_DIRECTORY
 from lkbuild.model.ports import SandboxRun
 

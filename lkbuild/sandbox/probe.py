@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox, find_bwrap
 from lkbuild.sandbox.plan import RootListing, plan

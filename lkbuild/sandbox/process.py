@@ -15,9 +15,11 @@ import select
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final, TypeAlias
+
+from lkbuild.base.values import dataclass
 
 #: What subprocess takes as a standard stream.
 Stream: TypeAlias = "int | IO[bytes] | None"
@@ -143,6 +145,12 @@ class Child:
         except OSError:
             return []
         return [int(word) for word in text.split()]
+
+
+def wait_for_any(children: Sequence[Child]) -> Child:
+    """Wait until one of several has ended; which one that is."""
+    by_handle = {child._bwrap_pidfd: child for child in children}  # noqa: SLF001 - of this module
+    return by_handle[_readable(tuple(by_handle), None)[0]]
 
 
 def _readable(handles: tuple[int, ...], timeout_s: float | None) -> list[int]:

@@ -12,13 +12,13 @@ import itertools
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from lkbuild.base import atomic
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
+from lkbuild.base.values import dataclass
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store import codec, parts
 from lkbuild.store.database import Database

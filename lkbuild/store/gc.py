@@ -11,10 +11,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store import leases

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.store.actions import outputs_of
 from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, ROWS
 from lkbuild.store.disk import DiskStore

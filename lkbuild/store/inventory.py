@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store.actions import outputs_of, result_of

@@ -16,11 +16,11 @@ root/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 
 FORMAT: Final = "lkbuild store 1\n"
 #: https://bford.info/cachedir/: the signature that backup tools look for.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ class Lease:
     """This process's claim on a store, and its folder for unfinished files."""
 
     def __init__(self, layout: Layout) -> None:
-        self.name = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self.name = f"{os.getpid()}-{os.urandom(6).hex()}"
         self.start = time.time()
         self.tmp = layout.tmp / self.name
         self._path = layout.leases / self.name

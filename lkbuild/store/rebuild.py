@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
@@ -16,6 +15,7 @@ import zstandard
 from lkbuild.base import atomic
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
+from lkbuild.base.values import dataclass
 from lkbuild.store import codec, leases
 from lkbuild.store import database as tables
 from lkbuild.store.actions import checksum, result_of

@@ -11,10 +11,10 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from lkbuild.base.errors import StoreError
+from lkbuild.base.values import dataclass
 from lkbuild.store import leases, reserve
 from lkbuild.store.blobs import forget
 from lkbuild.store.disk import DiskStore

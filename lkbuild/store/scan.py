@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
+from lkbuild.base.values import dataclass
 from lkbuild.model.tree import Directory, DirectoryNode, FileNode, SymlinkNode
 
 

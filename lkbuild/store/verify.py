@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from blake3 import blake3
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.store import codec, leases, parts
 from lkbuild.store.actions import checksum, result_of
 from lkbuild.store.blobs import FILE_RAW, FILE_ZSTD, PACKED_RAW, PARTS, ROWS, Entry, forget

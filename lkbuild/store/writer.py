@@ -12,11 +12,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from lkbuild.base.errors import StoreError
+from lkbuild.base.values import dataclass
 from lkbuild.store.database import Database
 from lkbuild.store.failures import translated
 from lkbuild.store.leases import locked

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lkbuild.base.errors import nearest
-from lkbuild.syntax.nodes import Builder, Fields, Frame, Items, Node, Scalar, built, decoded, short_tag, spot_of
+from lkbuild.syntax.nodes import Fields, Items, Node, Scalar
+from lkbuild.syntax.parser import Builder, Frame, built, decoded, short_tag, spot_of
 from lkbuild.syntax.source import Source, Spot
 
 #: How many nodes a file may come to when each alias is replaced by what it stands for.

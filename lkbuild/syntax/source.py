@@ -6,10 +6,10 @@ and costs more than the node that it belongs to. Does not know YAML.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from lkbuild.base.errors import LoadError, Position
+from lkbuild.base.values import dataclass
 
 #: Zero-based line and column, in characters.
 Spot: TypeAlias = tuple[int, int]

@@ -34,6 +34,7 @@ _MEDIA: Final[dict[str, dict[str, Any]]] = {
     "vmdk": {"path": "medium", "form": "vmdk"},
     "vhd": {"path": "medium", "form": "vpc", "efi": True},
     "dynamic-vhd": {"path": "medium", "form": "vpc", "efi": True},
+    "disk": {"path": "medium", "efi": True},
     "aws": {"path": "medium", "efi": True},
     "azure": {"path": "medium", "form": "vpc", "efi": True},
     "iso-bios": {"path": "medium", "cdrom": True},
@@ -60,7 +61,18 @@ STEP: Final = Struct(
             doc="Write a file into the guest.",
         ),
         "event": Attr(type=MapOf(value=OneOf(options=(String(lenient=True),))), doc="Wait for an event of init with these fields."),
-        "reboot": Attr(type=_EMPTY, doc="Reboot in order, with the same disk, and wait until it is up."),
+        "reboot": Attr(
+            type=Struct(
+                fields={
+                    "falls_back": Attr(
+                        type=String(),
+                        doc="The first start must not come up, and end by itself; a regular expression that its console must show.",
+                    )
+                }
+            ),
+            doc="Reboot in order, with the same disk, and wait until it is up.",
+        ),
+        "cut": Attr(type=_EMPTY, doc="Cut the power, in the midst of whatever is going on; start again, and wait until it is up."),
         "poweroff": Attr(type=_EMPTY, doc="Power off in order, by a signal to init."),
         "powerdown": Attr(type=_EMPTY, doc="Press the power button; the guest must stop in order."),
         "guest": Attr(
@@ -76,7 +88,7 @@ STEP: Final = Struct(
         "timeout_s": Attr(type=Integer(minimum=1), doc="Seconds that one command may take. Default 60."),
     }
 )
-_KINDS: Final = ("up", "run", "fails", "put", "event", "reboot", "poweroff", "powerdown")
+_KINDS: Final = ("up", "run", "fails", "put", "event", "reboot", "cut", "poweroff", "powerdown")
 
 
 def analyze(ctx: RuleContext) -> list[Any]:
@@ -159,7 +171,7 @@ def _medium(ctx: RuleContext, image: ImageInfo, form: str) -> tuple[dict[str, An
     (found,) = _group(ctx, form)
     for index, step in enumerate(ctx.attrs["steps"]):
         for kind in ("run", "fails", "put", "reboot", "poweroff"):
-            if step[kind] is not None:
+            if step[kind] is not None and not ctx.attrs["agent_inside"]:
                 hint = "a medium is booted as it is shipped: wait for an `event`, or press the power button (`powerdown`)"
                 ctx.fail(f"{kind} needs the agent, which no medium has", attr=("steps", index, kind), hint=hint)
     firmware = ctx.require(ctx.attrs["firmware"], ToolchainInfo, attr=("firmware",), execution=True).tree
@@ -167,6 +179,8 @@ def _medium(ctx: RuleContext, image: ImageInfo, form: str) -> tuple[dict[str, An
     efi = _EFI.get(image.arch) if how.pop("efi", ctx.attrs["uefi"]) else None
     if efi:
         how["efi"] = efi
+    if ctx.attrs["agent_inside"]:
+        how["kept"] = True
     return {"medium": how}, (Input("medium", found.artifact), *((Input("firmware", firmware),) if efi else ()))
 
 
@@ -195,8 +209,8 @@ RULE = Rule(
     name="boot_test",
     doc="""Boots an image in QEMU, under emulation and without a network, and goes through steps.
 
-Each step does one of `up`, `run`, `fails`, `put`, `event`, `reboot`, `poweroff`, `powerdown`. The result is cached: a test runs again when
-the image, the steps or the tools change.""",
+Each step does one of `up`, `run`, `fails`, `put`, `event`, `reboot`, `cut`, `poweroff`, `powerdown`. The result is cached: a test runs
+again when the image, the steps or the tools change.""",
     attrs={
         "image": Attr(type=LabelOf(provides=("ImageInfo",)), required=True, doc="What boots."),
         "steps": Attr(type=ListOf(item=STEP), required=True, doc="What must hold."),
@@ -204,6 +218,11 @@ the image, the steps or the tools change.""",
             type=String(choices=(*_DIRECT, *_MEDIA)),
             default="",
             doc="Boot this format of the image. One that firmware starts is booted as it is shipped, without the test's agent.",
+        ),
+        "agent_inside": Attr(
+            type=Boolean(),
+            default=False,
+            doc="The image itself runs the agent (//rules/boot_test:agent), so that every step can be taken; the medium is written to.",
         ),
         "machine": Attr(
             type=String(choices=("", "microvm")),

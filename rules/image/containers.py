@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.model.artifact import Artifact
 from lkbuild.model.rule import RuleContext
 

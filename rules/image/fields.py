@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lkbuild.base.label import Label
-from lkbuild.model.attrs import Attr, Boolean, LabelOf, ListOf, OneOf, Select, String, Struct
+from lkbuild.model.attrs import Attr, Boolean, Integer, LabelOf, ListOf, OneOf, Select, String, Struct, TextFile
 
 from ..container_fields import CONTAINER_FIELDS, SUPERVISION_FIELDS
 from ..file_entries import FILES
@@ -38,6 +38,22 @@ FORMATS_ATTR: Final = Attr(
     type=ListOf(item=String()),
     default=(),
     doc="The formats that the image is shipped in: `//x.formats` makes them all. Others can be asked for by name.",
+)
+
+SLOTS: Final = Attr(
+    type=Struct(
+        fields={
+            "key": Attr(type=TextFile(), required=True, doc="Public keys that may sign updates: Ed25519, PEM."),
+            "room": Attr(type=String(lenient=True, pattern=r"\d+[MG]"), doc="Size of a slot's root. Default: twice what it is now."),
+            "up_within_s": Attr(
+                type=Integer(minimum=1),
+                default=300,
+                doc="An update whose services are not all ready after so many seconds is given up: the machine starts anew.",
+            ),
+        }
+    ),
+    default=None,
+    doc="The format `disk` has two slots, of which a running machine updates the other one; what does not come up is fallen back from.",
 )
 
 #: UEFI firmware by the architecture of the guest, where it has any.
@@ -88,7 +104,13 @@ ATTRS: Final = {
         doc="The tools and boot loaders of formats (`//x.iso`, `//x.kernel+squashfs`, ...).",
     ),
     "efi_stub": Attr(type=LabelOf(provides=("ToolchainInfo",)), default=_STUB_BY_ARCH, doc="systemd's EFI stub, for EFI media."),
+    "rpi_firmware": Attr(
+        type=LabelOf(provides=("ToolchainInfo",)),
+        default=None,
+        doc="The Raspberry Pi's boot firmware and device trees, for the format `rpi`: //rules/toolchains:rpi, which is not free software.",
+    ),
     "formats": FORMATS_ATTR,
+    "slots": SLOTS,
     "qemu": Attr(
         type=LabelOf(provides=("ToolchainInfo",), execution=True),
         default=QEMU_BY_ARCH,

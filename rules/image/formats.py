@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,12 @@ ROOTS: Final = {
     "kernel+erofs": "the same as an EROFS",
     "kernel+iso": "the same as an EROFS on a CD-ROM",
 }
+#: Disks for UEFI whose root is a partition, checked by dm-verity.
+DISKS: Final = {
+    "disk": "a disk for UEFI: kernel and initrd as one EFI program, the root as an EROFS on a partition, every block of it checked against "
+    "the command line (dm-verity); with `slots:` two of each, one of which can be updated",
+    "update": "with `slots:`, what `slot update` writes to the slot of such a disk that does not run; to be signed",
+}
 PARTS: Final = {
     "kernel+initrd": "the default outputs: kernel, initrd.img, cmdline",
     "tar": "the root as one tar, with /boot/kernel and /boot/cmdline",
@@ -81,4 +88,6 @@ PARTS: Final = {
 def documented() -> dict[str, str]:
     """Every format with what it is for, and which architectures have it where not all do."""
     every = {form: f"{row.doc} ({', '.join(row.arches)})" if len(row.arches) < 4 else row.doc for form, row in FORMATS.items()}
-    return {**PARTS, **every}
+    rpi = {"rpi": "an SD card of a Raspberry Pi 3 or 4, with `rpi_firmware:` (arm64)"}
+    disks = {form: f"{doc} ({', '.join(_EFI)})" for form, doc in DISKS.items()}
+    return {**PARTS, **every, **disks, **rpi}

@@ -5,7 +5,7 @@ What there is stands in formats.py. Does not know how a medium is written: tools
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lkbuild.model.action import DeclaredOutput, Input, Resources
@@ -18,8 +18,21 @@ from .formats import FORMATS, ROOTS
 from .initrd import LEVELS
 from .root import boot_tar, disk_initrd, disk_tar
 
-_OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\nIMAGE_ID={name}\n"
-_TOOLS: Final = ("archives.py", "disks.py", "iso.py", "kernels.py", "media.py", "pe.py", "roots.py")
+_OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\n"
+_TOOLS: Final = (
+    "archives.py",
+    "disks.py",
+    "gpt.py",
+    "iso.py",
+    "kernels.py",
+    "media.py",
+    "pe.py",
+    "roots.py",
+    "rpi.py",
+    "slots.py",
+    "verity.py",
+)
+_WITH_STUB: Final = ("uki", "disk-uki", "disk")
 _FREE: Final = "init=/init"  # for who leaves the initrd out: a kernel looks for /init in an initrd alone
 
 
@@ -37,6 +50,10 @@ def media(ctx: RuleContext, image: ImageInfo) -> dict[str, tuple[NamedArtifact, 
     found[GROUP] = (NamedArtifact(f"{ctx.label.name}.{GROUP}", oci_layout(ctx, [maker.tar], {"command": ("/init",)}, {})),)
     found.update({name: maker.root(name) for name in ROOTS})
     found["microvm"] = maker.microvm()
+    if image.early and image.arch in FORMATS["uki"].arches and ctx.attrs["efi_stub"] is not None:
+        found.update(maker.disk())
+    if ctx.attrs.get("rpi_firmware") is not None:
+        found["rpi"] = maker.rpi()
     return found
 
 
@@ -51,7 +68,7 @@ class _Maker:
         self._ctx = ctx
         self._image = image
         self._tools = ctx.require(ctx.attrs["media_tools"], ToolchainInfo, attr=("media_tools",), execution=True).tree
-        release = Inline(_OS_RELEASE.format(name=ctx.label.name).encode())
+        release = Inline((_OS_RELEASE + "IMAGE_ID={name}\n").format(name=ctx.label.name).encode())
         self._parts = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": _line(image.cmdline), "os-release": release}
         self.tar = boot_tar(ctx, image)
         self._made: dict[str, Artifact] = {"tar": self.tar}
@@ -86,6 +103,32 @@ class _Maker:
         parts = {"kernel": kernel, "initrd.img": self._image.initrd, "cmdline": _line(self._image.cmdline)}
         return tuple(NamedArtifact(f"microvm/{part}", artifact) for part, artifact in parts.items())
 
+    def disk(self) -> dict[str, tuple[NamedArtifact, ...]]:
+        """A disk with its root on a partition, or with two of them; what updates one."""
+        ctx, image, slots = self._ctx, self._image, self._ctx.attrs.get("slots")
+        checked, words = self._all("verity", ".verity", {"from": self._root_file("erofs")}, beside=("out/words",))
+        again = "panic=10" if slots and "panic=" not in image.cmdline else ""  # what does not come up must start anew to fall back
+        line = " ".join(word for word in ("root=PARTLABEL=lkbuild-root rootfstype=erofs ro", again, image.cmdline) if word)
+        initrd = disk_initrd(ctx, image)
+        parts = {**self._parts, "cmdline": _line(line), "verity": words, **({"initrd.img": initrd} if initrd else {})}
+        # Without IMAGE_ID: systemd-boot orders by it before it orders by the slots' numbers.
+        parts["os-release"] = Inline(_OS_RELEASE.format(name=ctx.label.name).encode())
+        uki = self._run("disk-uki", ".efi", parts)
+        how = {"SLOTS": "2" if slots else "1", "ROOM": str(_bytes(slots["room"])) if slots and slots["room"] else "0"}
+        disk, *_ = self._all("disk", "-disk.img", {"from": uki, "root": checked}, how=how)
+        name = ctx.label.name
+        found: dict[str, tuple[NamedArtifact, ...]] = {"disk": (NamedArtifact(f"{name}-disk.img", disk),)}
+        if slots:
+            found["update"] = (NamedArtifact(f"{name}.update", self._run("update", ".update", {"from": uki, "root": checked})),)
+        return found
+
+    def rpi(self) -> tuple[NamedArtifact, ...]:
+        """An SD card of a Raspberry Pi."""
+        ctx = self._ctx
+        firmware = ctx.require(ctx.attrs["rpi_firmware"], ToolchainInfo, attr=("rpi_firmware",)).tree
+        made = self._run("rpi", "-rpi.img", {**self._parts, "firmware": firmware})
+        return (NamedArtifact(f"{ctx.label.name}-rpi.img", made),)
+
     def _inputs(self, *bases: str) -> dict[str, Artifact]:
         found: dict[str, Artifact] = {}
         for base in bases:
@@ -96,13 +139,19 @@ class _Maker:
         return found
 
     def _run(self, form: str, ending: str, inputs: Mapping[str, Artifact]) -> Artifact:
+        return self._all(form, ending, inputs)[0]
+
+    def _all(
+        self, form: str, ending: str, inputs: Mapping[str, Artifact], *, beside: Sequence[str] = (), how: Mapping[str, str] | None = None
+    ) -> tuple[Artifact, ...]:
+        """The medium, and what the tool writes `beside` it; `how`: more of its environment."""
         ctx, out = self._ctx, f"out/medium{ending}"
-        if form == "uki":
+        if form in _WITH_STUB:
             stub = ctx.require(ctx.attrs["efi_stub"], ToolchainInfo, attr=("efi_stub",)).tree
             inputs = {**inputs, "stub": stub}
         level = str(LEVELS[self._image.compression])
-        environment = {"ARCH": ctx.arch, "NAME": ctx.label.name, "LEVEL": level, "PYTHONDONTWRITEBYTECODE": "1"}
-        (made,) = ctx.run(
+        environment = {"ARCH": ctx.arch, "NAME": ctx.label.name, "LEVEL": level, "PYTHONDONTWRITEBYTECODE": "1", **(how or {})}
+        return ctx.run(
             form,
             ["/usr/bin/python3", "tools/media.py", form, out],
             root=self._tools,
@@ -110,12 +159,15 @@ class _Maker:
                 *(Input(name, artifact) for name, artifact in inputs.items()),
                 *(Input(f"tools/{name}", ctx.tool(name, rule="image")) for name in _TOOLS),
             ],
-            outputs=[DeclaredOutput(out)],
+            outputs=[DeclaredOutput(out), *map(DeclaredOutput, beside)],
             environment=environment,
             message=f"{form} of {ctx.label.short}",
             resources=Resources(seconds=5),
         )
-        return made
+
+
+def _bytes(text: str) -> int:
+    return int(text[:-1]) << {"M": 20, "G": 30}[text[-1]]
 
 
 def _line(text: str) -> Inline:

@@ -16,6 +16,11 @@ from ..providers import ImageInfo, ToolchainInfo
 from .media import media
 
 _WITH_FIRMWARE: Final = {"uefi": "1: UEFI firmware starts the kernel"}
+#: What an image must say for a format that not every one has.
+_BRING: Final = {
+    "rpi": "it needs the Raspberry Pi's firmware, which no image has by itself: rpi_firmware: //rules/toolchains:rpi, on arm64",
+    "update": "it needs `slots:`",
+}
 _WITH_TOOLS: Final = {
     "share": "FOLDER[,tag=NAME]: a folder of this machine, for `mount -t virtiofs NAME` in the guest",
     "tpm": "FOLDER: a TPM 2.0 in software, which keeps its state there",
@@ -35,7 +40,7 @@ def _own(ctx: RuleContext, groups: Mapping[str, tuple[NamedArtifact, ...]]) -> d
     """The group of all formats that the image says are its own."""
     for index, name in enumerate(ctx.attrs["formats"]):
         if name not in groups:
-            hint = nearest(name, groups) or f"here it has: {', '.join(groups)}"
+            hint = _BRING.get(name) or nearest(name, groups) or f"here it has: {', '.join(groups)}"
             ctx.fail(f"no format '{name}' for {ctx.arch}", attr=("formats", index), hint=hint)
     own = [item for name in ctx.attrs["formats"] for item in groups[name]]
     return {"formats": tuple({item.name: item for item in own}.values())} if own else {}
@@ -60,6 +65,7 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
         inputs=(
             *(Input(item.name, item.artifact) for item in _files(image)),
             Input("tools/machine.py", ctx.tool("machine.py", rule="boot_test")),
+            Input("tools/link.py", ctx.tool("link.py", rule="boot_test")),
             Input("tools/run.py", ctx.tool("run.py", rule="boot_test")),
         ),
         root=toolchain.tree,
@@ -72,6 +78,8 @@ def _runnable(ctx: RuleContext, image: ImageInfo) -> Runnable:
         "mem": "memory of the guest, 1G by default",
         "cpus": "processors of the guest, 2 by default",
         "data": "user data, which //pkg/metadata finds on a disk labelled cidata",
+        "socket": "PATH[,port=2375]: a Unix socket of this machine that leads to the guest's of that number, by //pkg/host",
+        "clock": "TIME: what the machine's clock says at power-on, 2020-01-01T00:00:00",
         "vsock": "CID: a socket between this machine and the guest, by the kernel's vhost_vsock",
     }
     extras: dict[str, tuple[Input, ...]] = {}

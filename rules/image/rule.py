@@ -38,6 +38,11 @@ def analyze(ctx: RuleContext) -> list[Any]:
     )
     bundles = [entry for section in sections.values() for item, _ in section for entry in _bundle(item)]
     bundles += [{"path": f"containers/volumes/{volume['name']}/merged", "kind": "dir", "mode": 0o755} for volume in ctx.attrs["volumes"]]
+    if slots := ctx.attrs["slots"]:
+        if slots["key"].missing:
+            ctx.fail(f"there is no key {slots['key'].path}", attr=("slots", "key"), hint="openssl pkey -in PRIVATE -pubout -out KEY")
+        plan["up_within_s"] = slots["up_within_s"]
+        bundles.append({"path": "etc/lkbuild/update.pem", "kind": "file", "mode": 0o644, "contents": slots["key"].content})
     base = [artifact for package in packages for artifact in package.initramfs]
     if not base:
         ctx.fail("none of the init packages has a program for the initramfs", attr=("init",), hint="//pkg/init has one")

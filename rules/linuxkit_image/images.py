@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from lkbuild.base.errors import AnalysisError, LoadError, Position
 from lkbuild.base.label import Label, LabelError
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.decode import TEMPLATE
 from lkbuild.linuxkit.images import image_settings
 from lkbuild.linuxkit.process import ImageSettings

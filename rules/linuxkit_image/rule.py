@@ -40,7 +40,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     config = merge(_configs(ctx.target, named))
     image = _Builder(ctx, config, Images(ctx, {reference: label for reference, (label, _) in named.found.items()}))
     kernel, before, modules = image.kernel()
-    pieces = (*modules, *image.root(), *image.volumes(), *image.containers())
+    pieces = (*image.root(modules), *image.volumes(), *image.containers())
     compression = ctx.attrs["compression"]
     packed = initrd(ctx, pieces, compression, before=before)
     cmdline = config.kernel.get("cmdline", "")
@@ -73,14 +73,14 @@ class _Builder:
         self._images = images
         self._below = layer(ctx, BELOW, message="what every LinuxKit image has")
 
-    def kernel(self) -> tuple[Artifact, list[Artifact], list[Piece]]:
+    def kernel(self) -> tuple[Artifact, list[Artifact], Artifact | None]:
         """The kernel, what comes first in the initrd (microcode), and the modules."""
         kernel, ctx = self._config.kernel, self._ctx
         if not kernel.get("image"):
             ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
         source = self._images.layer(kernel["image"], self._config.kernel_place or ctx.target.at("srcs"))
         before: list[Artifact] = [self._file(source, kernel["ucode"])] if kernel.get("ucode") else []
-        pieces: list[Piece] = []
+        modules: Artifact | None = None
         tar = kernel.get("tar", "kernel.tar")
         if tar not in ("", "none"):
             (modules,) = ctx.builtin(
@@ -91,17 +91,18 @@ class _Builder:
                 outputs=[DeclaredOutput("layer.tar")],
                 message=f"kernel modules of {ctx.label.short}",
             )
-            pieces.append(Piece(modules))
-        return self._file(source, kernel.get("binary") or "kernel"), before, pieces
+        return self._file(source, kernel.get("binary") or "kernel"), before, modules
 
-    def root(self) -> Iterator[Piece]:
-        """The init images and the files, as one: a directory that a file needs stays as the images have it."""
+    def root(self, modules: Artifact | None) -> Iterator[Piece]:
+        """The init images, the kernel's modules and the files, as one: a directory that a file needs stays as the images have it."""
         above = layer(self._ctx, ABOVE_ROOT, message="hosts and resolv.conf of the root")
         found: dict[str, Artifact] = {}
         for index, (reference, position) in enumerate(self._config.init):
             found[f"{index:03d}"] = self._images.layer(reference, position, below=[self._below], above=[above], exclude=EXCLUDED)
         files = files_layer(self._ctx, self._config)
-        guests = {}
+        guests: dict[str, list[str]] = {}
+        if modules is not None:
+            found["modules"], guests["modules"] = modules, []
         if files is not None:
             found["files"], guests["files"] = files
         if found:

@@ -4,44 +4,66 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lkbuild.linuxkit.config import read
 from lkbuild.model.attrs import Attr, ListOf, String, TextFile
 from lkbuild.model.providers import Locked
 from lkbuild.model.references import expand
 from lkbuild.model.rule import Rule, RuleContext
 
+from ..oci import unresolved
 from ..providers import OciLockInfo
 
 
 def analyze(ctx: RuleContext) -> Sequence[Any]:
     """Check the request and hand out the lock."""
-    lock, layout = ctx.attrs["lock"], ctx.attrs["layout"]
-    path = posixpath.normpath(posixpath.join(ctx.label.package, layout)) if layout else ""
-    if not layout and not ctx.attrs["images"]:
-        ctx.fail("there is neither a layout nor images to pull", attr=(), hint="name a folder as `layout:`, or references as `images:`")
-    if path.startswith(("/", "..")):
-        ctx.fail(f"'{layout}' leaves the workspace", attr=("layout",), hint="a layout is a folder of the workspace")
+    lock = ctx.attrs["lock"]
+    layout, archive = _path(ctx, "layout"), _path(ctx, "archive")
+    if layout and archive:
+        ctx.fail("there are both a layout and an archive", attr=("archive",), hint="a lock is of one of them")
+    images = sorted({*ctx.attrs["images"], *_named(ctx)})
+    if not layout and not archive and not images:
+        hint = "name a folder as `layout:`, a file as `archive:`, references as `images:`, or LinuxKit's files as `srcs:`"
+        ctx.fail("there is neither a layout nor images to pull", attr=(), hint=hint)
     for index, image in enumerate(ctx.attrs["images"]):
         try:
             expand(image)
         except ValueError:
             ctx.fail(f"'{image}' names no image", attr=("images", index), hint="write name, org/name or host/org/name, then :tag")
-    request = json.dumps({"layout": path, "images": sorted(ctx.attrs["images"])}, sort_keys=True)
+    request = json.dumps({"layout": layout, "archive": archive, "images": images}, sort_keys=True)
     return [
         Locked(kind="oci", path=lock.path, request=request, content=lock.content),
-        OciLockInfo(path=lock.path, text=lock.content, layout=path),
+        OciLockInfo(path=lock.path, text=lock.content, layout=layout, archive=archive),
     ]
+
+
+def _path(ctx: RuleContext, name: str) -> str:
+    """The workspace path that an attribute names from its package; "" where it names none."""
+    if not ctx.attrs[name]:
+        return ""
+    path = posixpath.normpath(posixpath.join(ctx.label.package, ctx.attrs[name]))
+    if path.startswith(("/", "..")):
+        ctx.fail(f"'{ctx.attrs[name]}' leaves the workspace", attr=(name,), hint="images are locked from what is in the workspace")
+    return path
+
+
+def _named(ctx: RuleContext) -> Iterator[str]:
+    """The images that LinuxKit's files name."""
+    for index, text in enumerate(ctx.attrs["srcs"]):
+        if text.missing:
+            ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
+        yield from (reference for reference, _ in read(text.content.encode(), text.path, unresolved).references())
 
 
 RULE = Rule(
     name="oci_lock",
     doc="""A lock of OCI images: names in, the digests of one image per architecture out.
 
-`lkbuild lock update` resolves the names once, against an OCI image layout in the workspace or, without one, the registries that the
-names name, with the credentials of `docker login`; builds use the digests, and check every layer by its own. What an image says of the
-container that runs it (command, environment, label) is in the lock.""",
+`lkbuild lock update` resolves the names once, against an OCI image layout or an archive of `docker save` in the workspace or, without
+either, the registries that the names name, with the credentials of `docker login`; builds use the digests, and check every layer by its
+own. What an image says of the container that runs it (command, environment, label) is in the lock.""",
     attrs={
         "layout": Attr(
             type=String(),
@@ -49,8 +71,17 @@ container that runs it (command, environment, label) is in the lock.""",
             configurable=False,
             doc="Folder of the OCI layout, from this package. Default: images are pulled from registries.",
         ),
+        "archive": Attr(
+            type=String(), default="", configurable=False, doc="An archive of `docker save`, from this package, in place of a layout."
+        ),
         "images": Attr(
-            type=ListOf(item=String()), default=(), configurable=False, doc="References to lock. Default: all that the layout names."
+            type=ListOf(item=String()),
+            default=(),
+            configurable=False,
+            doc="References to lock. Default: all that the layout or the archive names.",
+        ),
+        "srcs": Attr(
+            type=ListOf(item=TextFile()), default=(), configurable=False, doc="LinuxKit's files, whose images are locked beside those."
         ),
         "lock": Attr(type=TextFile(), required=True, doc="The lock file. It need not exist before the first `lkbuild lock update`."),
     },

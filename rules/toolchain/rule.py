@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from lkbuild.model.artifact import NamedArtifact
-from lkbuild.model.attrs import Attr, LabelOf, ListOf, MapOf, String
+from lkbuild.model.attrs import Attr, Boolean, LabelOf, ListOf, MapOf, String
 from lkbuild.model.providers import Files
 from lkbuild.model.rule import Rule, RuleContext
 
@@ -31,7 +31,8 @@ def analyze(ctx: RuleContext) -> list[Any]:
     """Fetch the closure, unpack it into one tree."""
     found = closure_of(ctx, ctx.attrs["lock"], ctx.attrs["debs"], without=ctx.attrs["without"])
     debs = tuple(output for entry, output in sorted(found, key=lambda pair: pair[0].name))
-    tree = deb_tree(ctx, debs, links=dict(ctx.attrs["links"]), exclude=(*_DEFAULT_EXCLUDE, *ctx.attrs["exclude"]))
+    documentation = () if ctx.attrs["documentation"] else _DEFAULT_EXCLUDE
+    tree = deb_tree(ctx, debs, links=dict(ctx.attrs["links"]), exclude=(*documentation, *ctx.attrs["exclude"]))
     return [ToolchainInfo(tree), Files((NamedArtifact("tree", tree),))]
 
 
@@ -45,6 +46,7 @@ RULE = Rule(
         "links": Attr(
             type=MapOf(value=String()), default={}, doc="Symbolic links to add, path to target: what maintainer scripts would have made."
         ),
+        "documentation": Attr(type=Boolean(), default=False, doc="Keep documentation and locales: where a licence must go along."),
         "exclude": Attr(type=ListOf(item=String()), default=(), doc="Patterns of paths to leave out, beside documentation and locales."),
     },
     analyze=analyze,

@@ -76,7 +76,7 @@ def test_grpc_is_imported_by_one_module_and_only_when_it_calls(engine):
 
 
 def test_cryptography_is_imported_by_who_signs_or_checks_and_only_then(engine):
-    signing = ("lkbuild/remote/signing.py", "lkbuild/remote/keyfile.py")
+    signing = ("lkbuild/remote/signing.py", "lkbuild/remote/keyfile.py", "lkbuild/app/service/certificates.py")
     assert not _imports(engine, {"cryptography"}, signing)
     for module in engine:
         assert not [
@@ -101,3 +101,14 @@ def test_nothing_is_printed_outside_of_the_command(engine):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not calls
+
+
+def test_dataclasses_are_those_that_take_no_time_to_import(engine, rules):
+    found = [
+        module.path
+        for module in (*engine, *rules)
+        if module.path != "lkbuild/base/values.py" and "/tools/" not in module.path
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and "dataclass" in {alias.name for alias in node.names}
+    ]
+    assert not found

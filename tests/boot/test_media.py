@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.boot, pytest.mark.network]
 QUICK = ("--config", "quick")
 BOOTED = (
     *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure"),
-    *("iso-bios", "iso-efi", "iso", "iso-uefi", "squashfs-root", "erofs-root", "cdrom-root", "microvm"),
+    *("iso-bios", "iso-efi", "iso", "iso-uefi", "squashfs-root", "erofs-root", "cdrom-root", "disk", "microvm"),
 )
 MEDIA = (
     *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure", "gcp", "uki"),
-    *("iso-bios", "iso-efi", "iso", "kernel+squashfs", "kernel+erofs", "kernel+iso", "microvm"),
+    *("iso-bios", "iso-efi", "iso", "kernel+squashfs", "kernel+erofs", "kernel+iso", "microvm", "disk"),
     *("tar", "tar-kernel-initrd", "docker"),
 )
 ROOTS = ("initrd", "squashfs", "erofs")

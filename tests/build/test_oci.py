@@ -71,6 +71,7 @@ def test_another_reader_finds_the_layers_and_how_a_container_is_run(app, program
     # Ours by default, not LinuxKit's; and nothing that LinuxKit's schema does not have.
     assert (fields["readonly"], fields["noNewPrivileges"]) == (True, True)
     assert not {"seccomp", "restart", "command", "env"} & fields.keys()
+    assert json.loads(fields["annotations"]["org.lkbuild.supervision"]) == {"restart": "never"}
 
 
 def test_an_engine_that_knows_no_layouts_loads_it_as_an_archive_of_docker(app, programs):

@@ -80,6 +80,15 @@ def test_credentials_are_dockers_and_without_them_the_hint_names_its_login(app, 
         assert told["reference"] == f"{host}/app:latest"
 
 
+def test_a_dry_run_tells_what_is_sent_and_asks_nobody(app, programs):
+    told = push(app, "--dry-run", "--arch", "all", "//app", "registry.example/team/app:1.0")
+    assert told["reference"] is None
+    with registry(programs) as host:
+        done = push(app, "--arch", "all", "//app", f"{host}/team/app:1.0")
+    assert (f"sha256:{told['digest']}", len({step.split()[1] for step in told["steps"]})) == (done["digest"], done["sent"])
+    assert told["steps"][-1].endswith("registry.example/team/app:1.0")
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "code"),
     [
@@ -89,7 +98,8 @@ def test_credentials_are_dockers_and_without_them_the_hint_names_its_login(app, 
         (("//app:plain", "registry.example/app"), "LoadError", 7),
         (("--offline", "//app", "registry.example/app"), "UsageError", 2),
         (("//app", "localhost:1/app"), "RegistryError", 34),
-        (("--dry-run", "//app", "registry.example/app"), "UsageError", 2),
+        (("--dry-run", "//app", "app:latest"), "UsageError", 2),
+        (("--dry-run", "//app:plain", "registry.example/app"), "LoadError", 7),
         (("//app", "ftp://files.example/app"), "UsageError", 2),
         (("--offline", "//app", "https://files.example/app"), "UsageError", 2),
         (("//app", "https://files.example/app"), "LoadError", 7),

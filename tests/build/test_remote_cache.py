@@ -7,6 +7,7 @@ import pytest
 from harness.casd import casd
 from harness.http_cache import HttpCache
 from harness.reapi_server import Behaviour, ReapiServer
+from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -159,6 +160,47 @@ def test_an_event_file_says_what_went_over_the_wire(chain, server):
     chain.build("//p:both", f"--remote={server.url}", "--events=events.json")
     last = (chain.root / "events.json").read_text(encoding="utf-8").splitlines()[-1]
     assert json.loads(last)["remote"]["bytes_up"] > 0
+
+
+def test_each_remote_is_counted_in_the_report_the_summary_the_events_and_the_metrics(chain, elsewhere, url, server):
+    remotes = (f"--remote={server.url}", f"--remote={url}")
+    chain.build("//p:both", f"--remote={url}")
+    second = elsewhere("second")
+    second.write("p/other.txt", "another\n")
+    report = second.build("//p:both", *remotes, "--events=events.json", "--metrics=lkbuild.prom")
+    near, far = report.told["remote"]["remotes"]
+    assert (near["url"], far["url"]) == (server.url, url)
+    assert near["hits"] == 0
+    assert near["misses"] >= far["misses"] > 0
+    assert far["hits"] >= report.counts["remote_hit"] > 0  # more is asked for at once than turns out to be needed
+    assert near["requests"] + far["requests"] == report.told["remote"]["round_trips"]
+    assert 0 < far["answers"] <= far["requests"]
+    assert far["answer_s"] > 0
+    assert f"{far['hits']} of {near['misses'] + far['misses'] + far['hits']} results" in report.stderr
+    last = (second.root / "events.json").read_text(encoding="utf-8").splitlines()[-1]
+    assert json.loads(last)["remote"] == report.told["remote"]
+    families = text_string_to_metric_families((second.root / "lkbuild.prom").read_text(encoding="utf-8"))
+    samples = {
+        (item.name, item.labels.get("remote"), item.labels.get("outcome")): item.value for family in families for item in family.samples
+    }
+    assert samples["lkbuild_remote_results_total", url, "hit"] == far["hits"]
+    assert samples["lkbuild_remote_results_total", server.url, "miss"] == near["misses"]
+    assert samples["lkbuild_remote_received_bytes_total", url, None] == far["bytes_down"]
+    assert samples["lkbuild_builds_total", None, "success"] == 1
+
+
+def test_a_remote_that_is_not_there_is_counted_as_failures(chain):
+    report = chain.build("//p:both", "--remote=grpc://127.0.0.1:1")
+    (peer,) = report.told["remote"]["remotes"]
+    assert peer["failures"] > 0
+    assert peer["hits"] == 0
+
+
+def test_a_build_with_nothing_to_do_is_counted_too(chain):
+    for _ in range(2):
+        chain.build("//p:both", "--metrics=lkbuild.prom")
+    text = (chain.root / "lkbuild.prom").read_text(encoding="utf-8")
+    assert 'lkbuild_builds_total{outcome="success"} 2' in text
 
 
 def test_what_a_remote_had_can_be_checked(chain, elsewhere, server):

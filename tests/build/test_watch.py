@@ -323,7 +323,7 @@ def test_an_idle_watch_uses_no_processor(pack):
         watch.next()
         pack.write("p/other.txt", "x")
         before = watch.cpu_ticks()
-        time.sleep(3)
+        time.sleep(3)  # what is looked at is that nothing happens in this time
         assert watch.rounds.empty()
         assert watch.cpu_ticks() - before < 0.3 * os.sysconf("SC_CLK_TCK")
 

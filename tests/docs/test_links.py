@@ -6,7 +6,7 @@ import pytest
 from harness.pages import anchors, blocks, links, pages
 from harness.workspace import REPOSITORY
 
-from lkbuild.syntax.nodes import parse
+from lkbuild.syntax.parser import parse
 
 PAGES = [pytest.param(page, id=str(page.relative_to(REPOSITORY))) for page in pages()]
 

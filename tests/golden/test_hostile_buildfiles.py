@@ -15,7 +15,8 @@ from lkbuild.base.label import Label, Pattern
 from lkbuild.cli.main import main
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.workspace import WorkspaceLoader
-from lkbuild.syntax.nodes import MAX_BYTES, MAX_DEPTH
+from lkbuild.syntax.complaints import MAX_DEPTH
+from lkbuild.syntax.nodes import MAX_BYTES
 
 
 def loader(root: Path) -> WorkspaceLoader:

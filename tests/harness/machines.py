@@ -43,7 +43,7 @@ def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
             peer = open_peer(
                 plan, store.blobs, tally, Listeners(tell=told.append, report=told.append), Guarding(time=Time(sleep=lambda seconds: None))
             )
-            remotes = Remotes([peer], store.blobs, tally)
+            remotes = Remotes([peer], store.blobs, [tally])
             stack.callback(remotes.close)
             return Machine(store, peer, remotes, tally, told)
 

@@ -1,9 +1,8 @@
-"""nginx as a remote cache: Debian's package by a lock, unpacked by lkbuild itself, run as a plain process of the user."""
+"""nginx as a remote cache: the package that lkbuild carries a lock of, run as a plain process of the user."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,18 +11,6 @@ from pathlib import Path
 from harness.workspace import REPOSITORY, Workspace
 
 PATIENCE_S = 60
-BUILD = """\
-workspace: {name: services}
-targets:
-  debian:
-    rule: deb_lock
-    suite: trixie
-    arches: [amd64]
-    keyring: archive-key.asc
-    lock: debian.lock
-    packages: [{name: nginx, arches: [amd64]}]
-  nginx: {rule: toolchain, lock: ":debian", debs: [nginx]}
-"""
 #: What Bazel's documentation wants of a web server: files that can be put.
 CONFIGURATION = """\
 daemon off;
@@ -53,13 +40,16 @@ http {{
 
 
 def unpack(folder: Path) -> Path:
-    """The tree of nginx and all that it needs."""
+    """The tree of nginx and all that it needs, as `lkbuild cache serve` has it."""
     folder.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "pkg/debian/archive-key.asc", folder)
-    shutil.copy(Path(__file__).with_suffix(".lock"), folder / "debian.lock")
-    services = Workspace(folder, folder / ".cache")
-    services.write("BUILD.yaml", BUILD)
-    return services.build("--arch=amd64", "//:nginx").path
+    services = Workspace(REPOSITORY / "lkbuild/app/service/workspace", folder / ".cache")
+    return services.build("--arch=amd64", f"--out={folder}", "//:root").path
+
+
+def command(tree: Path) -> list[Path | str]:
+    """How the tree's nginx is started outside of it."""
+    libraries = tree / "usr/lib/x86_64-linux-gnu"
+    return [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries, tree / "usr/sbin/nginx"]
 
 
 @contextlib.contextmanager
@@ -71,9 +61,7 @@ def nginx(tree: Path, folder: Path) -> Iterator[str]:
         port = chosen.getsockname()[1]
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder, port=port), encoding="ascii")
-    libraries = tree / "usr/lib/x86_64-linux-gnu"
-    command = [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries, tree / "usr/sbin/nginx"]
-    process = subprocess.Popen([*command, "-p", folder, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*command(tree), "-p", folder, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
     try:
         _wait(process, folder)
         yield f"http://127.0.0.1:{port}/cache"

@@ -16,7 +16,7 @@ from lkbuild.loading.listing import Entry
 from lkbuild.loading.select import resolve_target
 from lkbuild.loading.settings import conditions, workspace_of
 from lkbuild.model.configuration import Configuration
-from lkbuild.syntax.nodes import parse
+from lkbuild.syntax.parser import parse
 
 REGISTRY = RuleRegistry((bundled_rules(),))
 TEXT = """\

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lkbuild.base.errors import LoadError
-from lkbuild.syntax.nodes import Fields, Items, Node, Scalar, parse
+from lkbuild.syntax.nodes import Fields, Items, Node, Scalar
+from lkbuild.syntax.parser import parse
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cn", "Co"], exclude_characters="\ufeff"),

@@ -46,7 +46,7 @@ def guest_of(name: str, arch: str, files: Mapping[str, str], cmdline: str, optio
     Raises:
         UsageError: an option that only QEMU has here, or a disk that would have to be made.
     """
-    for option in ("data", "tpm", "uefi"):
+    for option in ("clock", "data", "socket", "tpm", "uefi"):
         if option in options:
             raise UsageError(f"--{option} is for QEMU", hint="leave --hypervisor out")
     return Guest(

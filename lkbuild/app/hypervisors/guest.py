@@ -6,10 +6,11 @@ What one can't do is a UsageError with the one that can as its hint, and never l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

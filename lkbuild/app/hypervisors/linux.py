@@ -6,9 +6,9 @@ Sources: Firecracker's docs/getting-started.md and swagger definition; cloud-hyp
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from lkbuild.app.hypervisors.guest import Guest, Start
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

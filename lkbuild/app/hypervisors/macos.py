@@ -5,9 +5,8 @@ Sources: vfkit's doc/usage.md; hyperkit(1), bhyve(8). Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lkbuild.app.hypervisors.guest import Guest, Start
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ Source: the Hyper-V module's reference (New-VM, Set-VMFirmware, Set-VMComPort). 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lkbuild.app.hypervisors.guest import Guest, Start
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

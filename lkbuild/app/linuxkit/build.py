@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from lkbuild.app.selection import Selected, analyze, artifacts
 from lkbuild.app.session import Loaded, host_arch, open_session
 from lkbuild.base.errors import LoadError, Position
 from lkbuild.base.label import Label
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Warned
 from lkbuild.linuxkit.metadata import plain, written
 from lkbuild.linuxkit.specs import warnings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from lkbuild.analysis.load_rules import RuleRegistry
 from lkbuild.app.linuxkit.inputs import STDIN, read_config, source_of
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import LkbuildError, LoadError, UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Warned
 from lkbuild.linuxkit.convert import Section, build_file, moved, rewritten, sections
 from lkbuild.linuxkit.metadata import plain, plain_value
@@ -22,7 +22,7 @@ from lkbuild.loading.disk import DiskFiles
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.loading.root import find_workspace
 from lkbuild.model.references import expand
-from lkbuild.syntax.nodes import parse
+from lkbuild.syntax.parser import parse
 
 _HOME: Final = "~/"
 

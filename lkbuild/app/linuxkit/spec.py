@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lkbuild.app.linuxkit.inputs import LayoutImages, read_config, source_of
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Part, Warned
 from lkbuild.linuxkit.files import entries
 from lkbuild.linuxkit.specs import specs, warnings

@@ -10,11 +10,11 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import HostError, LoadError, Position, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.decode import TEMPLATE
 from lkbuild.sandbox.host_output import host_output
 from lkbuild.syntax.general import parse

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from lkbuild.app.cancel import Cancel
+from lkbuild.base.values import dataclass
 from lkbuild.model.events import EventSink
 from lkbuild.model.report import BuildReport
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,6 +15,7 @@ from lkbuild.app.run import build_runnable, prepared
 from lkbuild.app.watching.display import Display
 from lkbuild.app.watching.resident import Resident
 from lkbuild.base.errors import UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.model.report import BuildReport
 from lkbuild.sandbox.host_command import HostCommand
 from lkbuild.sandbox.interactive import started

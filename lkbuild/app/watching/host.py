@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -23,6 +23,7 @@ from lkbuild.app.watching.observer import Interests, Observer
 from lkbuild.app.watching.resident import Resident
 from lkbuild.app.watching.server import Request, Server
 from lkbuild.base.errors import HostError, LkbuildError
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import Source
 from lkbuild.model.events import EventSink
 from lkbuild.model.report import BuildReport
@@ -133,7 +134,7 @@ class Host:
         for _ in range(_LOOKS):
             observer.drain()
             kept.resident.take(observer.take(key))
-            options = replace(kept.dialogue.options, cancel=Cancel(), events=None, invocation=new_invocation())
+            options = replace(kept.dialogue.options, cancel=Cancel(), events=None, metrics=None, invocation=new_invocation())
             report = kept.resident.attempt(options, Silent())
             written = [output.path for target in report.targets for output in target.outputs]
             found = kept.resident.interests

@@ -14,7 +14,7 @@ import os
 import select
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,6 +22,7 @@ from watchdog.observers.inotify_c import InotifyConstants as Flag
 from watchdog.observers.inotify_c import inotify_add_watch, inotify_init, inotify_rm_watch
 
 from lkbuild.base.errors import HostError
+from lkbuild.base.values import dataclass
 
 #: An entry of the directory came, went or took another name.
 _LISTING: Final = Flag.IN_CREATE | Flag.IN_DELETE | Flag.IN_MOVED_FROM | Flag.IN_MOVED_TO

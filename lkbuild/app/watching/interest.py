@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Self
 
 from lkbuild.app.watching.inotify import Change
+from lkbuild.base.values import dataclass
 
 #: Entries that builds, editors' neighbours and Python make all the time, and that no listing's reader looks at.
 _NOISE: Final = frozenset({"lkbuild-out", "__pycache__", ".git"})

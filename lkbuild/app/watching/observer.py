@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from lkbuild.app.watching.inotify import Batch, Inotify
 from lkbuild.app.watching.interest import Interest
+from lkbuild.base.values import dataclass
 
 #: A save is a handful of events: so long nothing may come before a round begins, and it begins after so long in any case.
 QUIET_S: Final = 0.04

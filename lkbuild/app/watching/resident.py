@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from lkbuild.analysis.analyzer import Analyses
@@ -23,6 +23,7 @@ from lkbuild.app.session import Loaded, Session, open_session, state_folder
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Touched
 from lkbuild.base.errors import AnalysisError, BuildFailed, Interrupted, LkbuildError, LoadError, UsageError
+from lkbuild.base.values import dataclass
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import find_workspace
 from lkbuild.model.artifact import SourceFile

@@ -14,13 +14,14 @@ import socket
 import struct
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, Self
 
 from lkbuild.app.cancel import Cancel
 from lkbuild.base import resident_protocol as protocol
 from lkbuild.base.snapshot_format import key_of
+from lkbuild.base.values import dataclass
 
 #: How long an asker may take to say what it wants, in seconds.
 _PATIENCE_S: Final = 1.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lkbuild.base.errors import UsageError
+from dataclasses import replace
+
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.outcome import build_phase
@@ -22,9 +23,9 @@ def command() -> Command:
             Docker's config.json. A registry on this machine (localhost) is spoken to in the clear, any other by TLS.
 
             With a scheme the destination takes the disk of an image, in the format that it needs unless LABEL names another:
-            aws://NAME?region=R (an AMI), openstack://NAME?cloud=C, https://HOST/FOLDER/ (PUT), file:///FOLDER. Clouds are
-            spoken to by their own SDKs, which are extras: pip install 'lkbuild[aws]'. --dry-run builds, and prints what would
-            be done.""",
+            aws://NAME?region=R (an AMI), azure://NAME?subscription=S&group=G&location=L, gcp://NAME?project=P&bucket=B,
+            openstack://NAME?cloud=C, https://HOST/FOLDER/ (PUT), file:///FOLDER. Clouds are spoken to by their own SDKs, which
+            are extras: pip install 'lkbuild[aws]'. --dry-run builds, and prints what would be done.""",
         examples=(
             ("lkbuild push --arch all //pkg/dhcpcd registry.example/os/dhcpcd:1.0", "one image for every architecture"),
             ("lkbuild push //pkg/dhcpcd localhost:5000/dhcpcd", "this machine's architecture, tag latest"),
@@ -46,7 +47,9 @@ def run(invocation: Invocation) -> int:
     if "://" in reference:
         return _disk(invocation, label, reference)
     if options.dry_run:
-        raise UsageError("--dry-run is for destinations with a scheme", hint="`lkbuild build LABEL.oci` shows what a registry would get")
+        with build_phase(invocation, options) as sink:
+            digest, steps = push.steps(replace(options, dry_run=False), label, reference, sink)
+        return _told(invocation, None, digest, steps)
     with build_phase(invocation, options) as sink:
         done = push.push(options, label, reference, sink, invocation.console.note)
     console = invocation.console
@@ -65,10 +68,14 @@ def _disk(invocation: Invocation, label: str, address: str) -> int:
     console, options = invocation.console, invocation.options()
     with build_phase(invocation, options) as sink:
         sent = push_disk(options, label, address, sink, console.note)
+    return _told(invocation, sent.reference, sent.digest, sent.steps)
+
+
+def _told(invocation: Invocation, reference: str | None, digest: str, steps: tuple[str, ...]) -> int:
+    """Say where it is, or what would have been done."""
+    console = invocation.console
     if console.json:
-        console.json_result(sent.to_json())
-    elif sent.reference is None:
-        console.result("\n".join(sent.steps))
+        console.json_result({"version": 1, "ok": True, "reference": reference, "digest": digest, "steps": list(steps)})
     else:
-        console.result(sent.reference)
+        console.result("\n".join(steps) if reference is None else reference)
     return 0

@@ -27,6 +27,13 @@ RUN_FLAGS = (
     Flag(name="data", metavar="TEXT", doc="User data, which //pkg/metadata finds in the guest (docs/guide/metadata.md)."),
     Flag(name="uefi", doc="Start the kernel by UEFI firmware, on amd64 and arm64."),
     Flag(name="tpm", metavar="FOLDER", doc="A TPM 2.0 in software, which keeps its state in the folder."),
+    Flag(
+        name="socket",
+        metavar="PATH[,port=N]",
+        repeatable=True,
+        doc="A Unix socket here that leads to the guest's with that number, by //pkg/host. Default: 2375, Docker's; repeatable.",
+    ),
+    Flag(name="clock", metavar="TIME", doc="What the guest's clock says at power-on: 2020-01-01T00:00:00. Default: this machine's."),
     Flag(name="vsock", metavar="CID", doc="Sockets between this machine and the guest, whose number is CID (3 or more)."),
 )
 _ELSEWHERE_FLAGS = (
@@ -49,6 +56,7 @@ def command() -> Command:
         examples=(
             ("lkbuild run //images:minimal", "a console in a virtual machine"),
             ("lkbuild run --disk /tmp/docker.img,size=4G --mem 1G //images:docker-desktop", "a Docker engine, with a disk that is kept"),
+            ("lkbuild run --socket docker.sock --publish 8080:80 //images:docker-desktop", "an engine for DOCKER_HOST=unix://docker.sock"),
             ("lkbuild run --share ~/src,tag=src --uefi //images:minimal", "with a folder of this machine, by UEFI firmware"),
             ("lkbuild run --hypervisor vfkit --arch arm64 --print //images:minimal", "the command that starts it on a Mac"),
             ("lkbuild run --publish 2222:22 //images:sshd", "to log in to, with the keys of images/authorized_keys"),
@@ -113,6 +121,13 @@ def check_run_flags(parsed: Parsed) -> None:
     memory = parsed.text("mem")
     if memory is not None and not re.fullmatch(r"[1-9][0-9]*[KMGT]?", memory, re.IGNORECASE):
         raise UsageError(f"--mem takes a size, not '{memory}'", hint="for example 512M or 2G")
+    clock = parsed.text("clock")
+    if clock is not None and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", clock):
+        raise UsageError(f"--clock takes a time, not '{clock}'", hint="for example --clock 2020-01-01T00:00:00")
+    for socket in parsed.texts("socket"):
+        path, _, rest = socket.partition(",")
+        if not path or (rest and not re.fullmatch(r"port=[1-9][0-9]{0,9}", rest)):
+            raise UsageError(f"--socket takes PATH[,port=N], not '{socket}'", hint="for example --socket docker.sock")
     for ports in parsed.texts("publish"):
         if not all(port.isascii() and port.isdecimal() and 0 < int(port) < 65536 for port in ports.split(":", 1)):
             raise UsageError(f"--publish takes HOST:GUEST, two ports, not '{ports}'", hint="for example --publish 2222:22")

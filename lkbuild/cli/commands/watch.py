@@ -22,7 +22,7 @@ WATCH_FLAGS: Final = (
     Flag(name="run", doc="Keep what `lkbuild run` starts running on the newest build: an image in QEMU."),
 )
 #: A watch that plans or compares would do so at every keystroke.
-_NOT_HERE: Final = frozenset({"check", "dry-run", "events"})
+_NOT_HERE: Final = frozenset({"check", "dry-run", "events", "metrics"})
 
 
 def command() -> Command:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionInfo, Source
 from lkbuild.model.artifact import ActionId
 from lkbuild.model.events import ActionFinished, ActionProgress, ActionStarted, BuildStarted, Event

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
+from lkbuild.base.values import dataclass
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.image import oci
 from lkbuild.image.compression import zstd_frame

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from lkbuild.base.values import dataclass
 from lkbuild.execution.capture import as_result
 from lkbuild.execution.failures import keep_log
 from lkbuild.execution.strategies.worker import Workers, for_worker

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import BuildFailed
+from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import bring_inputs
 from lkbuild.execution.capture import as_result, capture
 from lkbuild.execution.failures import keep_failure

@@ -7,10 +7,10 @@ message than the one that the action's key is made of, and is known to the engin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.digest import Digest
+from lkbuild.base.values import dataclass
 from lkbuild.keys.manifest import SALT, encode_action
 from lkbuild.model.action import WORK_DIRECTORY, Action, Command, EncodedAction
 from lkbuild.model.ports import BlobStore, CommandRun

@@ -10,11 +10,13 @@ from __future__ import annotations
 import lzma
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
 from debian.debian_support import NativeVersion
+
+from lkbuild.base.values import dataclass
 
 _FIELDS: Final = re.compile(
     rb"^(Package|Version|Architecture|Filename|Size|SHA256|Priority|Depends|Pre-Depends|Recommends|Provides|Conflicts|Breaks): *(.*)$",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final
 
+from lkbuild.base.values import dataclass
 from lkbuild.locks.deb.index import Group, Index, Package, Relation
 
 #: Policy 2.5; apt takes the provider of the highest priority.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 from pysequoia import Cert, verify
 
 from lkbuild.base.errors import LockError
+from lkbuild.base.values import dataclass
 
 _FILE: Final = re.compile(r"^ ([0-9a-f]{64}) +(\d+) (\S+)$")
 _FIELD: Final = re.compile(r"^([A-Za-z0-9-]+): *(.*)$")

@@ -6,7 +6,8 @@ Pure. Does not know archives.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from lkbuild.base.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

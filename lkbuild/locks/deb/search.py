@@ -7,12 +7,13 @@ place-holder, `Absent`, satisfies: so a conflict takes part in the search and pu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from resolvelib import AbstractProvider
 from resolvelib.resolvers import RequirementInformation
 
+from lkbuild.base.values import dataclass
 from lkbuild.locks.deb.index import Package
 from lkbuild.locks.deb.options import Demand, Offers
 

@@ -10,11 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from lkbuild.base.errors import FetchError, LoadError
+from lkbuild.base.values import dataclass
 
 _INDICES: Final = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")

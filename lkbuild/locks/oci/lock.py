@@ -1,22 +1,24 @@
 """Resolving the images of a layout into a lock, judging a lock, comparing two. Reads the layout through the download function.
 
-The request is JSON: `layout`, the workspace path of an OCI layout ("": registries), and `images`, references; none: all that the
-layout names.
+The request is JSON: `layout`, the workspace path of an OCI layout, or `archive`, that of an archive of `docker save` (both "":
+registries), and `images`, references; none: all that the layout or the archive names.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from lkbuild.base.errors import FetchError, LockError, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.locks.oci.layout import Layout, ReadFile
 from lkbuild.locks.request import Download, LockChange, LockProblem
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.deb_lock import LockFormatError
+from lkbuild.model.docker_archive import Member, archived
 from lkbuild.model.oci_lock import CONFIG_KEYS, OciEntry, parse_oci_lock, render
 from lkbuild.model.references import digest_of, normal, repository_of
 
@@ -28,13 +30,14 @@ class OciRequest:
     """What a target asks for."""
 
     layout: str
+    archive: str
     images: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> OciRequest:
         """From the JSON of a rule."""
         found = json.loads(text)
-        return cls(found["layout"], tuple(found["images"]))
+        return cls(found["layout"], found.get("archive", ""), tuple(found["images"]))
 
 
 class OciLockKind:
@@ -79,11 +82,12 @@ class OciLockKind:
 
 
 def _resolved(wanted: OciRequest, download: Download) -> Iterator[OciEntry]:
-    if not wanted.layout:
+    if not (wanted.layout or wanted.archive):
         for reference in wanted.images:
             yield from _pulled(normal(reference), download)
         return
-    layout = Layout(_reader(wanted.layout, download), wanted.layout)
+    place = wanted.archive or wanted.layout
+    layout = Layout((_archive_reader if wanted.archive else _reader)(place, download), place)
     names = {normal(name): digest for name, digest in layout.names.items()}
     for reference in wanted.images or names:
         yield from _entries(layout, normal(reference), _digest(names, reference))
@@ -92,6 +96,32 @@ def _resolved(wanted: OciRequest, download: Download) -> Iterator[OciEntry]:
 def _reader(layout: str, download: Download) -> ReadFile:
     def read(path: str, limit: int) -> bytes:
         return download((f"workspace:{layout}/{path}",), sha256=None, size=None, limit=limit)
+
+    return read
+
+
+def _archive_reader(archive: str, download: Download) -> ReadFile:
+    """Reads an archive as the layout that it comes to. Raises LockError for what is no archive of images."""
+
+    def member(name: str) -> bytes:
+        return download((f"archive:{archive}!{name}",), sha256=None, size=None, limit=_MANIFEST_MAX)
+
+    listed = json.loads(download((f"archive:{archive}",), sha256=None, size=None, limit=_MANIFEST_MAX))
+    try:
+        found = archived({path: Member(name, size) for path, (name, size) in listed.items()}, member)
+    except ValueError as error:
+        raise LockError(f"{archive} is no archive of images: {error}", hint="`docker save` writes one") from None
+
+    def read(path: str, limit: int) -> bytes:
+        del limit
+        if path == "index.json":
+            return found.index
+        sha256 = path.rpartition("/")[2]
+        if sha256 in found.written:
+            return found.written[sha256]
+        if sha256 not in found.members:
+            raise FileNotFoundError(errno.ENOENT, "it is not in the archive")
+        return member(found.members[sha256])
 
     return read
 

@@ -25,4 +25,11 @@ for file in "$dir"/part.*; do
 done
 # That the file exists says that the network is configured (`ready:`): by a lease, or by an advertisement that brings a name server.
 case "$reason" in ROUTERADVERT) [ -s "$dir/new" ] || [ -e "$dir/resolv.conf" ] || exit 0 ;; esac
-mv "$dir/new" "$dir/resolv.conf"
+if [ -e "$dir/resolv.conf" ] && [ ! -e "$dir/part.ours" ]; then
+  # It was there before us, as in a LinuxKit image, whose containers bind the file itself: they would not see another one.
+  cat "$dir/new" >"$dir/resolv.conf"
+  rm "$dir/new"
+else
+  : >"$dir/part.ours"
+  mv "$dir/new" "$dir/resolv.conf"
+fi

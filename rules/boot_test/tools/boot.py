@@ -34,7 +34,7 @@ class Test:
         self.name = MACHINE
         machine = Machine(
             arch=spec["arch"],
-            boot=Medium(**spec["medium"]) if spec.get("medium") else direct(spec),
+            boot=medium(spec["medium"]) if spec.get("medium") else direct(spec),
             small=spec["small"],
             mem=spec["mem"],
             cpus=spec["cpus"],
@@ -99,6 +99,21 @@ class Test:
                 guest.kill()
 
 
+def medium(spec: dict[str, Any]) -> Medium:
+    """The medium; a copy of it where the guest may write to it, without its zeros."""
+    found = Medium(**spec)
+    if not found.kept:
+        return found
+    with open(found.path, "rb") as source, open("/tmp/medium.img", "wb") as copy:
+        for chunk in iter(lambda: source.read(1 << 20), b""):
+            if chunk.strip(b"\0"):
+                copy.write(chunk)
+            else:
+                copy.seek(len(chunk), os.SEEK_CUR)
+        copy.truncate(os.path.getsize(found.path))
+    return dataclasses.replace(found, path="/tmp/medium.img")
+
+
 def direct(spec: dict[str, Any]) -> Direct:
     """Kernel and initrd as the image has them."""
     with open("cmdline") as file:
@@ -160,6 +175,25 @@ def step_reboot(test: Test, step: dict[str, Any]) -> dict[str, Any]:
     test.live().request(power="reboot")
     ended(test)
     test.boot()
+    if sign := step["reboot"].get("falls_back"):
+        fallen(test, sign)
+        test.boot()
+    return step_up(test, step)
+
+
+def fallen(test: Test, sign: str) -> None:
+    """The guest must end by itself, without having come up, and show why."""
+    guest = test.live()
+    guest.wait_end()
+    if any(event["event"] == "up" for event in guest.events):
+        raise GuestError("it came up, and was not to")
+    if not any(re.search(sign, line) for line in guest.console):
+        raise GuestError(f"it ended, but its console does not show {sign!r}")
+
+
+def step_cut(test: Test, step: dict[str, Any]) -> dict[str, Any]:
+    test.live().kill()
+    test.boot()
     return step_up(test, step)
 
 
@@ -193,6 +227,7 @@ STEPS = {
     "put": step_put,
     "event": step_event,
     "reboot": step_reboot,
+    "cut": step_cut,
     "poweroff": step_poweroff,
     "powerdown": step_powerdown,
 }

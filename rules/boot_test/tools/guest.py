@@ -30,6 +30,7 @@ class Guest:
         self._deadline = deadline
         self._log = log
         self._events: list[dict[str, Any]] = []
+        self.console: list[str] = []
         self._line = b""
         self._answers = b""
         self._next_id = 0
@@ -154,7 +155,8 @@ class Guest:
         while b"\n" in self._line:
             line, _, self._line = self._line.partition(b"\n")
             line = line.rstrip(b"\r")
-            self._log(line.decode("utf-8", "replace"))
+            self.console.append(line.decode("utf-8", "replace"))
+            self._log(self.console[-1])
             start = line.find(MARK)
             if start >= 0:
                 try:

@@ -42,12 +42,16 @@ class Direct:
 
 @dataclass(frozen=True)
 class Medium:
-    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS."""
+    """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS.
+
+    `kept`: the guest may write to it.
+    """
 
     path: str
     form: str = "raw"
     cdrom: bool = False
     efi: str | None = None
+    kept: bool = False
 
     def words(self, bus: str) -> list[str]:
         """Of QEMU's command line."""
@@ -55,7 +59,8 @@ class Medium:
         if self.efi:
             words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
-        words += ["-drive", f"if=none,id=medium,format={self.form},readonly=on,file={self.path}" + (",media=cdrom" if self.cdrom else "")]
+        how = "discard=unmap" if self.kept else "readonly=on"
+        words += ["-drive", f"if=none,id=medium,format={self.form},{how},file={self.path}" + (",media=cdrom" if self.cdrom else "")]
         if self.cdrom and self.efi:  # not every machine that has UEFI has IDE
             return [*words, "-device", f"virtio-scsi-{bus},id=scsi", "-device", "scsi-cd,bus=scsi.0,drive=medium,bootindex=0"]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
@@ -69,7 +74,7 @@ class Machine:
     `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
     `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
     socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
-    `small` is QEMU's microvm.
+    `small` is QEMU's microvm. `link` is the socket of link.py, `clock` what the machine's clock says at power-on.
     """
 
     arch: str
@@ -88,6 +93,8 @@ class Machine:
     tpm: str = ""
     data: str = ""
     small: bool = False
+    link: str = ""
+    clock: str = ""
 
     def command(self, *, accelerator: str, console: list[str], extra: list[str]) -> list[str]:
         """The command line. `accelerator` is `tcg` or `kvm`."""
@@ -122,6 +129,10 @@ class Machine:
             words += ["-device", ("tpm-tis-device" if self.arch == "arm64" else "tpm-crb") + ",tpmdev=tpm0"]
         if self.vsock:
             words += ["-device", f"vhost-vsock-{bus},guest-cid={self.vsock}"]
+        if self.link:
+            words += ["-chardev", f"socket,id=link,path={self.link}", "-device", "virtserialport,chardev=link,name=lkbuild.host"]
+        if self.clock:
+            words += ["-rtc", f"base={self.clock}"]
         if self.data:
             words += ["-drive", f"if=none,id=data,format=raw,readonly=on,file.driver=vvfat,file.dir={self.data},file.label=CIDATA"]
             words += ["-device", f"virtio-blk-{bus},drive=data"]

@@ -16,6 +16,8 @@ import time
 from machine import Direct, Machine, guest_boots_with_kvm
 
 _PROBE_S = 20
+#: The number that Docker's socket has in the guest.
+DOCKER = 2375
 
 
 def forward(text: str) -> tuple[int, int]:
@@ -44,7 +46,7 @@ def qemu_takes_kvm(machine: Machine) -> bool:
 
     KVM may run code and still refuse a register that it says it has, at which QEMU aborts (seen where KVM is nested: MSR 0x10a).
     """
-    bare = dataclasses.replace(machine, disks=[], forward=[])
+    bare = dataclasses.replace(machine, disks=[], forward=[], link="")
     command = bare.command(accelerator="kvm", console=["-monitor", "stdio"], extra=["-S"])
     try:
         ended = subprocess.run(command, input=b"quit\n", capture_output=True, check=False, timeout=_PROBE_S)
@@ -97,6 +99,24 @@ FIRMWARE = {
 }
 
 
+def link(sockets: list[tuple[str, int]]) -> str:
+    """The host's end of what //pkg/host is the guest's of. It ends with QEMU."""
+    path = "/tmp/link"
+    words = [f"--socket={place}:{number}" for place, number in sockets]
+    child = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(__file__), "link.py"), path, *words], stdin=subprocess.DEVNULL)
+    while not os.path.exists(path):
+        if child.poll() is not None:
+            sys.exit(f"lkbuild: the link to the guest ended with {child.returncode}")
+        time.sleep(0.02)
+    return path
+
+
+def socket_of(text: str) -> tuple[str, int]:
+    """PATH[,port=N]: where a socket is to be, and the guest's number for it."""
+    path, _, number = text.partition(",port=")
+    return path, int(number or DOCKER)
+
+
 def uefi(arch: str) -> tuple[str, str]:
     """The firmware, with variables that this run may change."""
     code, variables = FIRMWARE[arch]
@@ -122,8 +142,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--publish", type=forward, action="append", default=[])
     parser.add_argument("--disk", type=disk, action="append", default=[])
     parser.add_argument("--share", type=share, action="append", default=[])
+    parser.add_argument("--socket", type=socket_of, action="append", default=[])
     parser.add_argument("--vsock", type=int, default=0)
-    for name in ("data", "tpm", "uefi"):
+    for name in ("clock", "data", "tpm", "uefi"):
         parser.add_argument(f"--{name}", default="")
     return parser.parse_args()
 
@@ -148,10 +169,12 @@ def main() -> None:
         vsock=options.vsock,
         firmware=uefi(options.arch) if options.uefi else None,
         data=cidata(options.data) if options.data else "",
+        clock=options.clock,
     )
     accelerator = "kvm" if guest_boots_with_kvm(options.arch) and qemu_takes_kvm(machine) else "tcg"
     machine.shares = shares(options.share)
     machine.tpm = tpm(options.tpm) if options.tpm else ""
+    machine.link = link(options.socket)
     console = ["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-mon", "chardev=console,mode=readline"]
     command = machine.command(accelerator=accelerator, console=console, extra=["-no-reboot"])
     print(f"lkbuild: {options.arch} guest, {accelerator}; Ctrl-A X ends it", file=sys.stderr, flush=True)

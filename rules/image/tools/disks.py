@@ -1,7 +1,7 @@
-"""Disks: partition tables, a FAT file system with files on it, and the containers that hypervisors want around a raw disk.
+"""Disks: a FAT file system with files on it, and the containers that hypervisors want around a raw disk.
 
-Runs inside the sandbox, with mtools, dosfstools, syslinux and qemu-img. All that could be random is derived or fixed. Sources: UEFI 2.10
-chapter 5 (GPT), Virtual Hard Disk Image Format Specification 1.0. Does not know what the files are for.
+Runs inside the sandbox, with mtools, dosfstools, syslinux and qemu-img. All that could be random is derived or fixed. Source: Virtual Hard
+Disk Image Format Specification 1.0. Does not know what the files are for.
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ import re
 import shutil
 import struct
 import subprocess
-import uuid
-import zlib
 from typing import IO
+
+import gpt
 
 SECTOR, MIB, GIB = 512, 1 << 20, 1 << 30
 FIRST = MIB  # where the partition begins: aligned to whatever the medium's blocks are
-ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
-NAMES = uuid.UUID("9cf0a7b4-6c3b-5b9e-8d0a-1c1f2e7a5e11")  # what our own GUIDs are derived from (RFC 9562 5.5)
 FAT_LIMIT = (1 << 32) - 1
 
 
-def fat(path: str, files: dict[str, str], *, offset: int = 0, tail: int = 0) -> int:
-    """Make a disk or image with a FAT file system that holds files (path on it, to path here); returns its size in bytes."""
+def fat(path: str, files: dict[str, str], *, offset: int = 0, spare: int = 0, tail: int = 0) -> int:
+    """Make a disk or image with a FAT file system that holds files (path on it, to path here) and has room; returns its size in bytes."""
     for source in files.values():
         if os.path.getsize(source) > FAT_LIMIT:
             raise SystemExit(f"{source} has 4 GiB or more: FAT can't hold it; use a format with another file system")
     content = sum(os.path.getsize(source) + 64 * 1024 for source in files.values())
-    size = max(-(-(content + content // 64 + 2 * MIB) // MIB), 8) * MIB
+    size = max(-(-(content + spare + (content + spare) // 64 + 2 * MIB) // MIB), 8) * MIB
     with open(path, "wb") as file:
         file.truncate(offset + size + tail)
     words = ["mkfs.vfat", "--invariant", "-i", "4c4b4255", "-n", "LKBUILD", "--offset", str(offset // SECTOR)]
@@ -53,30 +51,7 @@ def plain(source: str) -> str:
 def efi_disk(path: str, files: dict[str, str]) -> None:
     """GPT with one EFI system partition."""
     size = fat(path, files, offset=FIRST, tail=MIB)
-    first, last = FIRST // SECTOR, (FIRST + size) // SECTOR - 1
-    total = os.path.getsize(path) // SECTOR
-    entry = struct.pack("<16s16sQQQ72s", ESP.bytes_le, guid("esp", size).bytes_le, first, last, 0, "EFI".encode("utf-16-le"))
-    entries = entry.ljust(128 * 128, b"\0")
-    protective = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1, min(total - 1, 0xFFFFFFFF))
-    with open(path, "r+b") as file:
-        file.write(bytes(446) + protective.ljust(64, b"\0") + b"\x55\xaa")
-        file.write(header(1, total - 1, 2, total, entries, size).ljust(SECTOR, b"\0") + entries)
-        file.seek((total - 33) * SECTOR)
-        file.write(entries + header(total - 1, 1, total - 33, total, entries, size).ljust(SECTOR, b"\0"))
-
-
-def header(here: int, other: int, table: int, total: int, entries: bytes, size: int) -> bytes:
-    """A GPT header, its checksum filled in."""
-    disk = guid("disk", size).bytes_le
-    fields = [b"EFI PART", 0x10000, 92, 0, 0, here, other, 34, total - 34, disk, table, 128, 128, zlib.crc32(entries)]
-    blank = struct.pack("<8sIIIIQQQQ16sQIII", *fields)
-    fields[3] = zlib.crc32(blank)
-    return struct.pack("<8sIIIIQQQQ16sQIII", *fields)
-
-
-def guid(what: str, size: int) -> uuid.UUID:
-    """A GUID that is the same for the same disk layout."""
-    return uuid.uuid5(NAMES, f"{what} {size}")
+    gpt.write(path, [gpt.Partition(gpt.ESP, "EFI", "esp", FIRST, size)])
 
 
 def bios_disk(path: str, files: dict[str, str]) -> None:
@@ -84,7 +59,11 @@ def bios_disk(path: str, files: dict[str, str]) -> None:
     size = fat(path, files, offset=FIRST)
     run(["syslinux", "--install", "--offset", str(FIRST), path])
     with open("/usr/lib/syslinux/mbr/mbr.bin", "rb") as file:
-        code = file.read()
+        mbr(path, size, file.read())
+
+
+def mbr(path: str, size: int, code: bytes = b"") -> None:
+    """A partition table of the old kind with one active FAT partition."""
     partition = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x0C, b"\xfe\xff\xff", FIRST // SECTOR, size // SECTOR)
     with open(path, "r+b") as file:
         file.write(code.ljust(440, b"\0") + b"LKB1\0\0" + partition.ljust(64, b"\0") + b"\x55\xaa")
@@ -134,7 +113,7 @@ def footer(size: int, *, offset: int, kind: int) -> bytes:
     cylinders, heads, sectors = geometry(size // SECTOR)
     stamp = max(0, int(os.environ["SOURCE_DATE_EPOCH"]) - 946684800)  # seconds since 2000
     fields = [b"conectix", 2, 0x10000, offset, stamp, b"lkb ", 0x10000, b"Wi2k", size, size]
-    fields += [cylinders, heads, sectors, kind, 0, guid("vhd", size).bytes]
+    fields += [cylinders, heads, sectors, kind, 0, gpt.guid("vhd", size).bytes]
     form = ">8sIIQI4sI4sQQHBBII16s"
     fields[14] = ~sum(struct.pack(form, *fields)) & 0xFFFFFFFF
     return struct.pack(form, *fields).ljust(SECTOR, b"\0")

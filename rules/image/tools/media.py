@@ -14,24 +14,45 @@ import iso
 import kernels
 import pe
 import roots
+import rpi
+import slots
+import verity
 
-#: Name of the EFI program that firmware starts from removable media (UEFI 2.10, 3.5.1.1), and of the stub, by architecture.
-EFI = {"amd64": ("BOOTX64.EFI", "linuxx64.efi.stub"), "arm64": ("BOOTAA64.EFI", "linuxaa64.efi.stub")}
+#: Name of the EFI program that firmware starts from removable media (UEFI 2.10, 3.5.1.1), of the stub, by architecture,
+#: and of systemd-boot.
+EFI = {
+    "amd64": ("BOOTX64.EFI", "linuxx64.efi.stub", "systemd-bootx64.efi"),
+    "arm64": ("BOOTAA64.EFI", "linuxaa64.efi.stub", "systemd-bootaa64.efi"),
+}
+SYSTEMD = "stub/usr/lib/systemd/boot/efi"
 SYSLINUX = "/usr/lib/syslinux/modules/bios/ldlinux.c32"
 
 
-def uki(out: str) -> None:
+def uki(out: str, cmdline: str = "cmdline") -> None:
     """One EFI program: stub, kernel, initrd, command line."""
-    with open(f"stub/usr/lib/systemd/boot/efi/{EFI[os.environ['ARCH']][1]}", "rb") as file:
+    with open(f"{SYSTEMD}/{EFI[os.environ['ARCH']][1]}", "rb") as file:
         stub = file.read()
     sections = [
         (".osrel", "os-release", pe.DATA),
-        (".cmdline", "cmdline", pe.DATA),
+        (".cmdline", cmdline, pe.DATA),
         (".initrd", "initrd.img", pe.DATA),
         (".linux", "kernel", pe.CODE),
     ]
     with open(out, "wb") as file:
         pe.unify(stub, sections, file)
+
+
+def disk_uki(out: str) -> None:
+    """The same, whose command line says what its root is checked against."""
+    with open("verity") as words, open("cmdline") as line, open("/tmp/cmdline", "w") as file:
+        file.write(f"{words.read().strip()} {line.read()}")
+    uki(out, "/tmp/cmdline")
+
+
+def disk(out: str) -> None:
+    """A disk with its root on a partition, or two."""
+    name, _, boot = EFI[os.environ["ARCH"]]
+    slots.disk(out, name, f"{SYSTEMD}/{boot}")
 
 
 def loader_files() -> dict[str, str]:
@@ -66,6 +87,11 @@ FORMATS = {
     "kernel+squashfs": lambda out: roots.squashfs("root.tar", out),
     "kernel+erofs": lambda out: roots.erofs("root.tar", out),
     "kernel+iso": lambda out: iso.data(out, {"root.erofs": "root.erofs"}),
+    "verity": lambda out: verity.append("from", out, "out/words"),
+    "disk-uki": disk_uki,
+    "disk": disk,
+    "update": slots.update,
+    "rpi": rpi.disk,
     "microvm": lambda out: kernels.plain("kernel", out),
 }
 

@@ -9,6 +9,7 @@ import os
 import uuid
 
 import disks
+import gpt
 
 BLOCK = 128 * 1024  # what is read and unpacked at once: larger packs better and costs memory and time for each small read
 
@@ -23,6 +24,6 @@ def squashfs(tar: str, out: str) -> None:
 
 def erofs(tar: str, out: str) -> None:
     """Its id is derived from its size: two of one machine are told apart by their partitions."""
-    identity = uuid.uuid5(disks.NAMES, f"erofs {os.path.getsize(tar)}")
+    identity = uuid.uuid5(gpt.NAMES, f"erofs {os.path.getsize(tar)}")
     options = [f"-zzstd,level={os.environ['LEVEL']}", f"-C{BLOCK // 2}", "-T", os.environ["SOURCE_DATE_EPOCH"], "-U", str(identity)]
     disks.run(["mkfs.erofs", "--quiet", *options, "--tar=f", out, tar])

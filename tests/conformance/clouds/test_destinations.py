@@ -8,8 +8,10 @@ import pytest
 
 from lkbuild.base.errors import HostError, RemoteFailed, UsageError
 from lkbuild.clouds.aws import Aws
+from lkbuild.clouds.azure import Azure
 from lkbuild.clouds.choose import destination
 from lkbuild.clouds.destination import Disk
+from lkbuild.clouds.gcp import Gcp
 from lkbuild.clouds.openstack import OpenStack
 from lkbuild.clouds.server import Folder, Server
 
@@ -50,9 +52,19 @@ def storage(status=201):
 
 def test_an_address_says_which_destination_and_with_what():
     assert destination("aws://docker-1.0?region=eu-west-1") == Aws(name="docker-1.0", region="eu-west-1")
+    azure = destination("azure://docker-1.0?subscription=s&group=g&location=westeurope")
+    assert azure == Azure(name="docker-1.0", subscription="s", resources="g", location="westeurope")
+    assert destination("gcp://docker?project=p&bucket=b&family=f") == Gcp(name="docker", project="p", bucket="b", family="f")
     assert destination("openstack://docker?cloud=mine") == OpenStack(name="docker", cloud="mine")
     assert destination("https://files.example/a/?signature=x") == Server(url="https://files.example/a/?signature=x")
     assert str(destination("file:///srv/images").folder) == "/srv/images"
+
+
+@pytest.mark.parametrize("text", ["azure://x?group=g", "gcp://x?project=p", "gcp://x?project=p&bucket=b&zone=z"])
+def test_an_address_without_what_it_needs_or_with_something_else_is_refused(text):
+    with pytest.raises(UsageError) as caught:
+        destination(text)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["ftp://x/y", "aws://", "aws://x?regoin=a", "aws://x?nonsense", "file:///x?a=b", "openstack://x?region=a"])

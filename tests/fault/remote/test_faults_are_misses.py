@@ -212,7 +212,7 @@ def test_what_we_have_no_right_to_is_not_asked_for(new_machine, server, publishe
 def test_who_requires_a_remote_gets_an_error(ours, server, published):
     complaints = Complaints()
     ours.peer.guard._tell = complaints.add
-    required = Remotes([ours.peer], ours.store.blobs, ours.tally, complaints)
+    required = Remotes([ours.peer], ours.store.blobs, [ours.tally], complaints)
     server.is_.hooks["GetActionResult"] = failing(UNAVAILABLE)
     with pytest.raises(RemoteFailed):
         required.find_recipes({published.recipe: OUTPUTS})

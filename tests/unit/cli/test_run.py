@@ -23,7 +23,18 @@ def invocation(tmp_path, *arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--mem", "lots"), ("--mem", "0"), ("--cpus", "0"), ("--publish", "x:22"), ("--publish", "1:99999"), ("-p", "1:2:3"), ("--json",)],
+    [
+        *[
+            ("--mem", "lots"),
+            ("--mem", "0"),
+            ("--cpus", "0"),
+            ("--publish", "x:22"),
+            ("--publish", "1:99999"),
+            ("-p", "1:2:3"),
+            ("--json",),
+        ],
+        *[("--clock", "noon"), ("--socket", ",port=7"), ("--socket", "x,port=y"), ("--socket", "x,tag=y")],
+    ],
 )
 def test_what_qemu_would_refuse_is_refused_here(tmp_path, arguments):
     with pytest.raises(UsageError):

@@ -6,6 +6,7 @@ from lkbuild.base.errors import BuildFailed
 from lkbuild.cli.quantities import about, duration, size
 from lkbuild.cli.summary import COUNTED, summary
 from lkbuild.model.action import Source
+from lkbuild.model.ports import ANSWER_SECONDS, PeerUse, RemoteUse
 from lkbuild.model.report import BuildReport
 
 
@@ -31,6 +32,16 @@ def test_a_build_of_nothing_says_so_and_a_failed_one_does_not_say_nothing_to_do(
 def test_the_critical_path_is_named():
     report = BuildReport(elapsed_s=5, counts={Source.EXECUTED: 2}, critical_path=(("//a", 3.0), ("//b", 1.5)))
     assert "critical path 4.5 s: //a → //b" in summary(report)
+
+
+def test_remotes_are_counted_together():
+    answers = (3, *(0,) * len(ANSWER_SECONDS))
+    peers = tuple(
+        PeerUse(url=url, requests=4, bytes_up=1024, bytes_down=2048, hits=2, misses=1, answers=answers, answer_seconds=0.009)
+        for url in "ab"
+    )
+    report = BuildReport(elapsed_s=1, counts={Source.REMOTE_HIT: 4}, remote=RemoteUse(peers))
+    assert "remote 4.0 KiB down, 2.0 KiB up in 8 requests, 4 of 6 results, 3.0 ms an answer" in summary(report)
 
 
 def test_a_long_critical_path_is_named_by_its_ends_and_a_short_time_is_not_worth_a_word():

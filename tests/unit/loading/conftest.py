@@ -15,7 +15,7 @@ from lkbuild.model.attrs import Attr
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package
-from lkbuild.syntax.nodes import parse
+from lkbuild.syntax.parser import parse
 
 
 class MemoryFiles:

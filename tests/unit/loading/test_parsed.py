@@ -160,11 +160,25 @@ def test_damage_is_parsed_again(root, load, damage):
 
 def test_a_flipped_bit_anywhere_is_parsed_again(root, load):
     first, _ = load()
-    (path,) = (root.parent / "parsed").iterdir()
-    whole = path.read_bytes()
-    for place in range(0, len(whole), 97):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        assert load() == (first, True)
+    section, package = sorted((root.parent / "parsed").iterdir(), key=lambda path: path.stat().st_size)
+    for path, parsed in (section, False), (package, True):
+        whole = path.read_bytes()
+        for place in range(0, len(whole), 97):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            assert load() == (first, parsed)
+
+
+def test_the_workspace_section_is_parsed_again_when_its_file_changes(root, tmp_path, monkeypatch):
+    def workspace():
+        return WorkspaceLoader(root, {"r": RULE}.get, lambda: ("r",), parsed=tmp_path / "parsed").workspace
+
+    first = workspace()
+    monkeypatch.setattr(module, "workspace_of", None)
+    assert workspace() == first
+    monkeypatch.undo()
+    text = (root / "BUILD.yaml").read_text()
+    (root / "BUILD.yaml").write_text(text.replace(f"name: {first.name}", "name: another"))
+    assert workspace().name == "another"
 
 
 def test_the_outline_and_the_values_of_attributes_are_kept_beside_the_package(root, tmp_path, monkeypatch):

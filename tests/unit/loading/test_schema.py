@@ -14,7 +14,8 @@ from lkbuild.loading.schema import json_schema
 from lkbuild.model.attrs import Attr, File, ListOf, OneOf, String, Struct
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Setting
-from lkbuild.syntax.nodes import Fields, Items, Node, Scalar, parse
+from lkbuild.syntax.nodes import Fields, Items, Node, Scalar
+from lkbuild.syntax.parser import parse
 from lkbuild.syntax.scalars import kind_of
 
 REGISTRY = RuleRegistry((bundled_rules(),))

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lkbuild/init/internal/container"
@@ -26,6 +27,7 @@ import (
 	"lkbuild/init/internal/root"
 	"lkbuild/init/internal/supervise"
 	"lkbuild/init/internal/sys"
+	"lkbuild/init/internal/trial"
 )
 
 const (
@@ -46,6 +48,10 @@ type boot struct {
 	ask      chan power.Request
 
 	cpuModules sync.Once
+
+	trial    *trial.Trial // nil: the boot loader does not count this boot
+	deadline *time.Timer  // of the trial
+	passed   atomic.Bool  // the trial
 }
 
 // Run boots the machine and, when it is asked to, ends it. It does not return.
@@ -86,9 +92,15 @@ func (b *boot) guarded(part func() error) {
 	}
 }
 
+// fail ends the machine; where another image is to be started if this one
+// does not come up, by starting anew.
 func (b *boot) fail(text string) {
 	b.reports.Say(report.Failed{Name: "init", Error: text})
-	b.askFor(power.Request{Mode: power.Off, Reason: "failure"})
+	mode := power.Off
+	if !b.passed.Load() && trial.Find() != nil {
+		mode = power.Reboot
+	}
+	b.askFor(power.Request{Mode: mode, Reason: "failure"})
 }
 
 func (b *boot) askFor(r power.Request) {
@@ -144,7 +156,7 @@ func (b *boot) makeRoot() error {
 		return errors.Join(err, loadErr)
 	}
 	missing, err := mounts.Base()
-	b.reports.Reopen("/dev/console")
+	b.reports.Reopen(machine.Consoles())
 	for _, m := range missing {
 		b.complain(errors.New(m))
 	}
@@ -167,7 +179,13 @@ func (b *boot) setUp() {
 	b.reports.Say(report.Boot{Version: plan.Version, Kernel: sys.KernelRelease()})
 	b.complain(machine.Setup(b.plan.Hostname, cmdline))
 	b.complain(mounts.EnableControllers())
-	if b.modules = modules.Open("/"); b.modules == nil {
+	if b.plan.Bundles != "" {
+		b.complain(machine.MakeResolver())
+	}
+	b.modules = modules.Open("/")
+	b.complain(trial.Mount(b.modules))
+	b.watchTrial()
+	if b.modules == nil {
 		return
 	}
 	b.complain(machine.ServeModules())
@@ -178,6 +196,31 @@ func (b *boot) setUp() {
 	b.complain(b.modules.Hotplug())
 	b.complain(b.modules.Coldplug("/sys/devices"))
 	time.AfterFunc(cpuModulesAfter, b.loadCPUModules)
+}
+
+// watchTrial gives a boot that is counted its time: a service that is never
+// ready must not keep the machine from falling back.
+func (b *boot) watchTrial() {
+	if b.trial = trial.Find(); b.trial == nil {
+		return
+	}
+	b.reports.Say(report.Trial{Slot: b.trial.Name(), WithinS: b.plan.UpWithin})
+	b.deadline = time.AfterFunc(seconds(b.plan.UpWithin)-sys.SinceBoot(), func() {
+		b.fail(fmt.Sprintf("not up within %gs", b.plan.UpWithin))
+	})
+}
+
+// passTrial tells the boot loader that the machine is up.
+func (b *boot) passTrial() {
+	if b.trial == nil || !b.deadline.Stop() {
+		return
+	}
+	if err := b.trial.Good(); err != nil {
+		b.reports.Say(report.Failed{Name: "trial", Error: err.Error()})
+		return
+	}
+	b.passed.Store(true)
+	b.reports.Say(report.Good{Slot: b.trial.Name()})
 }
 
 // loadCPUModules loads what uses the processor's features: ciphers, mostly.
@@ -214,6 +257,7 @@ func (b *boot) sayUp() {
 	debug.FreeOSMemory()
 	b.reports.Say(report.Up{Seconds: rounded(sys.SinceBoot()), MemoryUsedKiB: machine.MemoryUsed()})
 	go b.guarded(func() error {
+		b.passTrial()
 		b.loadCPUModules()
 		return nil
 	})

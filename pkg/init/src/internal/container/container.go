@@ -127,12 +127,21 @@ func (s Spec) mountRoot() error {
 	mounts.Detach(s.rootfs())
 	overlay := mounts.Overlay{}
 	for _, id := range s.Layers {
-		overlay.Lower = append(overlay.Lower, filepath.Join(root.Layers, id))
+		overlay.Lower = append(overlay.Lower, layerDir(id))
 	}
 	if err := s.addWritable(&overlay); err != nil {
 		return err
 	}
 	return overlay.Mount(s.rootfs())
+}
+
+// layerDir is where a layer lies: those of a LinuxKit image have no id but a
+// path.
+func layerDir(id string) string {
+	if filepath.IsAbs(id) {
+		return id
+	}
+	return filepath.Join(root.Layers, id)
 }
 
 // addWritable adds what lies on a tmpfs of the container's own: the upper

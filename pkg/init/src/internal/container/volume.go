@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"lkbuild/init/internal/mounts"
-	"lkbuild/init/internal/root"
 )
 
 // MountTmpfs mounts a fresh tmpfs on dir, which is made where it is missing.
@@ -40,7 +39,7 @@ func MountVolume(name string, layers []string, readOnly bool) error {
 	}
 	overlay := mounts.Overlay{}
 	for _, id := range layers {
-		overlay.Lower = append(overlay.Lower, filepath.Join(root.Layers, id))
+		overlay.Lower = append(overlay.Lower, layerDir(id))
 	}
 	if !readOnly {
 		dir := filepath.Join("/run/lkbuild/volumes", name)

@@ -13,18 +13,21 @@ import (
 	"syscall"
 	"time"
 
+	"lkbuild/init/internal/block"
 	"lkbuild/init/internal/machine"
 	"lkbuild/init/internal/modules"
 	"lkbuild/init/internal/mounts"
 	"lkbuild/init/internal/root"
 	"lkbuild/init/internal/sys"
+	"lkbuild/init/internal/trial"
+	"lkbuild/init/internal/verity"
 )
 
 const (
 	target = "/.disk"
 	medium = "/.medium"
 
-	patience = 30 * time.Second       // a disk behind a slow bus
+	patience = 30 * time.Second      // a disk behind a slow bus
 	pause    = 50 * time.Millisecond // between two looks
 )
 
@@ -37,10 +40,11 @@ type Root struct {
 	Device string // a path in /dev, PARTUUID=, PARTLABEL=
 	Kinds  []string
 	File   string // on the device, that is the root; none: the device is
+	Verity string // what every block is checked against; none: nothing
 }
 
-// Parse reads root= and rootfstype= (kernel-parameters.txt), and lkbuild.root=;
-// the last of each counts.
+// Parse reads root= and rootfstype= (kernel-parameters.txt), lkbuild.root= and
+// lkbuild.verity=; the last of each counts.
 func Parse(cmdline []string) Root {
 	r := Root{Kinds: kinds}
 	for _, word := range cmdline {
@@ -52,6 +56,9 @@ func Parse(cmdline []string) Root {
 		}
 		if file, ok := strings.CutPrefix(word, "lkbuild.root="); ok {
 			r.File = strings.TrimPrefix(file, "/")
+		}
+		if root, ok := strings.CutPrefix(word, "lkbuild.verity="); ok {
+			r.Verity = root
 		}
 	}
 	return r
@@ -69,7 +76,8 @@ func Enter() error {
 		return errors.New("the initramfs has no boot plan, and the command line no root=")
 	}
 	tree := modules.Open("/")
-	device, err := await(r.Device, tree)
+	trial.Mount(tree) // who fails here asks whether another image is to be tried
+	device, err := open(r, tree)
 	if err != nil {
 		return err
 	}
@@ -111,52 +119,42 @@ func kernelFileSystems() error {
 	return nil
 }
 
+// open finds the device. Where its blocks are checked it is the one with the
+// right content, whatever its place, and the checked device is returned.
+func open(r Root, tree *modules.Tree) (string, error) {
+	if r.Verity == "" {
+		return await(r.Device, tree, func(string) bool { return true })
+	}
+	checked, err := verity.Parse(r.Verity)
+	if err != nil {
+		return "", err
+	}
+	device, err := await(r.Device, tree, checked.IsOn)
+	if err != nil {
+		return "", fmt.Errorf("%w; with the content %s", err, r.Verity)
+	}
+	loadErr := tree.Load("dm_verity")
+	opened, err := checked.Open(device)
+	if err != nil {
+		return "", errors.Join(err, loadErr)
+	}
+	return opened, nil
+}
+
 // await loads the drivers of what there is until the device appears.
-func await(wanted string, tree *modules.Tree) (string, error) {
+func await(wanted string, tree *modules.Tree, right func(string) bool) (string, error) {
 	for began := sys.SinceBoot(); ; time.Sleep(pause) {
 		tree.Coldplug("/sys/devices") // a driver for what the machine lacks fails: no news
-		if device := find(wanted, "/sys/class/block"); device != "" {
-			return device, nil
-		}
-		if sys.SinceBoot()-began > patience {
-			return "", fmt.Errorf("root=%s: no such disk after %s; there are: %s", wanted, patience, strings.Join(names("/sys/class/block"), " "))
-		}
-	}
-}
-
-// find is the device's path, or nothing while it is not there. Partitions say
-// in their uevent what their table calls them.
-func find(wanted, class string) string {
-	key, value, named := strings.Cut(wanted, "=")
-	if !named {
-		name := strings.TrimPrefix(wanted, "/dev/")
-		if _, err := os.Stat(filepath.Join(class, strings.ReplaceAll(name, "/", "!"))); err != nil {
-			return ""
-		}
-		return "/dev/" + name
-	}
-	key = map[string]string{"PARTUUID": "PARTUUID", "PARTLABEL": "PARTNAME"}[key]
-	for _, name := range names(class) {
-		text, err := os.ReadFile(filepath.Join(class, name, "uevent"))
-		if err != nil {
-			continue
-		}
-		for _, line := range strings.Split(string(text), "\n") {
-			if k, v, ok := strings.Cut(line, "="); ok && k == key && strings.EqualFold(v, value) {
-				return "/dev/" + name
+		for _, device := range block.Find(wanted, block.Class) {
+			if right(device) {
+				return device, nil
 			}
 		}
+		if sys.SinceBoot()-began > patience {
+			there := strings.Join(block.Names(block.Class), " ")
+			return "", fmt.Errorf("root=%s: no such disk after %s; there are: %s", wanted, patience, there)
+		}
 	}
-	return ""
-}
-
-func names(class string) []string {
-	entries, _ := os.ReadDir(class)
-	var out []string
-	for _, e := range entries {
-		out = append(out, e.Name())
-	}
-	return out
 }
 
 func mount(device, target string, kinds []string, tree *modules.Tree) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +23,30 @@ func Cmdline() []string {
 		return nil
 	}
 	return strings.Fields(string(text))
+}
+
+// Consoles are the devices of the consoles that the kernel writes to: all of
+// them, since the one that is /dev/console may be a screen that nobody has.
+func Consoles() []string {
+	text, _ := os.ReadFile("/sys/class/tty/console/active")
+	var out []string
+	for _, name := range strings.Fields(string(text)) {
+		out = append(out, "/dev/"+name)
+	}
+	return append(out, "/dev/console")[:max(len(out), 1)]
+}
+
+// MakeResolver makes the file that /etc/resolv.conf of a LinuxKit image is a
+// link to: its containers bind it before anything is known of the network.
+func MakeResolver() error {
+	target, err := os.Readlink("/etc/resolv.conf")
+	if err != nil {
+		return nil // no link, or none at all: nothing is to be made
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(target, nil, 0o644)
 }
 
 // Setup sets the host's name, limits and the loopback interface. What fails is

@@ -37,6 +37,7 @@ func ParseMountinfo(text string) []Mount {
 // kept are file systems of the kernel, without anything to write back.
 var kept = map[string]bool{
 	"proc": true, "sysfs": true, "devtmpfs": true, "devpts": true, "cgroup2": true, "mqueue": true, "bpf": true, "rootfs": true,
+	"efivarfs": true,
 }
 
 // UnmountAll unmounts in reverse order, and makes read-only what is busy. It

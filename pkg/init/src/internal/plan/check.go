@@ -5,9 +5,13 @@ import "fmt"
 const (
 	defaultDelay       = 1.0  // seconds
 	defaultStopTimeout = 10.0 // seconds
+	defaultUpWithin    = 300.0
 )
 
 func (p *Plan) setDefaults() {
+	if p.UpWithin <= 0 {
+		p.UpWithin = defaultUpWithin
+	}
 	for i := range p.Onboot {
 		setIfEmpty(&p.Onboot[i].OnFailure, "halt")
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sort"
+	"strings"
 )
 
 // Version is the format that this init understands.
@@ -18,7 +19,7 @@ const Version = 1
 type Container struct {
 	Name      string   `json:"name"`
 	Bundle    string   `json:"bundle"`
-	Layers    []string `json:"layers"` // topmost first
+	Layers    []string `json:"layers"` // topmost first; ids, or absolute paths
 	ReadOnly  bool     `json:"readonly"`
 	Timeout   float64  `json:"timeout_s"`  // 0: none
 	OnFailure string   `json:"on_failure"` // halt, continue
@@ -82,6 +83,9 @@ type Plan struct {
 	Onshutdown   []Container   `json:"onshutdown"`
 	Volumes      []Volume      `json:"volumes"`
 	HostServices []HostService `json:"host_services"`
+	UpWithin     float64       `json:"up_within_s"` // of a boot that the boot loader counts; 0: the default
+	// Bundles is a folder with more containers, laid out as LinuxKit does.
+	Bundles string `json:"bundles"`
 }
 
 // folders hold additions to the plan: the image's, and, where the image is on
@@ -115,6 +119,11 @@ func Load(root fs.FS) (Plan, error) {
 		}
 		whole = Merge(whole, part)
 	}
+	if whole.Bundles != "" {
+		if err := whole.addBundles(root, strings.Trim(whole.Bundles, "/")); err != nil {
+			return whole, err
+		}
+	}
 	whole.unique()
 	whole.setDefaults()
 	return whole, whole.check()
@@ -131,6 +140,12 @@ func Merge(a, b Plan) Plan {
 	}
 	if b.Runtime != "" {
 		a.Runtime = b.Runtime
+	}
+	if b.Bundles != "" {
+		a.Bundles = b.Bundles
+	}
+	if b.UpWithin != 0 {
+		a.UpWithin = b.UpWithin
 	}
 	a.RootLayers = append(a.RootLayers, b.RootLayers...)
 	a.Onboot = append(a.Onboot, b.Onboot...)

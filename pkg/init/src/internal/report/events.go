@@ -47,6 +47,15 @@ type (
 		Seconds       float64 `json:"seconds"`
 		MemoryUsedKiB int64   `json:"memory_used_kib"`
 	}
+	// Trial tells that the boot loader counts this boot, and how long it may take.
+	Trial struct {
+		Slot    string  `json:"slot"`
+		WithinS float64 `json:"within_s"`
+	}
+	// Good tells that it came up in time, and that the boot loader knows.
+	Good struct {
+		Slot string `json:"slot"`
+	}
 	// Shutdown tells that the machine will stop: reboot, poweroff, halt, failure.
 	Shutdown struct {
 		Reason string `json:"reason"`
@@ -89,6 +98,12 @@ func (Warning) Kind() string { return "warning" }
 func (Up) Kind() string { return "up" }
 
 // Kind implements Event.
+func (Trial) Kind() string { return "trial" }
+
+// Kind implements Event.
+func (Good) Kind() string { return "good" }
+
+// Kind implements Event.
 func (Shutdown) Kind() string { return "shutdown" }
 
 // Kind implements Event.
@@ -123,6 +138,12 @@ func (Warning) Loud() bool { return false }
 
 // Loud implements Event.
 func (Up) Loud() bool { return true }
+
+// Loud implements Event.
+func (Trial) Loud() bool { return false }
+
+// Loud implements Event.
+func (Good) Loud() bool { return true }
 
 // Loud implements Event.
 func (Shutdown) Loud() bool { return false }

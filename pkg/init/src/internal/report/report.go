@@ -39,17 +39,17 @@ type item struct {
 
 // Reporter writes events. It is safe for concurrent use.
 type Reporter struct {
-	mu      sync.Mutex
-	console *os.File
-	log     io.Writer
-	quiet   bool
-	lines   chan item
-	clock   func() time.Duration
+	mu       sync.Mutex
+	consoles []*os.File
+	log      io.Writer
+	quiet    bool
+	lines    chan item
+	clock    func() time.Duration
 }
 
 // New makes a Reporter that writes to console.
 func New(console *os.File) *Reporter {
-	r := &Reporter{console: console, lines: make(chan item, queueLength), clock: sys.SinceBoot}
+	r := &Reporter{consoles: []*os.File{console}, lines: make(chan item, queueLength), clock: sys.SinceBoot}
 	go r.drain()
 	return r
 }
@@ -68,15 +68,19 @@ func (r *Reporter) SetLog(w io.Writer) {
 	r.log = w
 }
 
-// Reopen takes the console at path, if it can be opened.
-func (r *Reporter) Reopen(path string) {
-	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return
+// Reopen takes the consoles at these paths, as far as they can be opened.
+func (r *Reporter) Reopen(paths []string) {
+	var opened []*os.File
+	for _, path := range paths {
+		if f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY, 0); err == nil {
+			opened = append(opened, f)
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.console = f
+	if len(opened) > 0 {
+		r.consoles = opened
+	}
 }
 
 // Say reports one event.
@@ -120,15 +124,19 @@ func (r *Reporter) put(line []byte) {
 func (r *Reporter) drain() {
 	for next := range r.lines {
 		r.mu.Lock()
-		console := r.console
+		consoles := r.consoles
 		r.mu.Unlock()
-		if next.written == nil {
-			console.Write(next.line)
-			continue
+		for _, console := range consoles {
+			if next.written == nil {
+				console.Write(next.line)
+				continue
+			}
+			// tcdrain(3): what the terminal still has to send would be lost with the machine.
+			syscall.Syscall(syscall.SYS_IOCTL, console.Fd(), tcsbrk, 1)
 		}
-		// tcdrain(3): what the terminal still has to send would be lost with the machine.
-		syscall.Syscall(syscall.SYS_IOCTL, console.Fd(), tcsbrk, 1)
-		close(next.written)
+		if next.written != nil {
+			close(next.written)
+		}
 	}
 }
 

@@ -2,6 +2,9 @@ package report
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,5 +40,23 @@ func TestQuietLeavesFailuresUpAndDown(t *testing.T) {
 func TestControlCharactersOfAContainerStayOffTheConsole(t *testing.T) {
 	if got := printable("a\x1b[31m\tb\r\x7f"); got != "a?[31m\tb??" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestEachConsoleThatCanBeOpenedIsToldWhatIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	paths := []string{filepath.Join(dir, "tty0"), filepath.Join(dir, "absent", "x"), filepath.Join(dir, "ttyS0")}
+	for _, i := range []int{0, 2} {
+		os.WriteFile(paths[i], nil, 0o600)
+	}
+	null, _ := os.Open(os.DevNull)
+	r := New(null)
+	r.Reopen(paths)
+	r.Say(Down{})
+	r.Flush(time.Minute)
+	for _, i := range []int{0, 2} {
+		if text, err := os.ReadFile(paths[i]); err != nil || !strings.Contains(string(text), `"event":"down"`) {
+			t.Errorf("%s: %q, %v", paths[i], text, err)
+		}
 	}
 }

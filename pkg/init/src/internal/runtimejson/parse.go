@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -60,7 +61,13 @@ func Load(bundle string) (Section, error) {
 	if err != nil {
 		return Section{}, err
 	}
-	return Parse(data)
+	s, err := Parse(data)
+	s.Mounts = slices.DeleteFunc(s.Mounts, func(m Mount) bool {
+		// LinuxKit's runtime.json makes the container's root, too. Here that is
+		// done for every container (internal/container).
+		return m.Destination == bundle+"/rootfs" || m.Destination == bundle+"/tmp"
+	})
+	return s, err
 }
 
 // Parse reads the text of a runtime.json.

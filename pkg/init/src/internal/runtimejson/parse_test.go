@@ -1,6 +1,8 @@
 package runtimejson
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"syscall"
 	"testing"
@@ -35,5 +37,16 @@ func TestMountOptionsAreSortedIntoFlagsPropagationAndData(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTheMountsThatMakeTheRootAreLeftToInit(t *testing.T) {
+	bundle := t.TempDir()
+	text := `{"mounts":[{"destination":"` + bundle + `/tmp","type":"tmpfs"},{"destination":"` + bundle + `/tmp","options":["remount","private"]},
+		{"destination":"` + bundle + `/rootfs","type":"overlay"},{"destination":"/var/own","type":"tmpfs"}]}`
+	os.WriteFile(filepath.Join(bundle, "runtime.json"), []byte(text), 0o600)
+	got, err := Load(bundle)
+	if want := []Mount{{Destination: "/var/own", Type: "tmpfs"}}; err != nil || !reflect.DeepEqual(got.Mounts, want) {
+		t.Errorf("got %+v, %v", got.Mounts, err)
 	}
 }

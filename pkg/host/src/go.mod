@@ -1,0 +1,3 @@
+module lkbuild/host
+
+go 1.24

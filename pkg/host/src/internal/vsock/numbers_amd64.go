@@ -1,0 +1,3 @@
+package vsock
+
+const sysBind, sysConnect, sysAccept4 = 49, 42, 288

@@ -1,0 +1,3 @@
+module lkbuild/slot
+
+go 1.24

@@ -1,0 +1,65 @@
+"""A disk with two slots: a machine updates itself, survives a power cut, and falls back; the disk as sfdisk and mtools read it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness.images import Programs
+from harness.workspace import REPOSITORY, Workspace, copy_of_repository
+
+from lkbuild.cli.options import default_cache
+
+pytestmark = [pytest.mark.boot, pytest.mark.network]
+
+QUICK = ("--config", "quick", "--arch", "amd64")
+SLOTS = "//images/tests/slots"
+SECTOR, MIB = 512, 1 << 20
+
+
+@pytest.fixture
+def repository(tmp_path):
+    cache = os.environ.get("LKBUILD_CACHE")
+    return Workspace(REPOSITORY, Path(cache) if cache else default_cache(os.environ), {"LKBUILD_OUT": str(tmp_path)})
+
+
+@pytest.mark.slow
+def test_a_machine_updates_its_other_slot_and_falls_back_from_what_does_not_come_up(repository):
+    assert repository.test(*QUICK, f"{SLOTS}:test").states == {f"{SLOTS}:test": "passed"}
+
+
+def test_a_disk_and_its_update_are_the_same_bytes_when_they_are_made_again(repository):
+    repository.build("--check", *QUICK, f"{SLOTS}:a.disk", f"{SLOTS}:a.update")
+
+
+def test_the_disk_has_the_loader_one_slot_s_image_and_two_roots_of_which_one_is_empty(repository, tmp_path):
+    disk = repository.build(*QUICK, f"{SLOTS}:a.disk").path
+    update = repository.build(*QUICK, f"{SLOTS}:a.update").path.read_bytes()
+    media = Programs(repository.build(*QUICK, "//rules/toolchains:media").path, tmp_path)
+    tools = Programs(repository.build(*QUICK, f"{SLOTS}:tools").path, tmp_path)
+    read = subprocess.run(tools.command("/usr/sbin/sfdisk", "--json", str(disk)), capture_output=True, check=True)
+    table = json.loads(read.stdout)["partitiontable"]
+    esp, first, second = table["partitions"]
+    assert (table["label"], [part["name"] for part in (esp, first, second)]) == ("gpt", ["EFI", "lkbuild-root", "lkbuild-root"])
+    listed = subprocess.run(
+        media.command("/usr/bin/mdir", "-/", "-b", "-i", f"{disk}@@{esp['start'] * SECTOR}"), capture_output=True, check=True
+    )
+    files = {line for line in listed.stdout.decode().splitlines() if not line.endswith("/")}
+    assert files == {"::/EFI/BOOT/BOOTX64.EFI", "::/EFI/Linux/slot-1.efi", "::/loader/loader.conf"}
+    head, _, rest = update.partition(b"\n")
+    manifest = json.loads(rest[: int(head.split()[-1])])
+    root = rest[int(head.split()[-1]) :][: manifest["parts"][0]["size"]]
+    with disk.open("rb") as file:
+        file.seek(first["start"] * SECTOR)
+        assert file.read(len(root)) == root
+        file.seek(second["start"] * SECTOR)
+        assert not any(file.read(MIB))
+    assert first["size"] == second["size"] == 64 * MIB // SECTOR
+
+
+def test_slots_without_a_key_are_refused_where_they_stand(tmp_path):
+    checkout = copy_of_repository(tmp_path / "checkout", tmp_path / "cache")
+    checkout.edit("images/tests/slots/BUILD.yaml", "{key: update.pem, room: 64M, up", "{key: nowhere.pem, room: 64M, up")
+    (error,) = checkout.build(*QUICK, f"{SLOTS}:ill.disk", code=7).errors
+    assert (error["class"], error["file"]) == ("AnalysisError", "images/tests/slots/BUILD.yaml")
