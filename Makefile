@@ -14,8 +14,8 @@ check: ## Linters, types, layers, unit, property and golden tests: the loop, abo
 test: ## All that needs no virtual machine and no long build
 	@VENV=$(VENV) sh tests/run -n auto -m "not boot and not slow"
 
-test-all: ## Everything: builds the kernel and images, boots them, runs the documentation
-	@VENV=$(VENV) sh tests/run
+test-all: ## Everything: compiles the kernels, builds images, boots them, runs the documentation
+	@LKBUILD_TEST_COMPILE=1 VENV=$(VENV) sh tests/run
 
 docs: ## Write docs/reference anew from the code
 	@$(VENV)/bin/python docs/generate.py

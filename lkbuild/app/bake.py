@@ -124,7 +124,6 @@ class _Writer:
         spec = self.actions[action].spec
         request = json.loads(spec.arguments[2])
         place_at = self.folder / self.names[action]
-        (place_at / "context").mkdir(parents=True)
         contexts: dict[str, str] = {}
         own: dict[str, File | Subtree] = {}
         for item in spec.inputs:
@@ -133,13 +132,16 @@ class _Writer:
                 contexts[item.path.removeprefix(f"{_BASES}/")] = f"target:{self.names[other.action]}"
             else:
                 own[item.path] = self._leaf(item)
-                place(own[item.path], place_at / item.path, self.session.store.blobs)
+        # An engine keeps contexts by this name, and compares files by size and time alone: other content has another one.
+        root, _ = Layout(own).encode()
+        context = place_at / f"context-{root.hash[:16]}"
+        context.mkdir(parents=True)
+        for path, leaf in own.items():
+            inside = path.removeprefix("context/")
+            place(leaf, place_at / path if inside == path else context / inside, self.session.store.blobs)
         for layout in sorted((place_at / _BASES).iterdir()) if (place_at / _BASES).is_dir() else ():
             (top,) = json.loads((layout / "index.json").read_bytes())["manifests"]
             contexts[layout.name] = f"oci-layout://{layout}@{top['digest']}"
-        # An engine keeps contexts by this name, and compares files by size and time alone: other content has another one.
-        root, _ = Layout(own).encode()
-        context = (place_at / "context").rename(place_at / f"context-{root.hash[:16]}")
         found = {
             "context": str(context),
             "dockerfile": str(place_at / "Dockerfile"),

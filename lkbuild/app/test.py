@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lkbuild.app.build import Observer, build_requested, nobody
+from lkbuild.app.build import Observer, build_requested, nobody, plan
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.request import Requested
 from lkbuild.app.selection import Selected, analyze, select
@@ -42,6 +42,10 @@ def test(  # a verb, no function of pytest's
                 raise NoTests("no test was selected", hint="`lkbuild query 'kind(test, //...)'` lists those there are")
             analyses = analyze(session, selected)
             requested = tuple(Requested(item, _report_of(analyses.by_node[item.node].get(Test))) for item in selected)
+            if options.dry_run:
+                report = plan(session, analyses, requested, sink, started)
+                ok = report.ok
+                return report
             report = build_requested(session, analyses, requested, sink, started)
             observe(session, report)
             report = replace(report, targets=tuple(map(_verdict, report.targets)), errors=tuple(map(_failure, report.errors)))

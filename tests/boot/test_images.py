@@ -1,7 +1,8 @@
 """Every image boots in QEMU and does what its test says; what passed once is not run again.
 
 Images are built into the store that LKBUILD_CACHE names, else the user's: a warm one makes this quick. A kernel from source is
-compiled once (minutes); `-m "boot and not slow"` leaves that out and boots Debian's.
+compiled once (minutes); `-m "boot and not slow"` leaves that out and boots Debian's. Those of other architectures than this machine's boot
+where the store has them; `make test-all` compiles them, too.
 """
 
 import os
@@ -16,6 +17,8 @@ from lkbuild.model.configuration import ARCHES
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick")
+#: Read before tests take it from the environment.
+COMPILE = os.environ.get("LKBUILD_TEST_COMPILE") == "1"
 IMAGES = ("minimal", "linuxkit", "sshd", "wireguard", "docker-desktop", "docker-baremetal")
 
 
@@ -39,27 +42,47 @@ def test_an_image_with_debians_kernel_boots(repository, image):
     passes(repository, f"//images:{image}-test", *QUICK)
 
 
-@pytest.mark.parametrize("arch", ARCHES)
-def test_the_smallest_image_boots_on_every_architecture(repository, arch):
-    passes(repository, "//images:minimal-test", *QUICK, "--arch", arch)
+def by_configuration(report):
+    return {(target["label"], target["configuration"].partition(",")[0]): target["state"] for target in report.told["targets"]}
+
+
+def test_the_smallest_image_boots_on_every_architecture_by_one_command(repository):
+    report = repository.test(*QUICK, "--arch", "all", "//images:minimal-test")
+    assert by_configuration(report) == {("//images:minimal-test", arch): "passed" for arch in ARCHES}
+    assert repository.test(*QUICK, "--arch", "all", "//images:minimal-test").executed == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ARCHES)
-@pytest.mark.parametrize("image", ["linuxkit", "sshd"])
-def test_every_architecture_has_services(repository, image, arch):
-    passes(repository, f"//images:{image}-test", *QUICK, "--arch", arch)
+def test_every_architecture_has_services(repository):
+    """One graph: both images are built for all by one command, and booted by another."""
+    built = repository.build(*QUICK, "--arch", "all", "//images:minimal", "//images:linuxkit")
+    assert {path.name for path in built.paths} == {"kernel", "initrd.img", "cmdline"}
+    assert len(built.paths) == 3 * 2 * len(ARCHES)
+    tests = ["//images:minimal-test", "//images:linuxkit-test", "//images:sshd-test"]
+    report = repository.test(*QUICK, "--arch", "all", *tests)
+    assert by_configuration(report) == {(test, arch): "passed" for test in tests for arch in ARCHES}
 
 
 @pytest.mark.slow
-def test_a_docker_engine_for_another_architecture_runs_a_container(repository):
-    passes(repository, "//images:docker-desktop-test", *QUICK, "--arch", "arm64")
+@pytest.mark.parametrize("arch", ["arm64", "s390x"])
+def test_a_docker_engine_for_another_architecture_runs_a_container(repository, arch):
+    passes(repository, "//images:docker-desktop-test", *QUICK, "--arch", arch)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("image", ["minimal", "docker-desktop"])
 def test_an_image_with_a_kernel_from_source_boots(repository, image):
     passes(repository, f"//images:{image}-test")
+
+
+# riscv64's comes up and stops, but its console loses init's last line at power-off, which the test waits for (docs/guide/architectures.md).
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["amd64", "arm64", "s390x"])
+def test_an_architecture_boots_its_kernel_from_source(repository, arch):
+    """Also the first container's program for devices, which a kernel compiles (BPF)."""
+    if not COMPILE and repository.build("--dry-run", "--arch", arch, "//kernel:linux").states != {"//kernel:linux": "up_to_date"}:
+        pytest.skip(f"the store has no kernel for {arch}: LKBUILD_TEST_COMPILE=1 compiles it")
+    passes(repository, "//images:minimal-test", "--arch", arch)
 
 
 def test_every_image_has_a_test_and_is_among_these(repository):

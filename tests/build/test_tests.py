@@ -23,6 +23,13 @@ def test_a_test_that_passed_runs_again_only_when_what_it_reads_has_changed(ws):
     assert ws.test("//p/...").executed == ["//p:tidy sh_test"]
 
 
+def test_a_dry_run_runs_no_test(ws):
+    ws.write("p/BUILD.yaml", TARGETS)
+    ws.write("p/list.txt", "b\na\n")
+    planned = ws.test("--dry-run", "//p/...")
+    assert (planned.states, planned.executed) == ({"//p:tidy": "would_build"}, [])
+
+
 def test_a_test_that_fails_is_exit_code_3_and_what_it_printed_is_shown(ws):
     ws.write("p/BUILD.yaml", TARGETS)
     ws.write("p/list.txt", "b\na\n")
