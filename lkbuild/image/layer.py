@@ -23,6 +23,8 @@ from lkbuild.image.tar import tar_members
 
 _WHITEOUT: Final = ".wh."  # OCI image specification, layer.md, "Whiteouts"
 _OPAQUE: Final = ".wh..wh..opq"
+#: A path with more links than this is a circle: the kernel's own limit (path_resolution(7)).
+_LINKS_MAX: Final = 40
 
 
 def debs_to_layer(
@@ -105,19 +107,16 @@ def merge_layers(
         whiteouts: whether names that start with `.wh.` take away what lies below.
         exclude: patterns of paths to leave out (see lkbuild.image.entries.excluder).
         guests: layers, by their number, whose directories only hold what they bring: one that is there stays as it is, and what they
-            have below a top-level link that is there (/lib) goes where that leads. With the directories of each that are meant themselves.
+            have below a link that is there (/lib) goes where that leads. With the directories of each that are meant themselves.
     """
     with Staging(scratch) as staging:
-        links: dict[str, str] = {}
         for number, layer in enumerate(layers):
             below = frozenset(staging.paths())
             meant = (guests or {}).get(number)
             own: set[str] = set()
+            links = {} if meant is None else staging.links()
             for member, content in tar_members(layer):
-                entry = member if meant is None else _led(member, links)
-                if meant is None and "/" not in member.path:
-                    links.pop(member.path, None)
-                    links |= {member.path: member.target} if member.kind is Kind.SYMLINK else {}
+                entry = _led(member, links) if links else member
                 folder, name = posixpath.split(entry.path)
                 if meant is not None and entry.kind is Kind.DIRECTORY and entry.path in below and entry.path not in meant:
                     continue
@@ -154,17 +153,35 @@ def _below(folder: str, entry: Entry) -> Entry:
 
 
 def _led(entry: Entry, links: Mapping[str, str]) -> Entry:
-    """A guest's entry where the top-level links of its hosts lead. The entry of the link's own name stays: it is told apart by its kind."""
+    """A guest's entry where the links of its hosts lead. What is no directory keeps its own name: a file takes the place of a link."""
+    if entry.kind is Kind.DIRECTORY:
+        return replace(entry, path=_resolved(entry.path, links))
+    target = _beside(entry.target, links) if entry.kind is Kind.HARDLINK else entry.target
+    return replace(entry, path=_beside(entry.path, links), target=target)
 
-    def led(path: str) -> str:
-        first, slash, rest = path.partition("/")
-        target = posixpath.normpath(links.get(first, "").lstrip("/"))
-        return (
-            f"{target}/{rest}" if first in links and not target.startswith((".", "/")) and (slash or entry.kind is Kind.DIRECTORY) else path
-        )
 
-    target = led(entry.target) if entry.kind is Kind.HARDLINK else entry.target
-    return replace(entry, path=led(entry.path).rstrip("/"), target=target)
+def _beside(path: str, links: Mapping[str, str]) -> str:
+    folder, slash, name = path.rpartition("/")
+    return f"{_resolved(folder, links)}/{name}".lstrip("/") if slash else path
+
+
+def _resolved(path: str, links: Mapping[str, str]) -> str:
+    """Where a path leads by links of the same root, out of which none leads."""
+    found: list[str] = []
+    rest, followed = path.split("/"), 0
+    while rest:
+        name = rest.pop(0)
+        if name == "..":
+            found = found[:-1]
+        elif name not in ("", "."):
+            target = links.get("/".join([*found, name]))
+            if target is None or followed == _LINKS_MAX:
+                found.append(name)
+            else:
+                followed += 1
+                found = [] if target.startswith("/") else found
+                rest = [*target.split("/"), *rest]
+    return "/".join(found)
 
 
 def _hide(staging: Staging, path: str, below: frozenset[str], own: set[str], *, itself: bool = False) -> None:

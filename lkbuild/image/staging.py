@@ -86,6 +86,10 @@ class Staging:
         """All paths, in the order in which they came."""
         return tuple(self._nodes)
 
+    def links(self) -> dict[str, str]:
+        """All symbolic links, and what each leads to."""
+        return {path: node.entry.target for path, node in self._nodes.items() if node.entry.kind is Kind.SYMLINK}
+
     def layer(self, excluded: Callable[[str], bool] = lambda _: False) -> Iterator[bytes]:
         """The canonical layer, in chunks: sorted by the bytes of the paths, with missing parents as directories 0755 of root."""
         nodes = {path: node for path, node in self._nodes.items() if not excluded(path)}

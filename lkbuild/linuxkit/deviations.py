@@ -96,6 +96,12 @@ DEVIATIONS: Final = (
         reason="It is data, and no root file system.",
     ),
     Deviation(
+        name="modules and links",
+        linuxkit="What the kernel's archive has in `lib/modules` replaces the link `/lib` of an init image by a folder of its own.",
+        lkbuild="It goes where the link leads, `/usr/lib/modules`. So do `files:`.",
+        reason="A root with a merged /usr, as Debian's, loses its C library.",
+    ),
+    Deviation(
         name="directories of files",
         linuxkit="""`files: [{path: etc/foo}]` also writes `etc`, with a mode made from the file's (0700) and its owner, over that of the
             init images.""",

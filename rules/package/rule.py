@@ -48,6 +48,13 @@ DEFAULT_EXCLUDE: Final = (
     "usr/lib/sysusers.d/**",
     "usr/lib/udev/**",
     "usr/lib/*/gconv/**",
+    # Of the C library: vector mathematics, which compilers use with -ffast-math alone, and what debuggers and profilers preload.
+    "usr/lib/*/libmvec.so.*",
+    "usr/lib/*/libc_malloc_debug.so.*",
+    "usr/lib/*/libthread_db.so.*",
+    "usr/lib/*/libmemusage.so",
+    "usr/lib/*/libpcprofile.so",
+    "usr/lib/*/audit/**",
     "etc/init.d/**",
     "etc/default/**",
     "etc/cron.*/**",

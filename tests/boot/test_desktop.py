@@ -89,6 +89,8 @@ def desktop(repository, tmp_path):
         raise
     console.join()
     drained.join()
+    running.stdout.close()
+    running.stderr.close()
 
 
 def test_the_host_has_the_engine_and_the_guest_has_the_hosts_folders_ports_and_time(repository, desktop):

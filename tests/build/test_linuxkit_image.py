@@ -195,6 +195,27 @@ def test_a_mistake_in_a_section_of_a_target_is_told_at_its_place(linuxkit):
     assert (error["file"], error["line"], error["column"]) == ("BUILD.yaml", 6, 62)
 
 
+def test_a_lock_can_be_of_what_the_files_name(linuxkit):
+    linuxkit.edit("BUILD.yaml", "layout: oci, lock", "layout: oci, srcs: [a.yml], lock")
+    assert linuxkit.lkbuild("lock", "update", "//:lock").returncode == 0
+    named = {line.split()[0] for line in (linuxkit.root / "oci.lock").read_text().splitlines() if not line.startswith("#")}
+    assert named == {f"docker.io/org/{name}:1" for name in ("kernel", "init", "web")}
+    linuxkit.write("a.yml", "init: [org/none:1]")
+    assert linuxkit.lkbuild("lock", "check", "//:lock").returncode == 48
+
+
+def test_modules_and_links(linuxkit):
+    images = _again(linuxkit)
+    linuxkit.edit("b.yml", "path: etc/motd", "path: lib/motd")
+    Images.add(images, "org/init:1", {"init": b"#!init", "usr/lib/x": b"", "lib": "usr/lib"})
+    assert linuxkit.lkbuild("lock", "update", "//:lock").returncode == 0
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    assert found["lib"].content == b"usr/lib"
+    assert found["usr/lib/modules/6.12/x.ko"].content == b"module"
+    assert found["usr/lib/motd"].content == b"hello\n"
+    assert not [path for path in found if path.startswith("lib/")]
+
+
 def test_an_image_names_the_formats_that_it_is_shipped_in(linuxkit):
     linuxkit.edit("BUILD.yaml", "data: [motd]}", "data: [motd], formats: [kernel, kernel+initrd]}")
     names = {path.name for path in linuxkit.build("--arch", "amd64", "//:image.formats").paths}

@@ -15,15 +15,19 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
-def tar_of(files: Mapping[str, bytes | None]) -> bytes:
-    """A tar of files; None as content is a directory."""
+def tar_of(files: Mapping[str, bytes | str | None]) -> bytes:
+    """A tar of files; None as content is a directory, a text what a symbolic link leads to."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for path, content in files.items():
             info = tarfile.TarInfo(path)
-            info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
-            info.size, info.mode = len(content or b""), 0o755
-            archive.addfile(info, io.BytesIO(content or b""))
+            data = content if isinstance(content, bytes) else b""
+            info.size, info.mode = len(data), 0o755
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+            elif content is None:
+                info.type = tarfile.DIRTYPE
+            archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
 
 
@@ -35,7 +39,7 @@ class Images:
         self._names: dict[str, dict[str, Any]] = {}
         (folder / "blobs" / "sha256").mkdir(parents=True)
 
-    def add(self, reference: str, *layers: Mapping[str, bytes | None], arches: Sequence[str] = ("amd64",), **config: Any) -> None:
+    def add(self, reference: str, *layers: Mapping[str, bytes | str | None], arches: Sequence[str] = ("amd64",), **config: Any) -> None:
         """Add an image, or replace the one that the reference names."""
         blobs = [{**self.blob(gzip.compress(tar_of(files), mtime=0)), "mediaType": _LAYER} for files in layers]
         manifests = []

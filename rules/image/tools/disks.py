@@ -20,13 +20,20 @@ FIRST = MIB  # where the partition begins: aligned to whatever the medium's bloc
 FAT_LIMIT = (1 << 32) - 1
 
 
-def fat(path: str, files: dict[str, str], *, offset: int = 0, spare: int = 0, tail: int = 0) -> int:
-    """Make a disk or image with a FAT file system that holds files (path on it, to path here) and has room; returns its size in bytes."""
+def fat(path: str, files: dict[str, str], *, offset: int = 0, spare: int = 0, tail: int = 0, tight: bool = False) -> int:
+    """Make a disk or image with a FAT file system that holds files (path on it, to path here); returns its size in bytes.
+
+    It has room for `spare` bytes more. A `tight` one has room for nothing: it can't be written where it is.
+    """
     for source in files.values():
         if os.path.getsize(source) > FAT_LIMIT:
             raise SystemExit(f"{source} has 4 GiB or more: FAT can't hold it; use a format with another file system")
     content = sum(os.path.getsize(source) + 64 * 1024 for source in files.values())
-    size = max(-(-(content + spare + (content + spare) // 64 + 2 * MIB) // MIB), 8) * MIB
+    if tight:
+        # Its tables take 4 bytes of each cluster's 512 at most, twice; then the boot sectors, and the root directory of FAT16.
+        size = -(-(content + content // 64 + 64 * 1024) // (32 * 1024)) * 32 * 1024
+    else:
+        size = max(-(-(content + spare + (content + spare) // 64 + 2 * MIB) // MIB), 8) * MIB
     with open(path, "wb") as file:
         file.truncate(offset + size + tail)
     words = ["mkfs.vfat", "--invariant", "-i", "4c4b4255", "-n", "LKBUILD", "--offset", str(offset // SECTOR)]

@@ -32,7 +32,7 @@ def bootable(out: str, *, bios: dict[str, str] | None = None, efi: dict[str, str
         words += ["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
         words += ["-isohybrid-mbr", "/usr/lib/ISOLINUX/isohdpfx.bin"]
     if efi:
-        disks.fat("/tmp/efi.img", efi)
+        disks.fat("/tmp/efi.img", efi, tight=True)
         files["efi.img"] = "/tmp/efi.img"
         words += ["-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot"] if bios else ["-e", "efi.img", "-no-emul-boot"]
         words += ["-isohybrid-gpt-basdat"] if bios else []
@@ -54,7 +54,7 @@ def write(out: str, files: dict[str, str], words: list[str]) -> None:
         shutil.copyfile(source, f"{ROOT}/{name}")
         os.utime(f"{ROOT}/{name}", (epoch, epoch))
     os.utime(ROOT, (epoch, epoch))
-    disks.run(["xorriso", "-as", "mkisofs", "-o", out, "-V", "LKBUILD", "-R", "-J", *words, ROOT])
+    disks.run(["xorriso", "-as", "mkisofs", "-no-pad", "-o", out, "-V", "LKBUILD", "-R", "-J", *words, ROOT])
 
 
 def share(out: str, files: dict[str, str]) -> None:

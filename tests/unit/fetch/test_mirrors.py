@@ -5,7 +5,7 @@ import pytest
 from lkbuild.base.errors import UsageError
 from lkbuild.fetch.apt_sources import parse_sources
 from lkbuild.fetch.configuration import load_mirrors, load_transport
-from lkbuild.fetch.mirrors import PUBLIC_DEBIAN, SNAPSHOT, Mirrors, choose, parse_configured, redacted
+from lkbuild.fetch.mirrors import PUBLIC_DEBIAN, SNAPSHOT, Mirrors, choose, parse_configured, parse_oci, redacted
 from lkbuild.fetch.pip_config import PUBLIC_INDEX, PypiSources, parse_pip
 from lkbuild.fetch.transport import bypassed
 
@@ -87,6 +87,50 @@ def test_a_bad_configuration_names_its_file(data):
     with pytest.raises(UsageError) as caught:
         parse_configured(data, "/home/me/config.yaml")
     assert "/home/me/config.yaml" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("docker.io/linuxkit/init", "own.example/lk/init"),
+        ("docker.io/linuxkit", "own.example/lk"),
+        ("docker.io/linuxkit-ci/init", "localhost:5000/linuxkit-ci/init"),
+        ("docker.io/library/redis", "localhost:5000/library/redis"),
+        ("ghcr.io/a/b", "ghcr.io/a/b"),
+    ],
+)
+def test_the_longest_beginning_of_an_images_name_says_where_it_is_pulled_from(name, place):
+    mirrors = Mirrors(
+        oci=parse_oci({"mirrors": {"oci": {"docker.io/linuxkit": "own.example/lk/", "docker.io": "localhost:5000"}}}, "f", None)
+    )
+    assert mirrors.repository(name) == place
+
+
+def test_the_variable_goes_before_the_file():
+    data = {"mirrors": {"oci": {"docker.io": "a.example", "ghcr.io": "b.example"}}}
+    assert parse_oci(data, "f", "docker.io=c.example/x quay.io=localhost:1") == {
+        "docker.io": "c.example/x",
+        "ghcr.io": "b.example",
+        "quay.io": "localhost:1",
+    }
+    assert parse_oci(None, "f", None) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "variable"),
+    [
+        ({"mirrors": {"oci": ["docker.io"]}}, None),
+        ({"mirrors": {"oci": {"docker.io": 5000}}}, None),
+        ({"mirrors": {"oci": {"docker.io": "https://a.example"}}}, None),
+        ({"mirrors": {"oci": {"linuxkit": "a.example"}}}, None),
+        (None, "docker.io"),
+        (None, "docker.io=a.example:tag/x:1"),
+    ],
+)
+def test_a_mirror_of_images_that_is_none_is_refused(data, variable):
+    with pytest.raises(UsageError) as caught:
+        parse_oci(data, "f", variable)
+    assert caught.value.hint
 
 
 def test_passwords_are_not_shown():

@@ -181,3 +181,40 @@ def test_a_layer_is_placed_as_on_a_system_with_merged_usr_without_the_links(tmp_
         ".files/usr/lib/modules/1",
         ".files/usr/lib/modules/1/x.ko",
     }
+
+
+def test_what_a_guest_has_below_a_link_goes_where_that_leads(tmp_path):
+    host = entries_to_layer(
+        [(Entry(path="usr/lib/ld.so", kind=Kind.FILE), b"ld"), (Entry(path="lib", kind=Kind.SYMLINK, target="usr/lib"), b"")], tmp_path
+    )
+    modules = [
+        (Entry(path="lib", kind=Kind.DIRECTORY, mode=0o700), b""),
+        (Entry(path="lib/modules/x.ko", kind=Kind.FILE), b"module"),
+        (Entry(path="lib/modules/y.ko", kind=Kind.HARDLINK, target="lib/modules/x.ko"), b""),
+    ]
+    layers = [io.BytesIO(b"".join(layer)) for layer in (host, entries_to_layer(modules, tmp_path))]
+    merged = b"".join(merge_layers(layers, tmp_path, guests={1: []}))
+    with tarfile.open(fileobj=io.BytesIO(merged)) as archive:
+        found = {member.name: member for member in archive}
+        assert found["lib"].linkname == "usr/lib"
+        assert archive.extractfile(found["usr/lib/modules/y.ko"]).read() == b"module"
+        assert found["usr/lib"].mode == 0o755
+    assert not [name for name in found if name.startswith("lib/")]
+
+
+@pytest.mark.parametrize(
+    ("links", "path", "place"),
+    [
+        ({"lib": "../outside"}, "lib/x", "outside/x"),
+        ({"a": "b", "b": "/c/d"}, "a/x", "c/d/x"),
+        ({"etc/here": "../srv"}, "etc/here/x/y", "srv/x/y"),
+        ({"a": "b", "b": "a"}, "a", "a"),
+        ({"x": "y"}, "x", "x"),
+    ],
+)
+def test_no_link_leads_a_guest_out_or_for_ever(tmp_path, links, path, place):
+    host = entries_to_layer([(Entry(path=name, kind=Kind.SYMLINK, target=target), b"") for name, target in links.items()], tmp_path)
+    guest = entries_to_layer([(Entry(path=path, kind=Kind.FILE), b"x")], tmp_path)
+    merged = b"".join(merge_layers([io.BytesIO(b"".join(layer)) for layer in (host, guest)], tmp_path, guests={1: []}))
+    with tarfile.open(fileobj=io.BytesIO(merged)) as archive:
+        assert archive.extractfile(place).read() == b"x"
