@@ -1,7 +1,7 @@
 #!/bin/sh
 # mount LABEL FOLDER [OPTIONS]: wait up to 10 s for the file system with that label, grow its partition where it is the last one and the disk has
 # grown, check it (e2fsck -p: only what is safe without asking; xfs and btrfs check themselves when they are mounted), mount it on FOLDER, and
-# grow it to its partition. Knows ext4, xfs and btrfs. Does not make file systems (pkg/format does).
+# grow it to its partition. Where others of the disk are mounted before, the kernel learns of the new size at the next boot only. Knows ext4, xfs and btrfs. Does not make file systems (pkg/format does).
 set -eu
 label=$1
 folder=$2
@@ -32,7 +32,7 @@ grow_partition() { # NAME of the partition
     [ "$(cat "$other/start")" -lt "$end" ] || return 0 # another one is behind it
   done
   echo "mount: growing $1 to the size of $disk"
-  # The copy of the table first goes to the new end of the disk. Other partitions of it may be mounted.
+  # The copy of the table first goes to the new end of the disk.
   /usr/sbin/sfdisk --quiet --lock=no --no-reread --force --relocate gpt-bak-std "/dev/$disk" || { echo "mount: the table of $disk could not be moved to its end" >&2; return 0; }
   echo ', +' | /usr/sbin/sfdisk --quiet --lock=no --no-reread --force -N "$number" "/dev/$disk" || echo "mount: $1 is not the last on $disk" >&2
 }
