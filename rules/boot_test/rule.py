@@ -67,7 +67,8 @@ STEP: Final = Struct(
                     "falls_back": Attr(
                         type=String(),
                         doc="The first start must not come up, and end by itself; a regular expression that its console must show.",
-                    )
+                    ),
+                    "disk": Attr(type=String(lenient=True, pattern=r"\d+[KMG]?"), doc="The blank disk has grown to this size meanwhile."),
                 }
             ),
             doc="Reboot in order, with the same disk, and wait until it is up.",
@@ -191,7 +192,10 @@ def _step(ctx: RuleContext, index: int, step: Any) -> dict[str, Any]:
     if step["guest"] == "peer" and not ctx.attrs["peer"]:
         hint = "`peer: {}` makes one: the same image, on the same network"
         ctx.fail("there is no other guest", attr=("steps", index, "guest"), hint=hint)
-    return {name: _plain(value) for name, value in step.items() if value is not None}
+    plain = {name: _plain(value) for name, value in step.items() if value is not None}
+    if plain.get("reboot", {}).get("disk"):
+        plain["reboot"]["disk"] = _size(plain["reboot"]["disk"])
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -174,6 +174,8 @@ def step_event(test: Test, step: dict[str, Any]) -> dict[str, Any]:
 def step_reboot(test: Test, step: dict[str, Any]) -> dict[str, Any]:
     test.live().request(power="reboot")
     ended(test)
+    if size := step["reboot"].get("disk"):
+        os.truncate("/tmp/disk.img", size)
     test.boot()
     if sign := step["reboot"].get("falls_back"):
         fallen(test, sign)

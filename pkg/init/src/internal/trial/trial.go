@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"unicode/utf16"
@@ -27,8 +26,6 @@ const (
 	names      = "iocharset=iso8859-1" // what a kernel has as its default is often in none of its modules
 	strict     = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
 )
-
-var counters = regexp.MustCompile(`\+\d+(-\d+)?(\.efi)$`)
 
 // Trial is a boot that is counted.
 type Trial struct {
@@ -81,7 +78,22 @@ func (t Trial) Good() error {
 	return err
 }
 
-func settled(path string) string { return counters.ReplaceAllString(path, "$2") }
+// settled is a path without its counters, "+LEFT" or "+LEFT-DONE".
+func settled(path string) string {
+	const ending = ".efi"
+	stem, isImage := strings.CutSuffix(path, ending)
+	plus := strings.LastIndexByte(stem, '+')
+	if !isImage || plus < 0 {
+		return path
+	}
+	left, done, tried := strings.Cut(stem[plus+1:], "-")
+	if !number(left) || tried && !number(done) {
+		return path
+	}
+	return stem[:plus] + ending
+}
+
+func number(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // read gives a text of the boot loader's.
 func read(name string) (string, error) {

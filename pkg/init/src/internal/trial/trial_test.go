@@ -9,6 +9,8 @@ func TestCountersAreTakenOutOfTheNameAndOnlyThey(t *testing.T) {
 		"/EFI/Linux/slot-2.efi":     "/EFI/Linux/slot-2.efi",
 		"/EFI/Linux/a+b.efi":        "/EFI/Linux/a+b.efi",
 		"/EFI/Linux/a+1.x":          "/EFI/Linux/a+1.x",
+		"/EFI/Linux/a+1-.efi":       "/EFI/Linux/a+1-.efi",
+		"/EFI/Linux/a+.efi":         "/EFI/Linux/a+.efi",
 	} {
 		if got := settled(path); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
