@@ -34,7 +34,9 @@ from lkbuild.model.ports import BlobStore, Engine, RemoteCache
 from lkbuild.sandbox.credential_helper import run_helper
 
 if TYPE_CHECKING:
-    from lkbuild.remote.opening import Plan
+    from lkbuild.remote.engine import RemoteEngine
+    from lkbuild.remote.opening import Guarding, Plan
+    from lkbuild.remote.tally import Tally
 
 _OFF = "off"
 
@@ -61,7 +63,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
         return
     from lkbuild.remote.blobs import RemoteBlobs  # noqa: PLC0415 - most builds have no remote
     from lkbuild.remote.cache import Complaints, Remotes  # noqa: PLC0415 - the same
-    from lkbuild.remote.opening import Guarding, Listeners, open_engine, open_peer  # noqa: PLC0415 - the same
+    from lkbuild.remote.opening import Guarding, Listeners, open_peer  # noqa: PLC0415 - the same
     from lkbuild.remote.tally import Tally  # noqa: PLC0415 - the same
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr what we say in one line
@@ -84,9 +86,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
     peers = [open_peer(plan, local, tally, listeners, guarding) for plan in plans]
     remotes = Remotes(peers, local, tally, complaints, Withheld(session, sink))
     blobs = RemoteBlobs(local, remotes)
-    engine = None
-    if session.options.away:
-        engine = open_engine(plan_of(session, engine_policy(session)), blobs, tally, guarding)
+    engine = _engine(session, blobs, tally, guarding) if session.options.away else None
     try:
         yield Opened(blobs, remotes, engine)
     except BaseException:
@@ -97,6 +97,12 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
         if engine is not None:
             engine.close()
     remotes.close(lambda: sink.emit(Notice(text="uploading what was built; Ctrl-C ends that")))
+
+
+def _engine(session: Session, blobs: BlobStore, tally: Tally, guarding: Guarding) -> RemoteEngine:
+    from lkbuild.remote.opening import open_engine  # noqa: PLC0415 - most builds have none
+
+    return open_engine(plan_of(session, engine_policy(session)), blobs, tally, guarding, patient=session.options.remote_required)
 
 
 def chosen(session: Session) -> tuple[tuple[RemotePolicy, ...], tuple[TrustedKey, ...]]:
