@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import platform
 import shutil
 from pathlib import Path
 
 import pytest
 from harness import engine as engines
+from harness.buildgrid import unpack
 from harness.workspace import Workspace, copy_of_repository
 from hypothesis import HealthCheck, settings
 
@@ -139,6 +141,15 @@ def new_checkout(fetched, tmp_path):
         return copy_of_repository(tmp_path / name, store).with_(HOME=str(tmp_path), **environment)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def buildgrid_parts(tmp_path_factory):
+    """What a BuildGrid is made of, over the user's store: it is fetched once for many runs."""
+    if platform.machine() != "x86_64":
+        pytest.skip("its locks are for x86-64")
+    cache = os.environ.get("LKBUILD_CACHE")
+    return unpack(tmp_path_factory.mktemp("buildgrid") / "workspace", Path(cache) if cache else default_cache(os.environ))
 
 
 @pytest.fixture(scope="session")

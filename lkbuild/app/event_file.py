@@ -66,7 +66,7 @@ class EventFile:
             case BuildFinished():
                 self._write("finished", ok=event.ok, seconds=round(event.seconds, 3), counts=self._counts, remote=use_json(event.remote))
             case _:
-                pass  # bytes of a download: for displays
+                pass  # bytes of a download, what commands write: for displays
 
     def close(self) -> None:
         """No more lines."""

@@ -35,7 +35,9 @@ from lkbuild.model.ports import BlobStore, Engine, RemoteCache
 from lkbuild.sandbox.credential_helper import run_helper
 
 if TYPE_CHECKING:
-    from lkbuild.remote.opening import Plan
+    from lkbuild.remote.engine import RemoteEngine
+    from lkbuild.remote.opening import Guarding, Plan
+    from lkbuild.remote.tally import Tally
 
 _OFF = "off"
 
@@ -62,7 +64,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
         return
     from lkbuild.remote.blobs import RemoteBlobs  # noqa: PLC0415 - most builds have no remote
     from lkbuild.remote.cache import Complaints, Remotes  # noqa: PLC0415 - the same
-    from lkbuild.remote.opening import Guarding, Listeners, open_engine, open_peer  # noqa: PLC0415 - the same
+    from lkbuild.remote.opening import Guarding, Listeners, open_peer  # noqa: PLC0415 - the same
     from lkbuild.remote.tally import Tally  # noqa: PLC0415 - the same
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's C core writes to stderr what we say in one line
@@ -87,7 +89,7 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
     remotes = Remotes(peers, local, [tallies[policy.url] for policy in policies], complaints, Withheld(session, sink))
     blobs = RemoteBlobs(local, remotes)
     executing = engine_policy(session) if session.options.away else None
-    engine = None if executing is None else open_engine(plan_of(session, executing), blobs, tallies[executing.url], guarding)
+    engine = None if executing is None else _engine(session, executing, blobs, tallies[executing.url], guarding)
     try:
         yield Opened(blobs, remotes, engine)
     except BaseException:
@@ -98,6 +100,12 @@ def open_remotes(session: Session, sink: EventSink) -> Iterator[Opened]:
         if engine is not None:
             engine.close()
     remotes.close(lambda: sink.emit(Notice(text="uploading what was built; Ctrl-C ends that")))
+
+
+def _engine(session: Session, policy: RemotePolicy, blobs: BlobStore, tally: Tally, guarding: Guarding) -> RemoteEngine:
+    from lkbuild.remote.opening import open_engine  # noqa: PLC0415 - most builds have none
+
+    return open_engine(plan_of(session, policy), blobs, tally, guarding, patient=session.options.remote_required)
 
 
 def chosen(session: Session) -> tuple[tuple[RemotePolicy, ...], tuple[TrustedKey, ...]]:

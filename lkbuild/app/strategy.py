@@ -9,7 +9,7 @@ from lkbuild.app.remotes import Opened, engine_policy
 from lkbuild.app.session import Session, host_arch
 from lkbuild.execution.scratch import ScratchPool
 from lkbuild.execution.strategies.engine_first import EngineFirst
-from lkbuild.execution.strategies.on_engine import OnEngine
+from lkbuild.execution.strategies.on_engine import OnEngine, Waiting
 from lkbuild.execution.strategies.sandboxed import Sandboxed
 from lkbuild.execution.strategies.worker import Workers
 from lkbuild.model.cache_policy import RemotePolicy
@@ -26,6 +26,8 @@ _DYNAMIC = "dynamic"
 _BUILDX = "buildx"
 #: How long a command waits in an engine's queue before it is begun here as well: longer than an engine that is free takes to begin.
 _WAIT_S = 2.0
+#: How long nothing runs on an engine before that is told: one that has no worker of the kind asked for does not say so.
+_QUEUED_S = 30.0
 
 
 def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: EventSink) -> Strategy:
@@ -45,7 +47,17 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
         return sandboxed
     policy = engine_policy(session)
     # Who trusts builders' keys does not trust what anyone may have written into the engine's action cache.
-    away = OnEngine(engine=opened.engine, workers=workers(policy), blobs=opened.blobs, failures=failures, fresh=policy.signed)
+    asked = workers(policy)
+    properties = ", ".join(f"{name}={value}" for name, value in asked.platform)
+    text = f"remote {policy.url}: no command has run there for {_QUEUED_S:g} s; they ask for workers with {properties}"
+    away = OnEngine(
+        engine=opened.engine,
+        workers=asked,
+        blobs=opened.blobs,
+        failures=failures,
+        fresh=policy.signed,
+        waiting=Waiting(lambda: sink.emit(Notice(text=text)), _QUEUED_S),
+    )
     return EngineFirst(
         away,
         sandboxed,

@@ -19,7 +19,7 @@ DISPLAY_FLAGS: Final = (
         name="color", metavar="WHEN", choices=("auto", "always", "never"), doc="Colours: auto (a terminal without NO_COLOR), always, never."
     ),
     Flag(name="quiet", short="q", doc="Print errors and results only."),
-    Flag(name="verbose", short="v", doc="Print more: each action as it starts, every cache hit."),
+    Flag(name="verbose", short="v", doc="Print more: each action as it starts, what it writes, every cache hit."),
     Flag(name="help", short="h", doc="Show help of the verb."),
 )
 

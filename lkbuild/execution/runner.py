@@ -17,12 +17,13 @@ from lkbuild.execution.bringing import bring_inputs
 from lkbuild.execution.builtin_call import BuiltinCall
 from lkbuild.execution.builtins.registry import find_builtin
 from lkbuild.execution.capture import as_result
+from lkbuild.execution.output import Lines
 from lkbuild.execution.scratch import ScratchPool
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.keys.manifest import encode_action, make_action
 from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputFile, OutputTree, PlannedAction, Source
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
-from lkbuild.model.events import ActionProgress, ActionStarted, EventSink
+from lkbuild.model.events import ActionOutput, ActionProgress, ActionStarted, EventSink
 from lkbuild.model.ports import ActionCache, BlobStore, CommandRun, Fetcher, ImageBuilder, RemoteCache, Strategy
 from lkbuild.model.tree import File, Layout, Subtree
 
@@ -160,13 +161,21 @@ class ActionRunner:
         self._ensure_sources(planned, command.layout)
         try:
             if planned.spec.builtin is None:
-                return self._parts.strategy.run(command, cancelled=self._parts.cancelled)
+                return self._command(command)
             bring_inputs(self._parts.remote, command.layout, command.root)
             with self._parts.scratch.take() as scratch:
                 return as_result(self._builtin(command, scratch.work))
         except LkbuildError as error:
             error.label = error.label or planned.info.label
             raise
+
+    def _command(self, command: CommandRun) -> ActionResult:
+        parts, info = self._parts, command.planned.info
+        lines = Lines(lambda lines: parts.sink.emit(ActionOutput(info=info, lines=lines)))
+        try:
+            return parts.strategy.run(command, cancelled=parts.cancelled, output=lines.add)
+        finally:
+            lines.end()
 
     def _builtin(self, command: CommandRun, folder: Path) -> tuple[OutputFile | OutputTree, ...]:
         parts, planned = self._parts, command.planned

@@ -39,6 +39,14 @@ class ActionProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionOutput:
+    """What a command wrote, as it was written where that is known, else at its end: lines without their ends, not made printable."""
+
+    info: ActionInfo
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFinished:
     """An action has an answer, wherever it came from; `count` of them where hits are reported together (UP_TO_DATE).
 
@@ -79,7 +87,7 @@ class BuildFinished:
     remote: RemoteUse = field(default_factory=RemoteUse)
 
 
-Event: TypeAlias = BuildStarted | ActionStarted | ActionProgress | ActionFinished | TestFinished | Notice | BuildFinished
+Event: TypeAlias = BuildStarted | ActionStarted | ActionProgress | ActionOutput | ActionFinished | TestFinished | Notice | BuildFinished
 
 
 class EventSink(Protocol):

@@ -379,12 +379,24 @@ def nothing() -> None:
     """Is told, and does nothing."""
 
 
+def unheard(_data: bytes) -> None:
+    """Is given what a command writes, and does nothing."""
+
+
 class Strategy(Protocol):
     """Brings commands about, somewhere. Which one it is never changes what comes out, and is in no key."""
 
-    def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
+    def run(
+        self,
+        command: CommandRun,
+        *,
+        cancelled: Callable[[], bool],
+        running: Callable[[], None] = nothing,
+        output: Callable[[bytes], None] = unheard,
+    ) -> ActionResult:
         """The result, with exactly the declared outputs, all of it in the store; `running` is called once it runs, and does not only wait.
 
+        `output` gets what the command writes: as it comes where that can be had, else at its end; from any one thread at a time.
         Its `seconds` are those of the command, where they are not those of the call; else 0.
         When `cancelled` says so the command is ended, and this raises. Once it returns, nothing of it runs on this machine any more.
 
@@ -432,8 +444,12 @@ class EngineResult:
 class Engine(Protocol):
     """Runs actions on other machines. Safe to use from many threads."""
 
-    def run(self, request: EngineRun, *, cancelled: Callable[[], bool], running: Callable[[], None]) -> EngineResult:
+    def run(
+        self, request: EngineRun, *, cancelled: Callable[[], bool], running: Callable[[], None], output: Callable[[bytes], None] = unheard
+    ) -> EngineResult:
         """Run to the end, through broken connections and restarts. `running` is called once a worker is known to have it.
+
+        `output` gets what the command writes: as it comes where the engine tells, all that was not told before at the end.
 
         Raises:
             BlobMissing: the store has lost an input.

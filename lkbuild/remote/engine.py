@@ -16,14 +16,16 @@ from typing import Final
 from lkbuild.base import wire
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import RemoteFailed
+from lkbuild.base.values import dataclass
 from lkbuild.model.action import EncodedAction, OutputFile, OutputTree
-from lkbuild.model.ports import CANCELLED, BlobMissing, BlobStore, EngineResult, EngineRun
+from lkbuild.model.ports import CANCELLED, BlobMissing, BlobStore, EngineResult, EngineRun, unheard
 from lkbuild.model.tree import Directory, decode_digest
 from lkbuild.remote import execution_messages as messages
 from lkbuild.remote.channel import Channel
 from lkbuild.remote.connection import Connection
 from lkbuild.remote.execution_messages import Operation, Response, Status
 from lkbuild.remote.faults import Fault, NotThere, Unavailable
+from lkbuild.remote.listening import SETTLED_S, Listening
 from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
 from lkbuild.remote.receiving import Receiver
@@ -46,11 +48,22 @@ _CANCELLED, _DEADLINE, _EXHAUSTED, _ABORTED, _UNAVAILABLE = 1, 4, 8, 10, 14
 class RemoteEngine:
     """An Engine. Safe to use from many threads."""
 
-    def __init__(self, connection: Connection, channel: Channel, instance: str, shown: str, redact: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        channel: Channel,
+        instance: str,
+        shown: str,
+        redact: Callable[[str], str] = str,
+        *,
+        settled_s: float = SETTLED_S,
+    ) -> None:
         """Nothing is asked before the first action.
 
-        `connection` goes over `channel`; `shown`: how the engine is called in messages; `redact` takes secrets out of what it says.
+        `connection` goes over `channel`; `shown`: how the engine is called in messages; `redact` takes secrets out of what it says;
+        `settled_s`: what a command writes is listened to once it has run for so long.
         """
+        self._settled = settled_s
         self._connection, self._channel, self._instance = connection, channel, instance
         self._shown, self._redact = shown, redact
         self._local: BlobStore = connection.local
@@ -62,31 +75,37 @@ class RemoteEngine:
         #: Directories that the engine has with everything below.
         self._whole: set[Digest] = set()
 
-    def run(self, request: EngineRun, *, cancelled: Callable[[], bool], running: Callable[[], None]) -> EngineResult:
+    def run(
+        self, request: EngineRun, *, cancelled: Callable[[], bool], running: Callable[[], None], output: Callable[[bytes], None] = unheard
+    ) -> EngineResult:
         """See Engine."""
+        listening = Listening(self._channel, output, self._settled)
         try:
-            return self._run(request, cancelled, running)
+            return self._run(request, _Ears(cancelled, running, listening, output))
         except Fault as fault:
             raise RemoteFailed(
                 f"remote {self._shown}: {self._redact(str(fault))}",
                 hint="--strategy=sandbox runs commands here; docs/guide/remote-execution.md",
             ) from fault
+        finally:
+            listening.end()
 
     def close(self) -> None:
         """Give the connection up."""
         self._connection.client.close()
 
-    def _run(self, request: EngineRun, cancelled: Callable[[], bool], running: Callable[[], None]) -> EngineResult:
+    def _run(self, request: EngineRun, ears: _Ears) -> EngineResult:
         naming = self._connection.naming()
         fresh = request.fresh
         lost: Fault | None = None
         for attempt in range(_ROUNDS):
-            with self._turn(cancelled):
+            with self._turn(ears.cancelled):
                 action = self._upload(request.action, naming)
             message = messages.execute_request(self._instance, action, naming.function.number, fresh=fresh)
-            following = _Following(self._channel, message, request.timeout_s, cancelled, running)
+            following = _Following(self._channel, message, request.timeout_s, ears)
+            guard = self._connection.guard
             try:
-                response = self._connection.guard.ask(following.go_on, tries=_TRIES, advanced=following.advanced)
+                response = guard.ask(following.go_on, tries=max(_TRIES, guard.tries), advanced=following.advanced)
             except Refused as fault:
                 if attempt:
                     raise
@@ -98,7 +117,7 @@ class RemoteEngine:
                 self._forget()
                 continue
             try:
-                return self._result(response)
+                return self._result(response, ears)
             except NotThere as fault:
                 lost, fresh = fault, True
         raise lost or Fault("nothing came of it")
@@ -164,10 +183,10 @@ class RemoteEngine:
 
     # --- down -------------------------------------------------------------------------------------------------------------
 
-    def _result(self, response: Response) -> EngineResult:
+    def _result(self, response: Response, ears: _Ears) -> EngineResult:
         status, made = response.status, response.result
         reason = _reason(status)
-        log = self._receiver.log(made.logs, _LOG_LIMIT)
+        log = self._log(made.logs, ears)
         if reason is not None or made.exit_code != 0:
             return EngineResult(exit_code=made.exit_code, reason=reason, log=log)
         names = self._receiver.files(name for _, name, _ in made.files)
@@ -180,19 +199,37 @@ class RemoteEngine:
             seconds=made.seconds,
         )
 
+    def _log(self, logs: tuple[Name | bytes, Name | bytes], ears: _Ears) -> bytes:
+        """What the command wrote; who listens has heard all of it then."""
+        out = self._receiver.log(logs[:1], _LOG_LIMIT)
+        error = self._receiver.log(logs[1:], _LOG_LIMIT - len(out))
+        ears.listening.end()
+        rest = ears.listening.rest((out, error))
+        if rest:
+            ears.output(rest)
+        return out + error
+
 
 class Refused(Fault):
     """The engine was asked in the right way, and did not run it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """Who waits for an execution: whether still, and what is to be told meanwhile."""
+
+    cancelled: Callable[[], bool]
+    running: Callable[[], None]
+    listening: Listening
+    output: Callable[[bytes], None]
+
+
 class _Following:
     """One execution, from the request to its answer, over as many connections as that takes."""
 
-    def __init__(
-        self, channel: Channel, request: bytes, timeout_s: float, cancelled: Callable[[], bool], running: Callable[[], None]
-    ) -> None:
+    def __init__(self, channel: Channel, request: bytes, timeout_s: float, ears: _Ears) -> None:
         self._channel, self._request, self._timeout = channel, request, timeout_s
-        self._cancelled, self._running = cancelled, running
+        self._ears = ears
         self._name = ""
         self._due = math.inf
         self._executing = self._moved = False
@@ -207,7 +244,7 @@ class _Following:
             self._name, self._due = "", math.inf  # the engine has forgotten it: it is asked for again
             raise Unavailable(f"it has forgotten what it ran: {fault}") from fault
         except Unavailable as fault:
-            if not self._cancelled():
+            if not self._ears.cancelled():
                 raise
             if self._name:
                 self._channel.last_word(messages.CANCEL, messages.wait_request(self._name))
@@ -220,7 +257,7 @@ class _Following:
 
     def _operations(self) -> Iterator[bytes]:
         method, request = (messages.WAIT, messages.wait_request(self._name)) if self._name else (messages.EXECUTE, self._request)
-        return self._channel.follow(method, request, due=lambda: self._due, cancelled=self._cancelled)
+        return self._channel.follow(method, request, due=lambda: self._due, cancelled=self._ears.cancelled)
 
     def _read(self, stream: Iterator[bytes]) -> Response:
         began = time.monotonic()
@@ -237,11 +274,13 @@ class _Following:
 
     def _take(self, operation: Operation) -> None:
         self._name = operation.name
+        if operation.executing:
+            self._ears.listening.to(operation.streams)
         if operation.executing and self._due == math.inf:
             self._due = time.monotonic() + self._timeout + _SLACK_S
             if not self._executing:
                 self._executing = self._moved = True
-                self._running()
+                self._ears.running()
 
 
 def _judged(response: Response) -> Response:

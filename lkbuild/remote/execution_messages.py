@@ -2,10 +2,11 @@
 
 Source: ExecuteRequest{instance_name=1, skip_cache_lookup=3, action_digest=6, digest_function=9}, WaitExecutionRequest{name=1},
 google.longrunning.Operation{name=1, metadata=2, done=3, error=4, response=5}, CancelOperationRequest{name=1},
-ExecuteOperationMetadata{stage=1}, ExecuteResponse{result=1, status=3}, google.rpc.Status{code=1, message=2,
-details=3}, google.rpc.PreconditionFailure{violations=1{type=1, subject=2}}, ActionResult as in lkbuild.remote.results with
-output_symlinks=12, output_file_symlinks=10, output_directory_symlinks=11, stdout_raw=5, stderr_raw=7, stderr_digest=8,
-execution_metadata=9, ExecutedActionMetadata{execution_start_timestamp=7, execution_completed_timestamp=8}, Timestamp{seconds=1, nanos=2}.
+ExecuteOperationMetadata{stage=1, stdout_stream_name=3, stderr_stream_name=4}, ExecuteResponse{result=1, status=3},
+google.rpc.Status{code=1, message=2, details=3}, google.rpc.PreconditionFailure{violations=1{type=1, subject=2}}, ActionResult as in
+lkbuild.remote.results with output_symlinks=12, output_file_symlinks=10, output_directory_symlinks=11, stdout_raw=5, stderr_raw=7,
+stderr_digest=8, execution_metadata=9, ExecutedActionMetadata{execution_start_timestamp=7, execution_completed_timestamp=8},
+Timestamp{seconds=1, nanos=2}.
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerResult:
-    """An ActionResult as a worker made it, in the server's names; a log is bytes where the server sent it along.
+    """An ActionResult as a worker made it, in the server's names.
 
-    `seconds`: how long the command took, where the worker says so.
+    `logs` are standard output and standard error, bytes where the server sent them along; `seconds`: how long the command took, where the
+    worker says so.
     """
 
     exit_code: int = 0
     files: tuple[tuple[str, Name, bool], ...] = ()
     directories: tuple[tuple[str, Name], ...] = ()
     links: tuple[str, ...] = ()
-    logs: tuple[Name | bytes, ...] = ()
+    logs: tuple[Name | bytes, Name | bytes] = (b"", b"")
     seconds: float = 0.0
 
 
@@ -62,10 +64,14 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """How far an execution is; `response` is there at the end."""
+    """How far an execution is; `response` is there at the end.
+
+    `streams`: where standard output and standard error can be read as they are written; "" where that can't be.
+    """
 
     name: str
     executing: bool = False
+    streams: tuple[str, str] = ("", "")
     response: Response | None = None
 
 
@@ -93,7 +99,8 @@ def _operation(data: bytes) -> Operation:
     name = _text(fields.get(1, b""))
     if not fields.get(3):
         metadata = dict(wire.fields(_bytes(dict(wire.fields(_bytes(fields.get(2, b"")))).get(2, b""))))
-        return Operation(name=name, executing=metadata.get(1) == EXECUTING)
+        streams = _text(metadata.get(3, b"")), _text(metadata.get(4, b""))
+        return Operation(name=name, executing=metadata.get(1) == EXECUTING, streams=streams)
     if 4 in fields:
         return Operation(name=name, response=Response(result=WorkerResult(), status=_status(fields[4])))
     return Operation(name=name, response=_response(_bytes(dict(wire.fields(_bytes(fields[5])))[2])))
@@ -153,7 +160,7 @@ def _result(data: bytes) -> WorkerResult:
         files=tuple(files),
         directories=tuple(directories),
         links=tuple(dict.fromkeys(links)),
-        logs=tuple(logs[stream] for stream in ("stdout", "stderr") if stream in logs),
+        logs=(logs.get("stdout", b""), logs.get("stderr", b"")),
         seconds=seconds,
     )
 

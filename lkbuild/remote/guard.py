@@ -18,7 +18,9 @@ from lkbuild.remote.faults import Denied, Fault, Unavailable
 
 T = TypeVar("T")
 
-_TRIES: Final = 4
+TRIES: Final = 4
+#: Of what must be had from a remote, since nobody else has it: a minute and more, in which its machines or its database start again.
+PATIENT_TRIES: Final = 40
 #: A try that ended by a time-out counts as so many: who waits for a slow server waits as long for each.
 _SLOW: Final = 2
 _FIRST_PAUSE_S: Final = 0.1
@@ -44,15 +46,16 @@ class Open(Fault):
 class Guard:
     """Guards one remote. Safe to use from many threads."""
 
-    def __init__(self, tell: Callable[[str], None], cancelled: Callable[[], bool], clock: Time) -> None:
-        """`tell` gets one line when the remote is given up. `cancelled`: nobody waits any more."""
+    def __init__(self, tell: Callable[[str], None], cancelled: Callable[[], bool], clock: Time, tries: int = TRIES) -> None:
+        """`tell` gets one line when the remote is given up. `cancelled`: nobody waits any more. `tries`: of anything, at most."""
         self._tell, self._cancelled, self._time = tell, cancelled, clock
+        self.tries = tries
         self._lock = threading.Lock()
         self._rest = _REST_S
         self._open_until: float | None = None
         self._told: set[type[Fault]] = set()
 
-    def ask(self, act: Callable[[], T], *, tries: int = _TRIES, advanced: Callable[[], bool] = lambda: False) -> T:
+    def ask(self, act: Callable[[], T], *, tries: int | None = None, advanced: Callable[[], bool] = lambda: False) -> T:
         """Do it, again where that may help; `advanced`: whether the last try got further, which makes it no failure in a row.
 
         Raises:
@@ -67,7 +70,7 @@ class Guard:
                 failures = 0 if advanced() else failures + (_SLOW if fault.slow else 1)
                 if self._cancelled():
                     raise
-                if trial or failures >= tries:
+                if trial or failures >= (tries or self.tries):
                     self._fail(fault)
                     raise
                 self._time.sleep(self._pause(failures, fault.after_s))

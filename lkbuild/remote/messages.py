@@ -47,6 +47,7 @@ class ServerCapabilities:
         batch_compressors: for writing batches.
         may_execute: whether it runs actions.
         run_functions: numbers of the digest functions that it runs actions of; empty: it does not say.
+        version: the newest of the API that it speaks, major and minor; None: it does not say.
     """
 
     functions: frozenset[int] = frozenset()
@@ -56,6 +57,7 @@ class ServerCapabilities:
     batch_compressors: frozenset[int] = frozenset()
     may_execute: bool = False
     run_functions: frozenset[int] = frozenset()
+    version: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,9 @@ def capabilities_request(instance: str) -> bytes:
 
 
 def parse_capabilities(data: bytes) -> ServerCapabilities:
-    """Of a ServerCapabilities message, its cache_capabilities (1) and execution_capabilities (2)."""
+    """Of a ServerCapabilities message, its cache_capabilities (1), execution_capabilities (2) and high_api_version (5)."""
     told = _fields(data)
-    cache, execution = (b"".join(_bytes(value) for number, value in told if number == field) for field in (1, 2))  # repeats are merged
+    cache, execution, version = (b"".join(_bytes(value) for number, value in told if number == field) for field in (1, 2, 5))  # merged
     functions: set[int] = set()
     compressors: set[int] = set()
     batch_compressors: set[int] = set()
@@ -102,6 +104,7 @@ def parse_capabilities(data: bytes) -> ServerCapabilities:
         batch_compressors=frozenset(batch_compressors),
         may_execute=any(number == 2 and bool(value) for number, value in runs),
         run_functions=frozenset().union(*(_enums(value) for number, value in runs if number in (1, 5))),
+        version=_version(version) if version else None,
     )
 
 
@@ -235,6 +238,12 @@ def _name(value: int | bytes) -> Name:
         return Name(decode_digest(_bytes(value)))
     except ValueError as error:
         raise Misbehaved(f"no digest: {error}") from error
+
+
+def _version(data: bytes) -> tuple[int, int]:
+    """SemVer's major (1) and minor (2)."""
+    fields = dict(_fields(data))
+    return _number(fields.get(1, 0)), _number(fields.get(2, 0))
 
 
 def _enums(value: int | bytes) -> set[int]:

@@ -16,7 +16,8 @@ from lkbuild.remote.client import Client
 from lkbuild.remote.connection import Connection
 from lkbuild.remote.credentials import Credentials, TlsFiles
 from lkbuild.remote.engine import RemoteEngine
-from lkbuild.remote.guard import Guard, Time
+from lkbuild.remote.guard import PATIENT_TRIES, TRIES, Guard, Time
+from lkbuild.remote.listening import SETTLED_S
 from lkbuild.remote.names import BLAKE3, SHA256
 from lkbuild.remote.peer import Ears, Peer, Rights, nobody
 from lkbuild.remote.reapi import ReapiClient
@@ -83,13 +84,19 @@ def open_peer(plan: Plan, local: BlobStore, tally: Tally, listeners: Listeners, 
     return Peer(_client(plan, tally, guarding), guard, local, plan.rights, trust=plan.trust, signer=plan.signer, ears=ears)
 
 
-def open_engine(plan: Plan, local: BlobStore, tally: Tally, guarding: Guarding) -> RemoteEngine:
-    """The engine of a plan, over a connection of its own. What goes wrong with it is told by its errors. Raises UsageError."""
+def open_engine(
+    plan: Plan, local: BlobStore, tally: Tally, guarding: Guarding, *, patient: bool = False, settled_s: float = SETTLED_S
+) -> RemoteEngine:
+    """The engine of a plan, over a connection of its own. What goes wrong with it is told by its errors. Raises UsageError.
+
+    `patient`: commands can run nowhere else, so one that has answered once is waited for for minutes.
+    """
     _check(plan)
     channel = _channel(plan, tally, guarding)
-    guard = Guard(_nobody, guarding.cancelled, guarding.time)
+    guard = Guard(_nobody, guarding.cancelled, guarding.time, PATIENT_TRIES if patient else TRIES)
     connection = Connection(ReapiClient(channel, plan.address.instance, executes=True), guard, local)
-    return RemoteEngine(connection, channel, plan.address.instance, plan.address.shown, plan.credentials.redact)
+    address = plan.address
+    return RemoteEngine(connection, channel, address.instance, address.shown, plan.credentials.redact, settled_s=settled_s)
 
 
 def _nobody(_text: str) -> None:

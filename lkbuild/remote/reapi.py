@@ -23,6 +23,8 @@ _BATCH_LIMIT: Final = (4 << 20) - (256 << 10)
 #: What a digest and its tags take of a message, at most.
 _PER_BLOB: Final = 128
 _PER_QUESTION: Final = 5000
+#: The version of the API in which a command names what it makes without saying whether that is a file or a directory.
+_OUTPUT_PATHS: Final = (2, 1)
 
 
 class ReapiClient:
@@ -47,6 +49,9 @@ class ReapiClient:
         if self._executes:
             if not told.may_execute:
                 raise Fault("it runs no actions: its capabilities say so")
+            if told.version is not None and told.version < _OUTPUT_PATHS:
+                major, minor = told.version
+                raise Fault(f"it speaks version {major}.{minor} of the API; commands need 2.1")
             known = known & told.run_functions or known
         function = next((function for function in FUNCTIONS if function.number in known), None)
         if function is None:

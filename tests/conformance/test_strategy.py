@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from harness.buildgrid import buildgrid
 from harness.casd import engine
 from harness.host_root import make_root, processes_with
 
@@ -57,14 +58,21 @@ def sandboxed(store, tmp_path):
     return Sandboxed(sandbox=found.sandbox(), blobs=store.blobs, scratch=pool, failures=tmp_path / "failed", cpus=2)
 
 
-@pytest.fixture(params=["sandbox", "engine", "both"])
-def strategy(request, sandboxed, store, url, tmp_path):
+@pytest.fixture(scope="module")
+def grid(buildgrid_parts):
+    with buildgrid(buildgrid_parts) as running:
+        yield running.url
+
+
+@pytest.fixture(params=["sandbox", "engine", "both", pytest.param("buildgrid", marks=pytest.mark.network)])
+def strategy(request, sandboxed, store, tmp_path):
     if request.param == "sandbox":
         yield sandboxed
         return
+    url = request.getfixturevalue("grid" if request.param == "buildgrid" else "url")
     client = open_engine(Plan(address=parse_address(url)), store.blobs, Tally(), Guarding())
     away = OnEngine(engine=client, workers=WORKERS, blobs=store.blobs, failures=tmp_path / "failed")
-    yield away if request.param == "engine" else EngineFirst(away, sandboxed, places=1, wait_s=0, tell=lambda text: None)
+    yield EngineFirst(away, sandboxed, places=1, wait_s=0, tell=lambda text: None) if request.param == "both" else away
     client.close()
 
 
@@ -159,6 +167,12 @@ def test_there_is_no_network(run, store):
 def test_the_log_is_kept(run, store):
     result = run("echo said; echo x > out", out("out"))
     assert store.blobs.get_bytes(result.log) == b"said\n"
+
+
+def test_what_is_written_is_heard(run):
+    heard = []
+    run("echo said; echo x > out", out("out"), output=heard.append)
+    assert b"".join(heard) == b"said\n"
 
 
 def test_a_failure_tells_the_label_the_command_and_the_end_of_its_log(run):

@@ -39,16 +39,21 @@ class ReapiEngine(ReapiServer):
 
     Attributes:
         executes: whether its capabilities say so.
+        version: the newest of the API that it speaks.
         answers: given in turn, instead of working.
         cuts: so many streams break off after their first message.
         forgets: an operation whose stream broke off is not known any more.
         start: work is queued until it is set.
         changes: what becomes of a worker's result before it is told.
         requests: what it was asked to execute.
+        streams: what is written can be read as it is written.
+        breaks: so many readers of it are broken off after what is there.
+        ends: a command runs until it is set.
     """
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:
         self.executes = True
+        self.version = (2, 12)
         self.answers: list[re.ExecuteResponse] = []
         self.cuts = 0
         self.forgets = False
@@ -56,6 +61,12 @@ class ReapiEngine(ReapiServer):
         self.start.set()
         self.changes: Callable[[re.ActionResult], None] = lambda result: None
         self.requests: list[re.ExecuteRequest] = []
+        self.streams = False
+        self.breaks = 0
+        self.ends = threading.Event()
+        self.ends.set()
+        self.log = bytearray()
+        self.wrote = threading.Condition()
         self.operations: dict[str, Running] = {}
         self.cancelled: list[str] = []
         self._numbers = itertools.count()
@@ -68,6 +79,7 @@ class ReapiEngine(ReapiServer):
     def add_capabilities(self, told: re.ServerCapabilities) -> None:
         told.execution_capabilities.exec_enabled = self.executes
         told.execution_capabilities.digest_functions.append(self.function)
+        told.high_api_version.major, told.high_api_version.minor = self.version
 
     def begin(self, request: re.ExecuteRequest) -> Running:
         self.requests.append(request)
@@ -93,11 +105,33 @@ class ReapiEngine(ReapiServer):
             answer.status.details.append(failure)
             return answer
         answer.result.output_files.add(path=command.output_paths[0], digest=self.put(data))
-        answer.result.stdout_digest.CopyFrom(self.put(b"worked\n"))
+        answer.result.stdout_digest.CopyFrom(self.put(bytes(self.log) or b"worked\n"))
         answer.result.execution_metadata.execution_start_timestamp.FromNanoseconds(1_000_000_000)
         answer.result.execution_metadata.execution_completed_timestamp.FromNanoseconds(3_500_000_000)
         self.changes(answer.result)
         return answer
+
+    def write(self, data: bytes) -> None:
+        """The command writes this to standard output."""
+        with self.wrote:
+            self.log += data
+            self.wrote.notify_all()
+
+    def stream(self, name: str, offset: int, context: grpc.ServicerContext) -> Iterator[bytes] | None:
+        return self._read(offset, context) if name.endswith("/stdout") else None
+
+    def _read(self, offset: int, context: grpc.ServicerContext) -> Iterator[bytes]:
+        while context.is_active() and not self.released.is_set():
+            with self.wrote:
+                if len(self.log) <= offset:
+                    self.wrote.wait(0.01)
+                data = bytes(self.log[offset:])
+            if data:
+                offset += len(data)
+                yield data
+                if self.breaks:
+                    self.breaks -= 1
+                    context.abort(grpc.StatusCode.UNAVAILABLE, "the connection is gone")
 
     def directory(self, digest: re.Digest) -> re.Directory:
         return re.Directory.FromString(self.blobs[digest.hash] if digest.size_bytes else b"")
@@ -141,7 +175,10 @@ class _Execution(services.ExecutionServicer):
         while not self.server.start.wait(0.01):
             if running.cancelled.is_set() or self.server.released.is_set():
                 return
-        yield told(running, re.ExecutionStage.EXECUTING)
+        yield told(running, re.ExecutionStage.EXECUTING, f"{running.name}/stdout" if self.server.streams else "")
+        while not self.server.ends.wait(0.01):
+            if running.cancelled.is_set() or self.server.released.is_set():
+                return
         done = told(running, re.ExecutionStage.COMPLETED)
         done.done = True
         done.response.Pack(self.server.work(running))
@@ -157,8 +194,8 @@ class _Operations(operation_services.OperationsServicer):
         return Empty()
 
 
-def told(running: Running, stage: int) -> operations.Operation:
+def told(running: Running, stage: int, stdout: str = "") -> operations.Operation:
     """How far it is."""
     operation = operations.Operation(name=running.name)
-    operation.metadata.Pack(re.ExecuteOperationMetadata(stage=stage))
+    operation.metadata.Pack(re.ExecuteOperationMetadata(stage=stage, stdout_stream_name=stdout))
     return operation

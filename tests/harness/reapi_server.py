@@ -85,6 +85,10 @@ class ReapiServer:
     def add_capabilities(self, told: re.ServerCapabilities) -> None:
         """What those can."""
 
+    def stream(self, name: str, offset: int, context: grpc.ServicerContext) -> Iterator[bytes] | None:
+        """What can be read that is no blob; None: nothing of this name."""
+        return None
+
     @property
     def url(self) -> str:
         return f"{self._scheme}://localhost:{self.port}"
@@ -222,6 +226,10 @@ class _Streams(stream_services.ByteStreamServicer):
     def Read(self, request, context) -> Iterator[bs.ReadResponse]:  # noqa: N802 - gRPC's name
         self.server.entered("Read", request, context)
         self.server.resources.append(request.resource_name)
+        stream = self.server.stream(request.resource_name, request.read_offset, context)
+        if stream is not None:
+            yield from (bs.ReadResponse(data=piece) for piece in stream)
+            return
         parts = request.resource_name.split("/")
         blob = self.server.blobs.get(parts[-2])
         self._check(parts, context)

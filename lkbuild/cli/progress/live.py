@@ -133,4 +133,5 @@ def _row(running: Running) -> Text:
     from rich.text import Text  # noqa: PLC0415 - the same
 
     row = Text("  ", no_wrap=True, overflow="ellipsis")
-    return row.append(printable(running.info.message)).append(f"  {state(running)}", style="dim")
+    row.append(printable(running.info.message)).append(f"  {state(running)}", style="dim")
+    return row.append(f"  {printable(running.said)}", style="dim italic") if running.said else row

@@ -13,7 +13,7 @@ from lkbuild.cli.progress.tally import Running, Snapshot, Tally
 from lkbuild.cli.quantities import about, duration, size
 from lkbuild.cli.render import printable
 from lkbuild.model.action import Source
-from lkbuild.model.events import ActionFinished, ActionStarted, BuildStarted, Event, Notice
+from lkbuild.model.events import ActionFinished, ActionOutput, ActionStarted, BuildStarted, Event, Notice
 
 #: Continuous integration systems end jobs that say nothing for ten minutes; once a minute is alive and no noise.
 HEARTBEAT_S: Final = 60.0
@@ -58,6 +58,9 @@ class PlainSink:
                 self._watch()
                 if self._verbose:
                     self._line(f"{self._counter()} start: {printable(event.info.message)}{_expectation(event.expected_seconds)}")
+            case ActionOutput() if self._verbose:
+                for line in event.lines:
+                    self._line(f"{event.info.label}: {printable(line)}")
             case ActionFinished():
                 self._finished(event)
             case Notice():
@@ -69,7 +72,8 @@ class PlainSink:
         """Say what has been running for longer than a heartbeat."""
         for running in self._tally.snapshot().running:
             if running.elapsed >= self._heartbeat_s:
-                self._line(f"still running: {printable(running.info.message)} ({state(running)})")
+                said = f": {printable(running.said)}" if running.said else ""
+                self._line(f"still running: {printable(running.info.message)} ({state(running)}){said}")
 
     def _started(self, event: BuildStarted) -> None:
         if self._verbose:

@@ -11,7 +11,7 @@ from typing import Final
 from lkbuild.base.values import dataclass
 from lkbuild.model.action import ActionInfo, Source
 from lkbuild.model.artifact import ActionId
-from lkbuild.model.events import ActionFinished, ActionProgress, ActionStarted, BuildStarted, Event
+from lkbuild.model.events import ActionFinished, ActionOutput, ActionProgress, ActionStarted, BuildStarted, Event
 
 #: The rate of a download is measured over so many seconds.
 _RATE_WINDOW: Final = 5.0
@@ -19,13 +19,14 @@ _RATE_WINDOW: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """An action that runs: for how long, how long its last run took, and the bytes of its fetch."""
+    """An action that runs: for how long, how long its last run took, the bytes of its fetch, and the last line that it wrote."""
 
     info: ActionInfo
     elapsed: float
     expected: float | None = None
     done: int = 0
     total: int | None = None
+    said: str = ""
 
     @property
     def remaining(self) -> float | None:
@@ -67,6 +68,7 @@ class _Entry:
     expected: float | None
     done: int = 0
     total: int | None = None
+    said: str = ""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ class Tally:
                     self._running[event.info.id] = _Entry(event.info, self.clock(), event.expected_seconds)
                 case ActionProgress():
                     self._progress(event)
+                case ActionOutput():
+                    self._heard(event)
                 case ActionFinished():
                     self._finished(event)
                 case _:
@@ -105,6 +109,12 @@ class Tally:
         if entry is not None:
             entry.done, entry.total = event.done, event.total
             self._sample()
+
+    def _heard(self, event: ActionOutput) -> None:
+        entry = self._running.get(event.info.id)
+        said = next((line.strip() for line in reversed(event.lines) if line.strip()), "")
+        if entry is not None and said:
+            entry.said = said
 
     def _finished(self, event: ActionFinished) -> None:
         self._counts[event.source] = self._counts.get(event.source, 0) + event.count
@@ -126,7 +136,14 @@ class Tally:
         with self._lock:
             now = self.clock()
             running = tuple(
-                Running(info=entry.info, elapsed=now - entry.started, expected=entry.expected, done=entry.done, total=entry.total)
+                Running(
+                    info=entry.info,
+                    elapsed=now - entry.started,
+                    expected=entry.expected,
+                    done=entry.done,
+                    total=entry.total,
+                    said=entry.said,
+                )
                 for entry in sorted(self._running.values(), key=lambda entry: entry.started)
             )
             return Snapshot(

@@ -11,7 +11,7 @@ from typing import Final
 
 from lkbuild.base.errors import LkbuildError, RemoteFailed
 from lkbuild.model.action import ActionResult
-from lkbuild.model.ports import CommandRun, Strategy, nothing
+from lkbuild.model.ports import CommandRun, Strategy, nothing, unheard
 
 #: After so many failures without a success between them the engine is not asked any more.
 _PATIENCE: Final = 3
@@ -41,11 +41,18 @@ class EngineFirst:
         self._failures = 0
         self._told = False
 
-    def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
+    def run(
+        self,
+        command: CommandRun,
+        *,
+        cancelled: Callable[[], bool],
+        running: Callable[[], None] = nothing,
+        output: Callable[[bytes], None] = unheard,
+    ) -> ActionResult:
         """See Strategy."""
         if self._failures < _PATIENCE:
             try:
-                result = self._first(command, cancelled, running)
+                result = self._first(command, cancelled, running, output)
             except RemoteFailed as error:
                 if self._required or cancelled():
                     raise
@@ -54,12 +61,14 @@ class EngineFirst:
                 self._failures = 0
                 return result
         with self._places:
-            return self._here.run(command, cancelled=cancelled, running=running)
+            return self._here.run(command, cancelled=cancelled, running=running, output=output)
 
-    def _first(self, command: CommandRun, cancelled: Callable[[], bool], running: Callable[[], None]) -> ActionResult:
+    def _first(
+        self, command: CommandRun, cancelled: Callable[[], bool], running: Callable[[], None], output: Callable[[bytes], None]
+    ) -> ActionResult:
         if self._wait is None:
-            return self._away.run(command, cancelled=cancelled, running=running)
-        return _Race(self._away, command, cancelled).run(self._here, self._places, self._wait)
+            return self._away.run(command, cancelled=cancelled, running=running, output=output)
+        return _Race(self._away, command, cancelled, output).run(self._here, self._places, self._wait)
 
     def _failed(self, error: RemoteFailed) -> None:
         with self._guard:
@@ -72,11 +81,13 @@ class EngineFirst:
 class _Race:
     """One command, on its way elsewhere and perhaps here."""
 
-    def __init__(self, away: Strategy, command: CommandRun, cancelled: Callable[[], bool]) -> None:
-        self._away, self._command, self._cancelled = away, command, cancelled
+    def __init__(self, away: Strategy, command: CommandRun, cancelled: Callable[[], bool], output: Callable[[bytes], None]) -> None:
+        self._away, self._command, self._cancelled, self._output = away, command, cancelled, output
         self._moved = threading.Event()  # it runs, or has ended
         self._ended = threading.Event()
         self._over = threading.Event()  # it need not go on
+        self._speaker: Strategy | None = None
+        self._turn = threading.Lock()
         self._result: ActionResult | None = None
         self._error: BaseException | None = None
 
@@ -101,11 +112,22 @@ class _Race:
 
     def _run_here(self, here: Strategy) -> ActionResult:
         try:
-            return here.run(self._command, cancelled=lambda: self._cancelled() or self._answered())
+            return here.run(
+                self._command,
+                cancelled=lambda: self._cancelled() or self._answered(),
+                output=lambda data: self._said(here, data),
+            )
         except LkbuildError:
             if self._answered():
                 return self._answer()
             raise
+
+    def _said(self, speaker: Strategy, data: bytes) -> None:
+        """Who says something first is heard: both would say the same."""
+        with self._turn:
+            self._speaker = self._speaker or speaker
+            if self._speaker is speaker:
+                self._output(data)
 
     def _answered(self) -> bool:
         """Whether there is an answer from there: that it can't be used is none."""
@@ -122,7 +144,10 @@ class _Race:
     def _run_away(self) -> None:
         try:
             self._result = self._away.run(
-                self._command, cancelled=lambda: self._cancelled() or self._over.is_set(), running=self._moved.set
+                self._command,
+                cancelled=lambda: self._cancelled() or self._over.is_set(),
+                running=self._moved.set,
+                output=lambda data: self._said(self._away, data),
             )
         except BaseException as error:  # noqa: BLE001 - it is raised again on the thread that waits
             self._error = error

@@ -11,10 +11,11 @@ from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import bring_inputs
 from lkbuild.execution.capture import as_result, capture
 from lkbuild.execution.failures import keep_failure
+from lkbuild.execution.output import Tail
 from lkbuild.execution.scratch import Scratch, ScratchPool
 from lkbuild.execution.staging import stage
 from lkbuild.model.action import ActionResult, PlannedAction, Resources
-from lkbuild.model.ports import CANCELLED, BlobStore, CommandRun, RemoteCache, Sandbox, SandboxRun, nothing
+from lkbuild.model.ports import CANCELLED, BlobStore, CommandRun, RemoteCache, Sandbox, SandboxRun, nothing, unheard
 
 #: How far an action steps back for one that takes all CPUs, unless it is timed: that one is what everybody waits for, and still leaves a
 #: fifth of a CPU (sched(7): 335 to three times 1024) and all that is idle while it links, so that the others are done before it.
@@ -41,12 +42,26 @@ class Sandboxed:
     cpus: int
     remote: RemoteCache | None = None
 
-    def run(self, command: CommandRun, *, cancelled: Callable[[], bool], running: Callable[[], None] = nothing) -> ActionResult:
+    def run(
+        self,
+        command: CommandRun,
+        *,
+        cancelled: Callable[[], bool],
+        running: Callable[[], None] = nothing,
+        output: Callable[[bytes], None] = unheard,
+    ) -> ActionResult:
         """See Strategy."""
         running()
         bring_inputs(self.remote, command.layout, command.root)
         with self.scratch.take() as scratch:
-            return self._run(command.planned, self._request(command, scratch), cancelled)
+            request = self._request(command, scratch)
+            tail = Tail(request.log, output)
+
+            def ended() -> bool:
+                tail.look()  # the sandbox asks this every few hundredths of a second
+                return cancelled()
+
+            return self._run(command.planned, request, ended, tail)
 
     def _request(self, command: CommandRun, scratch: Scratch) -> SandboxRun:
         spec, info = command.planned.spec, command.planned.info
@@ -66,8 +81,9 @@ class Sandboxed:
             (scratch.work / folder).mkdir(parents=True, exist_ok=True)
         return request
 
-    def _run(self, planned: PlannedAction, request: SandboxRun, cancelled: Callable[[], bool]) -> ActionResult:
+    def _run(self, planned: PlannedAction, request: SandboxRun, cancelled: Callable[[], bool], tail: Tail) -> ActionResult:
         ended = self.sandbox.run(request, cancelled=cancelled)
+        tail.end()
         if ended.reason == CANCELLED:
             raise BuildFailed(f"{planned.info.mnemonic} was stopped", label=planned.info.label, position=planned.info.position)
         if ended.exit_code != 0 or ended.reason is not None:

@@ -22,6 +22,7 @@ from lkbuild.remote.tally import Tally
 from lkbuild.store.disk import DiskStore
 
 NOTHING = lambda: None  # noqa: E731
+NOWHERE = lambda data: None  # noqa: E731
 
 
 @pytest.fixture(params=["blake3", "sha256", "small-batches"])
@@ -40,8 +41,14 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def client(server, store):
-    made = open_engine(Plan(address=parse_address(server.url)), store.blobs, Tally(), Guarding(time=Time(sleep=lambda seconds: None)))
+def patient():
+    return False
+
+
+@pytest.fixture
+def client(server, store, patient):
+    guarding = Guarding(time=Time(sleep=lambda seconds: None))
+    made = open_engine(Plan(address=parse_address(server.url)), store.blobs, Tally(), guarding, patient=patient, settled_s=0.0)
     yield made
     made.close()
 
@@ -50,13 +57,13 @@ def client(server, store):
 def run(client, store):
     """Runs the one action that the worker knows; gives the result."""
 
-    def go(*, digest=None, fresh=False, cancelled=lambda: False, running=NOTHING):
+    def go(*, digest=None, fresh=False, cancelled=lambda: False, running=NOTHING, output=NOWHERE):
         layout = Layout({"in": File(digest or store.blobs.put_bytes(b"word\n"))})
         spec = ActionSpec(arguments=("capitals",), outputs=(DeclaredOutput("out"),))
         action, messages = make_action(spec, layout, None)
         key, own = encode_action(action)
         request = EngineRun(action=EncodedAction(key, {**messages, **own}), timeout_s=60, fresh=fresh)
-        return client.run(request, cancelled=cancelled, running=running)
+        return client.run(request, cancelled=cancelled, running=running, output=output)
 
     return go
 
@@ -174,6 +181,13 @@ def test_an_engine_that_recovers_is_used(run, right, server):
     assert right(run())
 
 
+@pytest.mark.parametrize("patient", [True])
+@pytest.mark.parametrize("method", ["FindMissingBlobs", "Execute"])
+def test_an_engine_that_is_all_there_is_is_waited_for(run, right, server, method):
+    server.is_.hooks[method] = failing(grpc.StatusCode.UNAVAILABLE, times=30)
+    assert right(run())
+
+
 def test_an_output_that_the_engine_has_lost_is_made_again_afresh(run, right, server):
     def lose(result):
         if len(server.requests) == 1:
@@ -247,6 +261,82 @@ def test_what_is_cancelled_in_the_queue_is_cancelled_there(run, server):
     with pytest.raises(RemoteFailed):
         run(cancelled=lambda: bool(server.requests))
     assert server.cancelled == ["operations/0"]
+
+
+class Ear:
+    """Hears what a command writes; its test waits for a word of it."""
+
+    def __init__(self):
+        self.heard, self._came = b"", threading.Condition()
+
+    def __call__(self, data):
+        with self._came:
+            self.heard += data
+            self._came.notify_all()
+
+    def wait_for(self, word):
+        with self._came:
+            assert self._came.wait_for(lambda: word in self.heard, 60)
+
+
+@pytest.fixture
+def talking(run, right, server):
+    """A command that runs and whose output can be heard; at its end the whole of it was heard, each byte once."""
+    server.streams = True
+    server.ends.clear()
+    ear, results = Ear(), []
+    thread = threading.Thread(target=lambda: results.append(run(output=ear)))
+    thread.start()
+    yield ear
+    server.ends.set()
+    thread.join()
+    (result,) = results
+    assert right(result)
+    assert ear.heard == result.log == bytes(server.log)
+
+
+def test_what_a_command_writes_is_heard_while_it_runs(talking, server):
+    server.write(b"one\n")
+    talking.wait_for(b"one\n")
+    server.write(b"two\n")
+    talking.wait_for(b"two\n")
+    server.write(b"the end, which nobody waits for\n")
+
+
+def test_a_log_that_breaks_off_is_gone_on_with_where_it_was(talking, server):
+    server.breaks = 1
+    server.write(b"one\n")
+    talking.wait_for(b"one\n")
+    server.write(b"two\n")
+    talking.wait_for(b"two\n")
+
+
+@pytest.mark.parametrize("code", ["NOT_FOUND", "UNIMPLEMENTED", "PERMISSION_DENIED"])
+def test_a_log_that_can_not_be_heard_comes_at_the_end(talking, server, code):
+    asked = threading.Event()
+
+    def refuse(request, context):
+        if request.resource_name.endswith("/stdout"):
+            asked.set()
+            context.abort(grpc.StatusCode[code], "no log for you")
+
+    server.is_.hooks["Read"] = refuse
+    server.write(b"one\n")
+    asked.wait(60)
+
+
+def test_a_log_comes_at_the_end_from_an_engine_that_has_no_other(run, server):
+    ear = Ear()
+    assert ear.heard == b""
+    assert run(output=ear).log == ear.heard == b"worked\n"
+
+
+def test_an_engine_that_speaks_too_old_a_version_is_none(run, server):
+    server.version = (2, 0)
+    with pytest.raises(RemoteFailed) as caught:
+        run()
+    assert "2.0" in caught.value.message
+    assert server.calls["Execute"] == 0
 
 
 def test_who_waits_no_more_does_not_wait_for_the_upload(run, right, server):

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from lkbuild.cli.progress.live import frame
 from lkbuild.cli.progress.tally import Tally
-from lkbuild.model.events import ActionStarted
+from lkbuild.model.events import ActionOutput, ActionStarted
 
 _HEAD = """
 import sys
@@ -148,3 +148,14 @@ def test_the_display_shows_many_actions_as_one_row(clock, make_info):
     text = console.export_text().splitlines()
     assert len(text) == 14
     assert "8 more" in text[-1]
+
+
+def test_the_display_shows_the_last_line_of_a_command(clock, make_info):
+    tally, info = Tally(clock), make_info("compile //x")
+    tally.add(ActionStarted(info=info))
+    tally.add(ActionOutput(info=info, lines=("CC a.o", "CC b.o")))
+    console = Console(width=60, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115 - closed with the test
+    with console.file:
+        console.print(frame(tally.snapshot()))
+    row = console.export_text().splitlines()[1]
+    assert row.split() == ["compile", "//x", "0.0", "s", "CC", "b.o"]

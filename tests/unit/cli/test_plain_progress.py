@@ -8,7 +8,7 @@ import pytest
 from lkbuild.cli.console import Style
 from lkbuild.cli.progress.plain import PlainSink
 from lkbuild.model.action import Source
-from lkbuild.model.events import ActionFinished, ActionProgress, ActionStarted, BuildStarted, Notice
+from lkbuild.model.events import ActionFinished, ActionOutput, ActionProgress, ActionStarted, BuildStarted, Notice
 
 
 @pytest.fixture
@@ -47,6 +47,24 @@ def test_the_heartbeat_tells_of_what_has_run_for_long(stream, make_info, clock):
         sink.emit(ActionStarted(info=quick))
         sink.beat()
     assert stream.getvalue() == "still running: compile kernel (1.0 KiB of 4.0 KiB, 90.0 s, ~4 min left)\n"
+
+
+def test_verbose_shows_what_commands_write_as_they_do(stream, make_info):
+    info = make_info("compile //x")
+    for verbose, shown in ((False, []), (True, [f"{info.label}: one", f"{info.label}: two"])):
+        with PlainSink(stream, Style(), verbose=verbose) as sink:
+            sink.emit(ActionOutput(info=info, lines=("one", "\x1b[31mtwo\x1b[0m")))
+        assert stream.getvalue().splitlines() == shown
+
+
+def test_the_heartbeat_tells_the_last_line(stream, make_info, clock):
+    with PlainSink(stream, Style(), clock=clock, heartbeat_s=60) as sink:
+        info = make_info("compile kernel")
+        sink.emit(ActionStarted(info=info))
+        sink.emit(ActionOutput(info=info, lines=("CC a.o", "CC b.o", " ")))
+        clock.tick(90)
+        sink.beat()
+    assert stream.getvalue() == "still running: compile kernel (90.0 s): CC b.o\n"
 
 
 def test_the_heartbeat_comes_by_itself(make_info):

@@ -11,7 +11,7 @@ from lkbuild.base.errors import BuildFailed, RemoteFailed
 from lkbuild.execution.strategies.engine_first import EngineFirst
 from lkbuild.model.action import ActionInfo, ActionResult, ActionSpec, EncodedAction, PlannedAction
 from lkbuild.model.artifact import ActionId
-from lkbuild.model.ports import CommandRun
+from lkbuild.model.ports import CommandRun, unheard
 from lkbuild.model.tree import Layout
 
 PATIENCE_S = 60
@@ -28,11 +28,12 @@ class Place:
             self.end.set()
         self.calls = 0
 
-    def run(self, command, *, cancelled, running=lambda: None):
+    def run(self, command, *, cancelled, running=lambda: None, output=lambda data: None):
         self.calls += 1
         self.begun.set()
         if self.runs:
             running()
+        output(b"said")
         while not self.end.wait(0.001):
             if cancelled():
                 self.stopped.set()
@@ -49,9 +50,9 @@ def told():
 
 @pytest.fixture
 def run(told):
-    def go(away, here, *, wait_s=None, places=1, cancelled=lambda: False, times=1):
+    def go(away, here, *, wait_s=None, places=1, cancelled=lambda: False, times=1, output=unheard):
         strategy = EngineFirst(away, here, places=places, wait_s=wait_s, tell=told.append)
-        results = [strategy.run(command(), cancelled=cancelled) for _ in range(times)]
+        results = [strategy.run(command(), cancelled=cancelled, output=output) for _ in range(times)]
         return results[-1]
 
     return go
@@ -148,3 +149,19 @@ def test_a_stop_ends_both(run):
         run(away, here, wait_s=0, cancelled=here.begun.is_set)
     assert here.stopped.is_set()
     assert away.stopped.is_set()
+
+
+def test_of_two_that_run_one_is_heard(run):
+    heard = []
+    away, here = Place(AWAY, waits=True, runs=False), Place(HERE)
+    assert run(away, here, wait_s=0, output=heard.append) is HERE
+    assert heard == [b"said"]
+    assert (away.calls, here.calls) == (1, 1)
+
+
+def test_where_the_engine_fails_what_runs_here_is_heard(run):
+    heard = []
+    away = Place(RemoteFailed("it is down"))
+    away.run = lambda command, **options: (_ for _ in ()).throw(away.answer)
+    assert run(away, Place(HERE), output=heard.append) is HERE
+    assert heard == [b"said"]

@@ -43,11 +43,11 @@ def test_waiting_and_cancelling_name_an_operation(operation):
     assert operations.CancelOperationRequest.FromString(ours.wait_request(operation)).name == operation
 
 
-@given(st.text(), st.sampled_from([0, 1, 2, 3]))
-def test_an_operation_tells_how_far_it_is(called, stage):
+@given(st.text(), st.sampled_from([0, 1, 2, 3]), st.text(), st.text())
+def test_an_operation_tells_how_far_it_is_and_where_its_logs_are(called, stage, out, error):
     theirs = operations.Operation(name=called)
-    theirs.metadata.Pack(re.ExecuteOperationMetadata(stage=stage))
-    assert ours.parse_operation(theirs.SerializeToString()) == ours.Operation(name=called, executing=stage == 3)
+    theirs.metadata.Pack(re.ExecuteOperationMetadata(stage=stage, stdout_stream_name=out, stderr_stream_name=error))
+    assert ours.parse_operation(theirs.SerializeToString()) == ours.Operation(name=called, executing=stage == 3, streams=(out, error))
 
 
 @given(results, st.integers(min_value=0, max_value=16), st.text())

@@ -95,6 +95,14 @@ def test_capabilities(functions, may_update, batch_bytes, compressors, batch_com
     )
 
 
+@given(st.integers(0, 99), st.integers(0, 99))
+def test_the_version_of_a_server(major, minor):
+    told = re.ServerCapabilities()
+    assert messages.parse_capabilities(told.SerializeToString()).version is None
+    told.high_api_version.major, told.high_api_version.minor, told.high_api_version.patch = major, minor, 1
+    assert messages.parse_capabilities(told.SerializeToString()).version == (major, minor)
+
+
 def test_request_metadata():
     expected = re.RequestMetadata(tool_details=re.ToolDetails(tool_name="lkbuild", tool_version="1"), tool_invocation_id="x")
     assert messages.request_metadata("lkbuild", "1", "x") == expected.SerializeToString()
