@@ -1,7 +1,7 @@
 """What the benches share: timing a process, a table, and a line in results.json. Knows nothing of what is measured.
 
-Wall time is what a user waits; processor time is that of the process and of the children it waited for. Of several runs the best counts:
-whatever disturbs a run makes it slower.
+Wall time is what a user waits; processor time is that of the process and of all that it has started (usage.py). Of several runs the best
+counts: whatever disturbs a run makes it slower.
 """
 
 from __future__ import annotations
@@ -34,17 +34,15 @@ class Run:
 
 def run(command: list[str], folder: Path, **environment: str) -> Run:
     """Run to the end; its output goes to a file, and is shown where it fails."""
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment})
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - began
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
+    with tempfile.TemporaryFile() as output, tempfile.NamedTemporaryFile() as result:
+        measured = [sys.executable, "-I", "-S", str(HERE / "usage.py"), result.name, *command]
+        subprocess.run(measured, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment}, check=True)
+        took = json.load(result)
+        if took["code"]:
             output.seek(0)
             sys.stderr.write(output.read().decode(errors="replace")[-4000:])
-            sys.exit(f"{' '.join(command)} ended with {child.returncode}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+            sys.exit(f"{' '.join(command)} ended with {took['code']}")
+    return Run(took["wall"], took["cpu"], took["memory"])
 
 
 def best(runs: list[Run]) -> Run:
