@@ -28,9 +28,9 @@ def test_what_it_says_is_missing_is_missing():
 
 def test_its_first_command_installs_and_builds_the_default_target():
     (first,) = re.findall(r"^python3 -m venv .*$", README, flags=re.MULTILINE)
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tool = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     assert first.split(" && ")[-1] == ".venv/bin/lkbuild //images:docker-desktop"
-    assert "lkbuild" in project["scripts"]
+    assert "lkbuild" in tool["hatch"]["build"]["targets"]["wheel"]["shared-scripts"].values()
 
 
 def test_every_image_and_folder_it_names_is_there():
