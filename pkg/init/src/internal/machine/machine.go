@@ -26,14 +26,18 @@ func Cmdline() []string {
 }
 
 // Consoles are the devices of the consoles that the kernel writes to: all of
-// them, since the one that is /dev/console may be a screen that nobody has.
+// them, since the one that is /dev/console may be a screen that nobody has. It
+// is the last of the list (sysfs-tty), and is taken by that name: the end of a
+// shell that runs there hangs up its terminal for all who opened it, but for
+// those who opened /dev/console (__tty_hangup in tty_io.c).
 func Consoles() []string {
 	text, _ := os.ReadFile("/sys/class/tty/console/active")
+	names := strings.Fields(string(text))
 	var out []string
-	for _, name := range strings.Fields(string(text)) {
+	for _, name := range names[:max(len(names)-1, 0)] {
 		out = append(out, "/dev/"+name)
 	}
-	return append(out, "/dev/console")[:max(len(out), 1)]
+	return append(out, "/dev/console")
 }
 
 // MakeResolver makes the file that /etc/resolv.conf of a LinuxKit image is a

@@ -128,7 +128,7 @@ func (r *Reporter) drain() {
 		r.mu.Unlock()
 		for _, console := range consoles {
 			if next.written == nil {
-				console.Write(next.line)
+				write(console, next.line)
 				continue
 			}
 			// tcdrain(3): what the terminal still has to send would be lost with the machine.
@@ -137,6 +137,18 @@ func (r *Reporter) drain() {
 		if next.written != nil {
 			close(next.written)
 		}
+	}
+}
+
+// write writes to a console, or to what is there now by its name: the end of
+// a shell there hangs up what was opened before.
+func write(console *os.File, line []byte) {
+	if _, err := console.Write(line); err == nil {
+		return
+	}
+	if again, err := os.OpenFile(console.Name(), os.O_WRONLY|syscall.O_NOCTTY, 0); err == nil {
+		again.Write(line)
+		again.Close()
 	}
 }
 

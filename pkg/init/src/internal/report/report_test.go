@@ -60,3 +60,16 @@ func TestEachConsoleThatCanBeOpenedIsToldWhatIsSaid(t *testing.T) {
 		}
 	}
 }
+
+func TestAConsoleThatWasHungUpIsOpenedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ttyS0")
+	os.WriteFile(path, nil, 0o600)
+	console, _ := os.OpenFile(path, os.O_WRONLY, 0)
+	console.Close() // a write fails, as after a hang-up
+	r := New(console)
+	r.Say(Down{})
+	r.Flush(time.Minute)
+	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), `"event":"down"`) {
+		t.Errorf("%q, %v", text, err)
+	}
+}
