@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.boot, pytest.mark.network]
 QUICK = ("--config", "quick")
 #: Read before tests take it from the environment.
 COMPILE = os.environ.get("LKBUILD_TEST_COMPILE") == "1"
+#: Booted by a file of its own: QEMU's Pi starts what is on the card by other means than boot_test's.
+ELSEWHERE = {"//images:minimal-rpi": "test_rpi.py"}
 IMAGES = ("minimal", "linuxkit", "sshd", "wireguard", "docker-desktop", "docker-baremetal")
 
 
@@ -91,6 +93,8 @@ def test_every_image_has_a_test_and_is_among_these(repository):
 
     images, tests = {f"//images:{name}" for name in IMAGES}, names("kind(boot_test, //images/...)")
     assert {f"{image}-test" for image in images} <= tests
-    for other in {label for label in names("kind(image, //images/...)") if label.startswith("//images:")} - images:
+    for other, file in ELSEWHERE.items():
+        assert other in (Path(__file__).parent / file).read_text(), other
+    for other in {label for label in names("kind(image, //images/...)") if label.startswith("//images:")} - images - set(ELSEWHERE):
         medium = other.replace("//images:", "//images/tests:") + "-"  # an edition is booted from what is shipped, tests/boot/test_media.py
         assert any(test.startswith(medium) for test in tests), other
