@@ -60,7 +60,8 @@ def check_sandbox() -> Finding:
     if found.problem is not None:
         cause = f"{found.problem.message}: {found.problem.detail}" if found.problem.detail else found.problem.message
         return Finding(name="sandbox", state="fail", text=cause, mend=found.problem.hint)
-    text = f"user namespaces work ({found.bwrap})"
+    slower = "; lkbuild's own launcher, which needs a C compiler when lkbuild is installed, would start commands in half the time"
+    text = f"user namespaces work ({found.launcher or found.bwrap})" + ("" if found.launcher else slower)
     return Finding(name="sandbox", state="ok", text=text + ("; nested namespaces can't be forbidden here" if found.nested else ""))
 
 

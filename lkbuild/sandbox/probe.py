@@ -15,6 +15,7 @@ from lkbuild.base.errors import HostError
 from lkbuild.base.values import dataclass
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox, find_bwrap
+from lkbuild.sandbox.launched import find_launcher
 from lkbuild.sandbox.plan import RootListing, plan
 
 _COMMAND: Final = "/lkbuild-probe"
@@ -27,11 +28,13 @@ class Probe:
 
     Attributes:
         bwrap: the binary.
+        launcher: lkbuild's own, where it is there and works.
         nested: user namespaces can't be forbidden inside; the sandbox works without that.
         problem: why the sandbox does not work, with what mends it; None where it works.
     """
 
     bwrap: Path | None
+    launcher: Path | None = None
     nested: bool = False
     problem: HostError | None = None
 
@@ -39,21 +42,20 @@ class Probe:
         """A sandbox that works here. Raises the problem."""
         if self.problem is not None:
             raise self.problem
-        return BubblewrapSandbox(self.bwrap, nested=self.nested)
+        return BubblewrapSandbox(self.bwrap, launcher=self.launcher, nested=self.nested)
 
 
-def probe(bwrap: Path | None = None, *, sysctl: Path = _SYSCTL) -> Probe:
-    """Try the sandbox: about 10 ms. `sysctl` is where the kernel's settings are read."""
+def probe(bwrap: Path | None = None, *, launcher: Path | None = None, sysctl: Path = _SYSCTL) -> Probe:
+    """Try the sandbox: about 15 ms. The binaries are found where they are not given; `sysctl` is where the kernel's settings are read."""
     try:
         bwrap = bwrap or find_bwrap()
     except HostError as error:
         return Probe(bwrap=None, problem=error)
     said = _try(bwrap, nested=False)
-    if said is None:
-        return Probe(bwrap=bwrap)
-    if _try(bwrap, nested=True) is None:
-        return Probe(bwrap=bwrap, nested=True)
-    return Probe(bwrap=bwrap, problem=diagnose(said, sysctl))
+    nested = said is not None
+    if said is not None and _try(bwrap, nested=True) is not None:
+        return Probe(bwrap=bwrap, problem=diagnose(said, sysctl))
+    return Probe(bwrap=bwrap, launcher=_working(launcher or find_launcher(), nested=nested), nested=nested)
 
 
 def diagnose(said: str, sysctl: Path = _SYSCTL) -> HostError:
@@ -69,8 +71,12 @@ def diagnose(said: str, sysctl: Path = _SYSCTL) -> HostError:
     return HostError("the sandbox does not work on this host", detail=said, hint="\n".join(hints))
 
 
-def _try(bwrap: Path, *, nested: bool) -> str | None:
-    """None where the sandbox is set up; else what bubblewrap said."""
+def _working(launcher: Path | None, *, nested: bool) -> Path | None:
+    return launcher if launcher and _try(launcher, nested=nested) is None else None
+
+
+def _try(program: Path, *, nested: bool) -> str | None:
+    """None where the sandbox is set up; else what the program said."""
     with tempfile.TemporaryDirectory(prefix="lkbuild-probe-") as name:
         folder = Path(name)
         (folder / "work").mkdir()
@@ -78,13 +84,13 @@ def _try(bwrap: Path, *, nested: bool) -> str | None:
         request = SandboxRun(
             arguments=(_COMMAND,), environment=(), root=None, mounts=(), work=folder / "work", log=folder / "log", timeout_s=10
         )
-        argv = [str(bwrap), *plan(request, RootListing(), folder / "tmp", nested=nested)]
+        argv = [str(program), *plan(request, RootListing(), folder / "tmp", nested=nested)]
         try:
             done = subprocess.run(argv, check=False, capture_output=True, timeout=10, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
     said = done.stderr.decode("utf-8", "replace").strip()
-    return None if said.startswith(f"bwrap: execvp {_COMMAND}") else said
+    return None if said.startswith(f"{program.name}: execvp {_COMMAND}") else said
 
 
 def _read(sysctl: Path, name: str) -> int | None:

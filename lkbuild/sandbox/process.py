@@ -58,10 +58,10 @@ class Child:
         """Wait for the end, at most so long. Returns whether it has ended."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
-            readable = _readable((self._bwrap_pidfd, self._status), left)
-            if self._status in readable:
+            ready = readable((self._bwrap_pidfd, self._status), left)
+            if self._status in ready:
                 self._read_status()
-            if self._bwrap_pidfd in readable:
+            if self._bwrap_pidfd in ready:
                 return True
         return False
 
@@ -88,7 +88,7 @@ class Child:
             if self._status >= 0:
                 self._read_status()
             if self._init_pidfd is not None:
-                _readable((self._init_pidfd,), None)
+                readable((self._init_pidfd,), None)
         finally:
             for handle in (self._bwrap_pidfd, self._init_pidfd, self._status):
                 if handle is not None and handle >= 0:
@@ -150,10 +150,10 @@ class Child:
 def wait_for_any(children: Sequence[Child]) -> Child:
     """Wait until one of several has ended; which one that is."""
     by_handle = {child._bwrap_pidfd: child for child in children}  # noqa: SLF001 - of this module
-    return by_handle[_readable(tuple(by_handle), None)[0]]
+    return by_handle[readable(tuple(by_handle), None)[0]]
 
 
-def _readable(handles: tuple[int, ...], timeout_s: float | None) -> list[int]:
+def readable(handles: tuple[int, ...], timeout_s: float | None) -> list[int]:
     """Those that can be read or are at their end; negative ones are left out. poll(2): select(2) ends at descriptor 1023."""
     poll = select.poll()
     for handle in handles:

@@ -1,0 +1,40 @@
+/* What the parts of lkbuild-launcher share. main.c says what it is. */
+#ifndef LKBUILD_LAUNCHER_H
+#define LKBUILD_LAUNCHER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* One thing to do in the new root, in the order of the options (bwrap(1)). */
+enum op { OP_BIND, OP_RO_BIND, OP_DIR, OP_SYMLINK, OP_PROC, OP_DEV, OP_TMPFS, OP_REMOUNT_RO };
+
+struct step {
+	enum op op;
+	int mode;           /* of --perms; -1: the default of the operation */
+	const char *source; /* host path, or the target of a symbolic link */
+	const char *path;   /* absolute, in the new root */
+};
+
+struct plan {
+	bool net, no_userns, new_session, die_with_parent;
+	unsigned uid, gid;
+	pid_t parent;     /* 0: not told */
+	int status, nice; /* where to say what happens, -1: nowhere; how far to step back */
+	const char *hostname, *cwd;
+	struct step *steps;
+	int n_steps;
+	char **environment, **command;
+};
+
+/* options.c. Ends the process with a message at what it does not know: nothing is left out in silence. */
+void read_options(struct plan *plan, int argc, char **argv);
+
+/* mounts.c: make the new root and go into it. */
+void make_root(const struct plan *plan);
+
+/* main.c: "lkbuild-launcher: ...: <the error of errno>", and the end. */
+_Noreturn void fail(const char *what, const char *name);
+/* The same without an error of the kernel's. */
+_Noreturn void refuse(const char *what, const char *name);
+
+#endif

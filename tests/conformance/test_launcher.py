@@ -1,0 +1,277 @@
+"""lkbuild's launcher beside bubblewrap: by the same options, a command sees the same world in both. Bubblewrap is the oracle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from harness.host_root import make_root, processes_with
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lkbuild.base.errors import HostError
+from lkbuild.model.ports import SandboxRun
+from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
+from lkbuild.sandbox.launched import find_launcher
+from lkbuild.sandbox.probe import probe
+
+LOOK = """
+import ctypes, json, os, re, resource, socket, stat
+def text(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError as error:
+        return error.strerror
+def status(who):
+    names = "Umask|Uid|Gid|Groups|Sig(Ign|Cgt)|Shd.*|Cap.*|NoNewPrivs|Seccomp|NSpid|NSpgid|NSsid|CoreDumping"
+    wanted = names if who == "self" else names.replace("Sig(Ign|Cgt)|", "")  # an init of another make has other handlers
+    return [line for line in text(f"/proc/{who}/status").splitlines() if re.match(f"({wanted}):", line)]
+def entry(path):
+    found = os.lstat(path)
+    return [path, oct(found.st_mode), found.st_uid, found.st_gid, os.readlink(path) if stat.S_ISLNK(found.st_mode) else ""]
+# Of a mount: its root, its place, its flags and propagation, its type and its super block's options; not its numbers.
+mounts = [re.sub(r"^\\d+ \\d+ [\\d:]+ ", "", line) for line in text("/proc/self/mountinfo").splitlines()]
+places = ["/", "/dev", "/dev/pts", "/etc", "/build", "/tmp", "/run", "/var"]
+listed = sorted(os.path.join(place, name) for place in places if os.path.isdir(place) for name in os.listdir(place))
+print(json.dumps({
+    "mounts": mounts,
+    "self": status("self"), "init": status("1"),
+    "entries": [entry(path) for path in [*places, *listed] if os.path.lexists(path)],
+    "environment": dict(os.environ), "directory": os.getcwd(), "host": socket.gethostname(),
+    "namespaces": [name for name in sorted(os.listdir("/proc/self/ns")) if os.readlink(f"/proc/1/ns/{name}") == os.readlink(f"/proc/self/ns/{name}")],
+    "maps": [text(f"/proc/self/{name}") for name in ("uid_map", "gid_map", "setgroups", "cgroup", "oom_score_adj", "limits")],
+    "user namespaces": text("/proc/sys/user/max_user_namespaces"),
+    "links": [line.split(":")[0].strip() for line in text("/proc/net/dev").splitlines()[2:]],
+    "loopback": text("/proc/net/fib_trie").count("LOCAL"), "if6": text("/proc/net/if_inet6"),
+    "open": sorted(int(name) for name in os.listdir("/proc/self/fd"))[:3],
+    "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
+    "pdeath": (lambda value: (ctypes.CDLL(None).prctl(2, ctypes.byref(value)), value.value)[1])(ctypes.c_int()),
+    "session": [os.getsid(0), os.getpgid(0)], "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+}))
+"""
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory):
+    return make_root(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="session")
+def launcher():
+    found = probe()
+    if found.launcher is None:
+        pytest.skip("lkbuild was installed without a C compiler, or this host has no user namespaces")
+    return found.launcher
+
+
+@pytest.fixture
+def boxes(launcher):
+    """By name: bubblewrap, and the launcher with a bubblewrap that would be noticed if it were taken instead."""
+    return {"bubblewrap": BubblewrapSandbox(), "launcher": BubblewrapSandbox(Path("/no/bwrap"), launcher=launcher)}
+
+
+def run(box, folder, **fields):
+    folder.mkdir(exist_ok=True)
+    (folder / "work").mkdir(exist_ok=True)
+    given = {"environment": (), "mounts": (), "timeout_s": 60} | fields
+    result = box.run(SandboxRun(work=folder / "work", log=folder / "log", **given), cancelled=lambda: False)
+    return result.exit_code, (folder / "log").read_text(errors="replace")
+
+
+def seen(box, folder, root, **fields):
+    code, log = run(box, folder, root=root, arguments=("python3", "-I", "-c", LOOK), **fields)
+    assert code == 0, log
+    return json.loads(log.replace(str(folder), "FOLDER"))
+
+
+def without_what_may_differ(world):
+    """Bubblewrap's / is a folder of its tmpfs, ours a tmpfs of mode 755; the folder for /tmp has a random name."""
+    root, *mounts = world["mounts"]
+    named = [re.sub(r"work\.tmp-\w+", "TEMPORARY", line) for line in mounts]
+    return world | {"mounts": [root.replace("/newroot / ", "/ / ").replace(",mode=755", ""), *named]}
+
+
+def test_a_command_sees_what_it_sees_by_bubblewrap(boxes, root, tmp_path):
+    (tmp_path / "input").write_text("x")
+    (tmp_path / "tree/sub").mkdir(parents=True)
+    mounts = ((tmp_path / "input", "a/input"), (tmp_path / "tree", "tree"))
+    worlds = [
+        without_what_may_differ(seen(boxes[name], tmp_path / name, root, mounts=mounts, environment=(("X", "y z"),)))
+        for name in ("bubblewrap", "launcher")
+    ]
+    for part in worlds[0]:
+        assert worlds[1][part] == worlds[0][part], part
+
+
+def test_it_is_the_launcher_that_started_it(boxes, root, tmp_path):
+    assert run(boxes["launcher"], tmp_path / "a", root=root, arguments=("cat", "/proc/1/comm"))[1] == "lkbuild-launche\n"
+
+
+def test_a_step_back_is_there_from_the_start(boxes, root, tmp_path):
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    line = run(boxes["launcher"], tmp_path / "a", root=root, arguments=("cat", "/proc/self/stat"), nice=3)[1]
+    assert int(line.rpartition(")")[2].split()[16]) == min(19, here + 3)
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+
+
+@st.composite
+def trees(draw):
+    """Files, folders and symbolic links, also hostile ones."""
+    entries = {}
+    for path in draw(st.lists(PATHS, max_size=6, unique=True)):
+        above = ["/".join(path.split("/")[:count]) for count in range(1, path.count("/") + 1)]
+        if not any(entries.get(name, "folder") != "folder" for name in above):
+            entries |= dict.fromkeys(above, "folder")
+            entries.setdefault(path, draw(st.sampled_from(["folder", "file", "link:/etc", "link:../../..", "link:a", "link:/proc/self/root"])))
+    return entries
+
+
+def make(folder, entries):
+    for path, kind in sorted(entries.items()):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        if kind == "folder":
+            (folder / path).mkdir(exist_ok=True)
+        elif kind == "file":
+            (folder / path).write_text(path)
+        else:
+            (folder / path).symlink_to(kind.removeprefix("link:"))
+
+
+FIND = """
+import os
+for top, folders, files in os.walk("/"):
+    folders[:] = sorted(name for name in folders if os.path.join(top, name) not in ("/proc", "/dev", "/usr", "/lib", "/lib64", "/bin"))
+    for name in sorted([*folders, *files]):
+        path = os.path.join(top, name)
+        found = os.lstat(path)
+        link = os.readlink(path) if os.path.islink(path) else ""
+        print(path, oct(found.st_mode), link, os.access(path, os.W_OK))
+"""
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(top=trees(), work=trees(), mounts=st.lists(st.tuples(PATHS, st.booleans()), max_size=3, unique_by=lambda mount: mount[0]))
+def test_whatever_the_trees_hold_both_make_the_same_of_it(boxes, root, tmp_path_factory, top, work, mounts):
+    base = tmp_path_factory.mktemp("case")
+    subprocess.run(["cp", "-al", root, base / "root"], check=True)  # hard links: only what is made beside them differs
+    make(base / "root", {f"x/{path}": kind for path, kind in top.items()} | {f"etc/x/{path}": kind for path, kind in top.items()})
+    (base / "file").write_text("f")
+    (base / "folder").mkdir()
+    said = {}
+    for name, box in boxes.items():
+        folder = base / name
+        (folder / "work").mkdir(parents=True)
+        make(folder / "work", work)
+        inputs = tuple((base / ("folder" if directory else "file"), path) for path, directory in mounts)
+        try:
+            said[name] = run(box, folder, root=base / "root", mounts=inputs, arguments=("python3", "-I", "-c", FIND))
+        except HostError:
+            said[name] = "refused"
+    assert said["launcher"] == said["bubblewrap"]
+    assert sorted(path.name for path in (base / "launcher/work").rglob("*")) == sorted(path.name for path in (base / "bubblewrap/work").rglob("*"))
+
+
+@pytest.mark.parametrize("link", ["/etc", "."])
+@pytest.mark.parametrize("path", ["a", "a/b"])
+@pytest.mark.parametrize("name", ["bubblewrap", "launcher"])
+def test_no_input_is_placed_through_a_symbolic_link(boxes, root, tmp_path, name, path, link):
+    (tmp_path / "input").write_text("x")
+    (tmp_path / "x/work").mkdir(parents=True)
+    (tmp_path / "x/work/a").symlink_to(link)
+    with pytest.raises(HostError):
+        run(boxes[name], tmp_path / "x", root=root, mounts=((tmp_path / "input", path),), arguments=("true",))
+    assert not Path("/etc/b").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--unknown"],
+        ["--bind", "/usr"],
+        ["--bind", "/usr", "relative"],
+        ["--ro-bind", "/usr", "/a/.."],
+        ["--uid", "-1"],
+        ["--uid", "x"],
+        ["--perms", "999"],
+        ["--cap-drop", "CAP_SYS_ADMIN"],
+        ["--dev-bind", "/dev/kvm", "/dev/kvm"],
+        ["--share-net"],
+    ],
+)
+def test_what_it_does_not_know_it_refuses(launcher, options):
+    own = "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup --unshare-net --clearenv".split()
+    done = subprocess.run([launcher, *own, *options, "--", "/usr/bin/true"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.split(":")[0]) == (1, "lkbuild-launcher")
+    assert "execvp" not in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["user", "ipc", "pid", "uts", "cgroup"])
+def test_no_namespace_can_be_left_out_but_the_network(launcher, missing):
+    own = [f"--unshare-{name}" for name in ("user", "ipc", "pid", "uts", "cgroup") if name != missing]
+    done = subprocess.run([launcher, *own, "--clearenv", "--", "/usr/bin/true"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "execvp" not in done.stderr
+
+
+def test_a_host_on_which_it_does_not_work_has_bubblewrap(root, tmp_path):
+    fake = tmp_path / "launcher"
+    fake.write_text("#!/bin/sh\necho 'lkbuild-launcher: no such system call'\nexit 1\n")
+    fake.chmod(0o755)
+    box = BubblewrapSandbox(launcher=fake)
+    assert run(box, tmp_path / "a", root=root, arguments=("cat", "/proc/1/comm")) == (0, "bwrap\n")
+    assert box._launcher is None
+    assert run(box, tmp_path / "b", root=root, arguments=("no-such-program",))[0] == 127
+
+
+def test_its_end_is_the_end_of_all_that_it_started(launcher, root, tmp_path):
+    """Killed, it takes everything along; and so does the thread that waits for it."""
+    mark = f"sleep-{os.getpid()}-{time.monotonic_ns()}"
+    box = BubblewrapSandbox(launcher=launcher)
+    loop = f"import time, os\nif os.fork() == 0:\n    os.setsid()\nwhile True: time.sleep(0.05) # {mark}"
+    failed = []
+
+    def go():
+        try:
+            run(box, tmp_path / "a", root=root, arguments=("python3", "-I", "-c", loop))
+        except HostError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=go, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while len(found := processes_with(mark)) < 4:  # the launcher, its init, the command and its child
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+    os.kill(min(found), signal.SIGKILL)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(failed) == 1  # it is not begun again by bubblewrap
+    deadline = time.monotonic() + 30
+    while processes_with(mark) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert processes_with(mark) == []
+
+
+def test_it_ends_at_once_where_its_parent_has_ended_before(launcher):
+    own = "--unshare-user --unshare-ipc --unshare-pid --unshare-uts --unshare-cgroup --die-with-parent --clearenv --parent 1".split()
+    assert os.getpid() != 1
+    done = subprocess.run([launcher, *own, "--", "/usr/bin/true"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_it_is_there_where_a_compiler_was():
+    if shutil.which("cc") is None and shutil.which("gcc") is None and shutil.which("clang") is None:
+        pytest.skip("no C compiler here, so bubblewrap starts everything")
+    assert find_launcher() is not None
