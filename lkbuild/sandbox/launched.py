@@ -1,23 +1,31 @@
-"""One process of lkbuild-launcher from start to end: the quick way into the sandbox.
+"""Commands by lkbuild-launcher: the quick way into the sandbox.
 
-The program is lkbuild/sandbox/launcher/, in C. It takes bubblewrap's options and makes the same sandbox in half the processor time; it
-is there where a C compiler was found when lkbuild was installed. When its process ends, nothing of the sandbox is left, so that only
-one process has to be watched. Knows nothing of mounts or of what runs.
+The program is lkbuild/sandbox/launcher/, in C. It takes bubblewrap's options and makes the same sandbox in a third of the processor
+time; it is there where a C compiler was found when lkbuild was installed. Each thread that runs commands has one, which waits for what
+to start next: starting it anew would cost more than all that it does. Knows nothing of mounts or of what runs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import socket
+import struct
 import subprocess
+import threading
 from pathlib import Path
 from typing import IO, Final
 
-from lkbuild.sandbox.process import GRACE_S, Ending, readable
+from lkbuild.sandbox.process import GRACE_S, Ending
 
-#: Where the build hook puts it (launcher/hatch_build.py).
+#: Where the build hook puts it (hatch_build.py).
 PROGRAM: Final = Path(__file__).parent / "launcher" / "lkbuild-launcher"
+_REQUEST: Final = struct.Struct("=II")  # bytes and words that follow; main.c: struct request
+_REPLY: Final = struct.Struct("=ii")  # whether the command was started, its exit code; main.c: struct reply
+#: What is answered for a launcher that was killed.
+_KILLED: Final = Ending(128 + signal.SIGKILL, started=False)
 
 
 def find_launcher() -> Path | None:
@@ -25,69 +33,126 @@ def find_launcher() -> Path | None:
     return PROGRAM if os.access(PROGRAM, os.X_OK) else None
 
 
+class Launcher:
+    """A program that waits for what to start, one command at a time. It ends with this process, or with `close`.
+
+    Raises:
+        OSError: it can't be run.
+    """
+
+    def __init__(self, program: Path) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            argv = [str(program), "--serve", str(theirs.fileno())]
+            # Descriptors are closed: one that leaked would be open in a launcher. No preexec_fn, so that CPython may vfork.
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                umask=0o022,
+                pass_fds=(theirs.fileno(),),
+            )
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+
+    def ask(self, options: tuple[str, ...], log: IO[bytes]) -> None:
+        """Start a command, its output into `log`. Raises OSError where the program is gone."""
+        text = b"\0".join([os.fsencode(word) for word in options]) + b"\0"
+        head = _REQUEST.pack(len(text), len(options))
+        socket.send_fds(self._socket, [head], [log.fileno()])
+        self._socket.sendall(text)
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Whether the command, or the program, has ended within that time."""
+        return bool(self._poll.poll(None if timeout_s is None else max(1, round(timeout_s * 1000))))
+
+    def tell(self, letter: bytes) -> None:
+        """T: ask the command to end; K: end everything in its namespace."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(letter)
+
+    def answer(self) -> Ending | None:
+        """How the command ended; None where the program itself did."""
+        answer = b""
+        with contextlib.suppress(OSError):
+            while len(answer) < _REPLY.size and (more := self._socket.recv(_REPLY.size - len(answer))):
+                answer += more
+        if len(answer) < _REPLY.size:
+            return None
+        started, code = _REPLY.unpack(answer)
+        return Ending(code, bool(started))
+
+    def close(self) -> None:
+        """End it, and all that it runs. Returns when it has ended."""
+        self._socket.close()
+        if self._process:
+            self._process.wait()
+
+    def __del__(self) -> None:
+        """With its thread: the program sees the end of the connection, and is reaped."""
+        self.close()
+
+
+class _OfThread(threading.local):
+    """The launchers of a thread that are free, by program."""
+
+    def __init__(self) -> None:
+        self.free: dict[Path, Launcher] = {}
+
+
+_MINE: Final = _OfThread()
+
+
 class LaunchedChild:
-    """A running launcher. `wait` or `stop` must be called to the end, then `end`."""
+    """A running command. `wait` or `stop` must be called to the end, then `end`; all in the thread that started it."""
 
-    __slots__ = ("_ending", "_pidfd", "_process", "_status")
+    __slots__ = ("_ending", "_launcher", "_program")
 
-    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
-        self._process = process
-        self._status = status
-        self._pidfd = os.pidfd_open(process.pid)
+    def __init__(self, program: Path, launcher: Launcher) -> None:
+        self._program = program
+        self._launcher = launcher
         self._ending: Ending | None = None
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end, at most so long. Returns whether it has ended."""
-        return bool(readable((self._pidfd,), timeout_s))
+        return self._launcher.wait(timeout_s)
 
     def stop(self, grace_s: float = GRACE_S) -> None:
         """Ask the command to end (SIGTERM), then kill everything in its namespace."""
         if grace_s > 0:
-            self._signal(signal.SIGTERM)
-            if self.wait(grace_s):
+            self._launcher.tell(b"T")
+            if self._launcher.wait(grace_s):
                 return
-        self._signal(signal.SIGUSR1)
+        self._launcher.tell(b"K")
 
     def end(self) -> Ending:
-        """Reap it. After `wait` said so, or `stop`; again, it is the same answer."""
+        """How it ended; nothing of it is left then. After `wait` said so, or `stop`; again, it is the same answer."""
         if self._ending is None:
-            try:
-                code = self._process.wait()
-                started = bool(os.read(self._status, 64))
-            finally:
-                os.close(self._pidfd)
-                os.close(self._status)
-            self._ending = Ending(code if code >= 0 else 128 - code, started)
+            found = self._launcher.answer()
+            self._ending = found or _KILLED
+            if found is None:
+                self._launcher.close()
+            else:
+                _MINE.free[self._program] = self._launcher
         return self._ending
-
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, number)
 
 
 def launch(program: Path, options: tuple[str, ...], *, log: IO[bytes], nice: int = 0) -> LaunchedChild:
-    """Start a command, its output into `log`. It dies with the calling *thread* (PR_SET_PDEATHSIG), which therefore waits for it.
+    """Start a command, its output into `log`. It ends with this process, however that ends.
 
-    `nice`: how far it steps back for others, added to this process's own.
+    `nice`: how far it steps back for others, added to this process's own (setpriority(2)).
 
     Raises:
         OSError: the program can't be run.
     """
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    own = ["--json-status-fd", str(writer), "--parent", str(os.getpid()), "--nice", str(nice)]
+    launcher = _MINE.free.pop(program, None) or Launcher(program)
     try:
-        process = subprocess.Popen(  # no preexec_fn, so that CPython may vfork (see lkbuild.sandbox.process.start)
-            [str(program), *own, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={},
-            umask=0o022,
-            pass_fds=(writer,),
-        )
-    except BaseException:
-        os.close(reader)
-        raise
-    finally:
-        os.close(writer)
-    return LaunchedChild(process, reader)
+        launcher.ask((*(("--nice", str(nice)) if nice else ()), *options), log)
+    except OSError:  # it was killed since its last command: what it was sent was never begun
+        launcher.close()
+        launcher = Launcher(program)
+        launcher.ask((*(("--nice", str(nice)) if nice else ()), *options), log)
+    return LaunchedChild(program, launcher)

@@ -5,6 +5,7 @@ import ast
 DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
 SANDBOX = ("lkbuild/sandbox/",)
 NETWORK = ("lkbuild/fetch/", "lkbuild/remote/", "lkbuild/clouds/")
+LAUNCHER = ("lkbuild/sandbox/launched.py",)  # a pair of connected sockets: descriptors are handed over
 RESIDENT = ("lkbuild/base/resident_protocol.py", "lkbuild/app/watching/server.py", "lkbuild/cli/ask.py")
 EDGE = ("lkbuild/cli/", "lkbuild/app/")
 
@@ -65,7 +66,7 @@ def test_only_the_sandbox_starts_processes(engine):
 
 
 def test_only_fetch_remote_and_the_resident_process_open_sockets(engine):
-    assert not _imports(engine, {"socket"}, (*NETWORK, *RESIDENT))
+    assert not _imports(engine, {"socket"}, (*NETWORK, *RESIDENT, *LAUNCHER))
     assert not _imports(engine, {"urllib3", "http", "ssl", "requests", "httpx"}, NETWORK)
 
 

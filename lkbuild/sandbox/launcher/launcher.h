@@ -16,10 +16,9 @@ struct step {
 };
 
 struct plan {
-	bool net, no_userns, new_session, die_with_parent;
+	bool no_userns, new_session;
 	unsigned uid, gid;
-	pid_t parent;     /* 0: not told */
-	int status, nice; /* where to say what happens, -1: nowhere; how far to step back */
+	int nice; /* how far to step back */
 	const char *hostname, *cwd;
 	struct step *steps;
 	int n_steps;
@@ -31,6 +30,12 @@ void read_options(struct plan *plan, int argc, char **argv);
 
 /* mounts.c: make the new root and go into it. */
 void make_root(const struct plan *plan);
+
+/* init.c: in new namespaces, as their first process. Writes the command's exit code, an int, to `result`, and ends.
+ * `user`, `group`: who started it, in the namespace above. */
+_Noreturn void init(int argc, char **argv, int result, unsigned user, unsigned group);
+/* A wait status as shells have it: 128 and the number of a signal. */
+int code_of(int status);
 
 /* main.c: "lkbuild-launcher: ...: <the error of errno>", and the end. */
 _Noreturn void fail(const char *what, const char *name);

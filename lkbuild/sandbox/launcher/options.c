@@ -18,7 +18,9 @@ static const struct {
 };
 
 /* Those that are not a choice: a run without one of them is none of ours. */
-static const char *const ALWAYS[] = {"--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--clearenv"};
+static const char *const ALWAYS[] = {
+	"--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net", "--clearenv", "--die-with-parent",
+};
 
 static unsigned number(const char *name, const char *text, int base)
 {
@@ -64,10 +66,8 @@ static bool flag(struct plan *plan, const char *name, unsigned *seen)
 		const char *name;
 		bool *to;
 	} flags[] = {
-		{"--unshare-net", &plan->net},
 		{"--disable-userns", &plan->no_userns},
 		{"--new-session", &plan->new_session},
-		{"--die-with-parent", &plan->die_with_parent},
 	};
 	for (size_t i = 0; i < COUNT(flags); i++)
 		if (!strcmp(name, flags[i].name))
@@ -84,10 +84,6 @@ static bool setting(struct plan *plan, const char *name, const char *value, int 
 		plan->gid = number(name, value, 10);
 	else if (!strcmp(name, "--perms"))
 		*mode = (int)number(name, value, 8);
-	else if (!strcmp(name, "--json-status-fd"))
-		plan->status = (int)number(name, value, 10);
-	else if (!strcmp(name, "--parent"))
-		plan->parent = (pid_t)number(name, value, 10);
 	else if (!strcmp(name, "--nice"))
 		plan->nice = (int)number(name, value, 10);
 	else if (!strcmp(name, "--hostname"))
@@ -106,7 +102,7 @@ void read_options(struct plan *plan, int argc, char **argv)
 {
 	int mode = -1, at = 1, entries = 0;
 	unsigned seen = 0;
-	*plan = (struct plan){.status = -1, .cwd = "/"};
+	*plan = (struct plan){.cwd = "/"};
 	plan->steps = calloc((size_t)argc, sizeof *plan->steps);
 	plan->environment = calloc((size_t)argc, sizeof *plan->environment);
 	if (!plan->steps || !plan->environment)
@@ -134,7 +130,7 @@ void read_options(struct plan *plan, int argc, char **argv)
 		}
 	}
 	if (seen != (1U << COUNT(ALWAYS)) - 1)
-		refuse("one is missing of", "--unshare-user, -ipc, -pid, -uts, -cgroup, --clearenv");
+		refuse("one is missing of", "--unshare-{user,ipc,pid,uts,cgroup,net} --clearenv --die-with-parent");
 	if (at + 1 >= argc)
 		refuse("no command", "--");
 	plan->command = argv + at + 1;

@@ -10,19 +10,18 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parent / "lkbuild" / "sandbox" / "launcher"
 _PROGRAM = _HERE / "lkbuild-launcher"
 _FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra"]
 
 
-class LauncherHook(BuildHookInterface):  # type: ignore[misc,type-arg] # hatchling's base class is untyped where it is not installed
+class LauncherHook(BuildHookInterface[Any]):
     """Puts the program beside its source: there an editable installation finds it, and a wheel takes it from there."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - the interface
@@ -46,11 +45,9 @@ def compile_launcher(program: Path) -> bool:
     for link in (["-static"], []):
         try:
             done = subprocess.run([*compiler, *_FLAGS, *link, "-o", str(made), *sources], check=False, capture_output=True, text=True)
-        except OSError as error:
-            print(f"lkbuild-launcher is left out: {error}", file=sys.stderr)
+        except OSError:
             return False
         if done.returncode == 0:
             made.replace(program)
             return True
-    print(f"lkbuild-launcher is left out: {done.stderr}", file=sys.stderr)
     return False
