@@ -10,10 +10,10 @@ import pytest
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
 START = int(time.time())
-# `use` starts when `slow` is done: by then its source has changed.
+# `use` starts when `slow` is done: by then its source has changed. The shell stays, for its command line to be found (`:`).
 BUILD = """\
 targets:
-  slow: {rule: genrule, outs: [x], cmd: "echo MARK > $OUT; sleep 2"}
+  slow: {rule: genrule, outs: [x], cmd: "echo MARK > $OUT; sleep 2; :"}
   use: {rule: genrule, srcs: [":slow", word.txt], outs: [y], cmd: "cat $SRCS > $OUT"}
 """
 
