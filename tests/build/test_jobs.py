@@ -25,7 +25,9 @@ def running(mark):
 
 
 def write(ws, mark, seconds):
-    targets = "".join(f'  t{n}: {{rule: genrule, outs: [x], cmd: "echo {mark}-{n}- > $OUT && sleep {seconds} && true"}}\n' for n in range(4))
+    targets = "".join(
+        f'  t{n}: {{rule: genrule, outs: [x], cmd: "echo {mark}-{n}- > $OUT && sleep {seconds} && true"}}\n' for n in range(4)
+    )
     ws.write("p/BUILD.yaml", f"targets:\n{targets}")
 
 

@@ -318,6 +318,26 @@ def test_it_serves_one_command_after_the_other_and_keeps_nothing_of_them(boxes, 
     assert any(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(os.getpid()) for pid in served)
 
 
+MEDDLE = """
+import os
+print(sorted(os.listdir("/proc/1/fd")))
+for name in os.listdir("/proc/1/fd"):
+    try:
+        handle = os.open(f"/proc/1/fd/{name}", os.O_WRONLY | os.O_NONBLOCK)
+        os.write(handle, bytes(4 * 50))
+    except OSError:
+        pass
+raise SystemExit(1)
+"""
+
+
+def test_what_a_command_does_to_its_init_does_not_reach_the_next_command(boxes, root, tmp_path):
+    """The init's descriptors can be opened from inside: bytes left in a pipe would be the next command's exit code."""
+    log = run(boxes["launcher"], tmp_path / "a", root=root, arguments=("python3", "-I", "-c", MEDDLE))[1]
+    assert log.startswith("['0', '1', '2', '3']")  # its standard streams and the pipe
+    assert run(boxes["launcher"], tmp_path / "b", root=root, arguments=("sh", "-c", "exit 5"))[0] == 5
+
+
 def test_an_argument_list_of_megabytes_arrives(boxes, root, tmp_path):
     words = [f"{number:0100}" for number in range(9_000)]
     assert run(boxes["launcher"], tmp_path / "a", root=root, arguments=("sh", "-c", "echo $#", *words)) == (0, "8999\n")

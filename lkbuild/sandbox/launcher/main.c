@@ -135,8 +135,16 @@ static void watch(int connection, pid_t child, int process)
 	}
 }
 
-static void serve_one(int connection, struct request request, int log, const int result[2])
+/* The ends of a pipe for an init's answer. Each has its own: a command can write to what its init has open, by /proc/1/fd. */
+static void make_pipe(int result[2])
 {
+	if (pipe2(result, O_CLOEXEC | O_NONBLOCK))
+		fail("can't make", "a pipe");
+}
+
+static void serve_one(int connection, struct request request, int log)
+{
+	int result[2];
 	if (request.bytes > MAX_REQUEST || request.words > request.bytes)
 		refuse("too large", "a request");
 	char *text = malloc(request.bytes + 1), **words = calloc(request.words + 2, sizeof *words), *at = text;
@@ -150,6 +158,7 @@ static void serve_one(int connection, struct request request, int log, const int
 		words[i + 1] = at;
 	}
 	int process = -1;
+	make_pipe(result);
 	pid_t child = start((int)request.words + 1, words, result, log, &process);
 	struct reply reply = {.code = 1};
 	if (child < 0) {
@@ -160,7 +169,10 @@ static void serve_one(int connection, struct request request, int log, const int
 		reply = ending(child, result[0]);
 	}
 	close(log);
+	close(result[0]);
+	close(result[1]);
 	free(words);
+	explicit_bzero(text, request.bytes); /* the next init has a copy of this memory */
 	free(text);
 	if (send(connection, &reply, sizeof reply, MSG_NOSIGNAL) != sizeof reply)
 		_exit(0);
@@ -168,7 +180,6 @@ static void serve_one(int connection, struct request request, int log, const int
 
 int main(int argc, char **argv)
 {
-	int result[2];
 	if (getuid() != geteuid() || getgid() != getegid())
 		refuse("must not be", "set-uid");
 	/* A terminal's signals are for lkbuild, which says here what is to end. An init has SIGTERM again once it can pass it on. */
@@ -182,15 +193,14 @@ int main(int argc, char **argv)
 		fail("can't set", "no_new_privs");
 	if (syscall(NR_close_range, 3, ~0U, K_CLOSE_RANGE_CLOEXEC))
 		fail("can't keep for itself", "what is open");
-	if (pipe2(result, O_CLOEXEC | O_NONBLOCK))
-		fail("can't make", "a pipe");
 	if (argc == 3 && !strcmp(argv[1], "--serve")) {
 		int connection = atoi(argv[2]), log;
 		for (struct request request; receive(connection, &request, &log);)
-			serve_one(connection, request, log, result);
+			serve_one(connection, request, log);
 		return 0;
 	}
-	int process;
+	int process, result[2];
+	make_pipe(result);
 	pid_t child = start(argc, argv, result, -1, &process);
 	if (child < 0)
 		fail("can't make", "namespaces");
