@@ -1,9 +1,12 @@
 """The wheel, installed elsewhere, builds a workspace that has no rules of its own."""
 
+import os
+import platform
 import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,17 +21,22 @@ def _no_other_lkbuild_in_the_way(monkeypatch):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from a copy of what the wheel is made of, by the backend itself: no network, no isolated environment."""
+    return build(tmp_path_factory)
+
+
+def build(tmp_path_factory, **environment):
+    """From a copy of what the wheel is made of, by the backend itself: no network, no isolated environment."""
     pytest.importorskip("hatchling", reason="the build backend is not installed")
     from harness.workspace import REPOSITORY  # noqa: PLC0415
 
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "hatch_build.py"):
         shutil.copy2(REPOSITORY / name, source)
     for name in ("lkbuild", "rules"):
-        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "lkbuild-launcher"))
     script = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
-    done = subprocess.run([sys.executable, "-c", script, out], cwd=source, capture_output=True, text=True, check=False)
+    environment = os.environ | environment
+    done = subprocess.run([sys.executable, "-c", script, out], cwd=source, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (found,) = out.glob("*.whl")
     return found
@@ -49,6 +57,23 @@ def installed(wheel, tmp_path_factory):
     # After its own packages: an editable lkbuild in there is not seen, for .pth files count in site folders only.
     Path(packages, "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
     return folder / "bin/lkbuild"
+
+
+PROGRAM = "lkbuild/sandbox/launcher/lkbuild-launcher"
+
+
+def test_a_wheel_that_a_compiler_helped_to_make_carries_the_launcher_and_names_its_machine(wheel):
+    if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+        pytest.skip("no C compiler here")
+    assert PROGRAM in zipfile.ZipFile(wheel).namelist()
+    assert wheel.name.endswith(f"-linux_{platform.machine()}.whl")
+
+
+@pytest.mark.parametrize("environment", [{"CC": "/no/compiler"}, {"CC": "false"}, {"LKBUILD_LAUNCHER": "no"}])
+def test_a_wheel_without_a_compiler_is_for_every_machine(tmp_path_factory, environment):
+    made = build(tmp_path_factory, **environment)
+    assert PROGRAM not in zipfile.ZipFile(made).namelist()
+    assert made.name.endswith("-py3-none-any.whl")
 
 
 def test_the_wheel_carries_the_rules(installed, ws):
