@@ -51,12 +51,20 @@ def installed(wheel, tmp_path_factory):
     script = "import site; print(site.getsitepackages()[0])"
     packages = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     ours = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
+    pip = [python_with_pip(), "-m", "pip", "--disable-pip-version-check", "--python", python]
     done = subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", wheel], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     # After its own packages: an editable lkbuild in there is not seen, for .pth files count in site folders only.
     Path(packages, "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
     return folder / "bin/lkbuild"
+
+
+def python_with_pip():
+    """This environment's, or the one that it was made from: tests/run makes one without pip where Debian split ensurepip off."""
+    for python in (sys.executable, sys._base_executable):
+        if subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
+            return python
+    pytest.fail("no pip, neither here nor in the Python that this environment was made from")
 
 
 PROGRAM = "lkbuild/sandbox/launcher/lkbuild-launcher"
