@@ -1,13 +1,17 @@
 """C programs for every architecture from one toolchain, without emulation; they run, and are the same bytes each time."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
-from harness.workspace import copy_of_repository
+from harness.host_root import make_root
+from harness.workspace import REPOSITORY, copy_of_repository
 
 from lkbuild.cli.options import default_cache
 from lkbuild.model.configuration import ARCHES
+from lkbuild.model.ports import SandboxRun
+from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -70,6 +74,26 @@ def test_one_source_is_a_program_for_every_architecture_and_each_runs(c):
 
 def test_a_program_is_the_same_bytes_when_it_is_made_again(c):
     assert c.build("--check", "--arch", "arm64", "//c:hello").digests
+
+
+def test_the_launcher_of_sandboxes_is_compiled_for_every_architecture_and_works(c, tmp_path):
+    """By another compiler and C library than the one that installs it (hatch_build.py), without a warning."""
+    sources = sorted((REPOSITORY / "lkbuild/sandbox/launcher").glob("*.[ch]"))
+    for source in sources:
+        c.write(f"launcher/{source.name}", source.read_text())
+    names = ", ".join(source.name for source in sources)
+    c.write("launcher/BUILD.yaml", f"targets:\n  launcher: {{rule: c_binary, srcs: [{names}], flags: [-std=c11, -O2, -Wall, -Wextra, -Werror]}}\n")
+    made = {path.parts[-3]: path for path in c.build("--arch", "all", "//launcher").paths}
+    assert set(made) == set(ARCHES)
+    program = made[{machine: arch for arch, machine in MACHINES.items()}[platform.machine()]]
+    (tmp_path / "work").mkdir()
+    root = make_root(tmp_path / "root")
+    box = BubblewrapSandbox(Path("/no/bwrap"), launcher=program)
+    asked = SandboxRun(
+        arguments=("cat", "/proc/1/comm"), environment=(), root=root, mounts=(), work=tmp_path / "work", log=tmp_path / "log", timeout_s=60
+    )
+    assert box.run(asked, cancelled=lambda: False).exit_code == 0
+    assert (tmp_path / "log").read_text() == "launcher\n"
 
 
 def test_what_the_compiler_says_is_told(c):
