@@ -1,4 +1,4 @@
-"""Saved file to new image, through a running `lkbuild watch`; the same behind a storm of events; and a build beside it that has nothing to do.
+"""Saved file to new image, through a running `lkbuild watch`; the same behind a storm of events; a build beside it with nothing to do.
 
 One image is small (Debian's kernel, init, busybox) plus what changes: an entry of `files`, and a service layer of 14 MB. The other is
 //images:docker-desktop, where a line of one service's configuration changes. Time is taken from before the write to the line that
@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from measure import LKBUILD, Run, arguments, report, run
 
@@ -87,7 +87,7 @@ class Watch:
         self._next()
         self._until("watching ")
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
