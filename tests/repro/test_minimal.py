@@ -5,8 +5,10 @@ What an edit does not reach is not made again.
 
 import os
 import shutil
+import uuid
 
 import pytest
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -51,10 +53,12 @@ def test_another_store_path_umask_zone_and_order_give_the_same_bytes(new_checkou
     assert files(part).items() <= files(one).items()
 
 
-def test_an_edit_of_one_service_packs_its_segment_and_no_other(new_checkout):
-    checkout = new_checkout("edited")
+def test_an_edit_of_one_service_packs_its_segment_and_no_other(tmp_path):
+    """Over the user's store: containerd and runc are compiled for it."""
+    checkout = copy_of_repository(tmp_path / "edited", user_store())
     checkout.build("--config", "quick", "//images:linuxkit")
-    append(checkout, "pkg/dhcpcd/etc/dhcpcd.conf")
+    # Not seen before, so it has to run.
+    append(checkout, "pkg/dhcpcd/etc/dhcpcd.conf", f"# {uuid.uuid4().hex}\n")
     after = checkout.build("--config", "quick", "//images:linuxkit")
     # Its files and their segment; the boot plan, which names layers by content, and its segment; the joined initrd. Nothing else.
     image = "//images:linuxkit"
@@ -63,6 +67,6 @@ def test_an_edit_of_one_service_packs_its_segment_and_no_other(new_checkout):
     assert checkout.build("--config", "quick", "//images:linuxkit").executed == []
 
 
-def append(checkout, path):
+def append(checkout, path, line):
     file = checkout.root / path
-    file.write_text(file.read_text() + "# one more line\n")
+    file.write_text(file.read_text() + line)
