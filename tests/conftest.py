@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from harness import engine as engines
 from harness.buildgrid import unpack
-from harness.workspace import Workspace, copy_of_repository
+from harness.workspace import REPOSITORY, Workspace, copy_of_repository, user_store
 from hypothesis import HealthCheck, settings
-
-from lkbuild.cli.options import default_cache
 
 # Hypothesis without its clock: what a loaded machine makes slow is not wrong.
 settings.register_profile("lkbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -121,6 +119,12 @@ def ws(tmp_path, new_store):
 
 
 @pytest.fixture(scope="session")
+def repository(tmp_path_factory):
+    """The repository itself over the user's store; its outputs go elsewhere."""
+    return Workspace(REPOSITORY, user_store(), {"LKBUILD_OUT": str(tmp_path_factory.mktemp("out"))})
+
+
+@pytest.fixture(scope="session")
 def fetched(once):
     """A store that holds what the quick minimal image is made from, and nothing that was made of it."""
 
@@ -148,8 +152,7 @@ def buildgrid_parts(tmp_path_factory):
     """What a BuildGrid is made of, over the user's store: it is fetched once for many runs."""
     if platform.machine() != "x86_64":
         pytest.skip("its locks are for x86-64")
-    cache = os.environ.get("LKBUILD_CACHE")
-    return unpack(tmp_path_factory.mktemp("buildgrid") / "workspace", Path(cache) if cache else default_cache(os.environ))
+    return unpack(tmp_path_factory.mktemp("buildgrid") / "workspace", user_store())
 
 
 @pytest.fixture(scope="session")
@@ -157,8 +160,7 @@ def engine_tree(tmp_path_factory):
     """The programs of a Docker engine."""
     if os.geteuid() != 0 and not ON_CI:
         pytest.skip("a Docker engine needs root")
-    cache = os.environ.get("LKBUILD_CACHE")
-    return engines.unpacked(tmp_path_factory.mktemp("engine") / "workspace", Path(cache) if cache else default_cache(os.environ))
+    return engines.unpacked(tmp_path_factory.mktemp("engine") / "workspace", user_store())
 
 
 @pytest.fixture(scope="session")

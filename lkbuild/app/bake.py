@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Final
 from lkbuild.app.build import actions_of
 from lkbuild.app.engine import make_loop
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.selection import analyze, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
@@ -28,7 +28,7 @@ from lkbuild.execution.build import Execution
 from lkbuild.execution.placing import place
 from lkbuild.model.action import Input, PlannedAction
 from lkbuild.model.artifact import ActionId, Inline, Output, SourceFile
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.tree import File, Layout, Subtree
 from lkbuild.sandbox.plan import SOURCE_DATE_EPOCH
 
@@ -45,21 +45,14 @@ def bake(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> Pat
         UsageError: nothing of it has a Dockerfile.
         LkbuildError: what a Dockerfile copies or builds upon could not be built.
     """
-    started = time.monotonic()
-    ok = False
-    try:
-        with open_session(options) as session:
-            selected = select(session, patterns)
-            analyses = analyze(session, selected)
-            actions = actions_of(analyses)
-            own = [action.info.id for item in selected for action in analyses.by_node[item.node].actions if _is_one(action)]
-            if not own:
-                raise UsageError("nothing of this has a Dockerfile", hint="`lkbuild query 'kind(package, //...)'` lists packages")
-            file = _write(session, _with_bases(own, actions), own, actions, sink)
-            ok = True
-            return file
-    finally:
-        sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+    with building(sink), open_session(options) as session:
+        selected = select(session, patterns)
+        analyses = analyze(session, selected)
+        actions = actions_of(analyses)
+        own = [action.info.id for item in selected for action in analyses.by_node[item.node].actions if _is_one(action)]
+        if not own:
+            raise UsageError("nothing of this has a Dockerfile", hint="`lkbuild query 'kind(package, //...)'` lists packages")
+        return _write(session, _with_bases(own, actions), own, actions, sink)
 
 
 def _is_one(action: PlannedAction) -> bool:

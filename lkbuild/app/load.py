@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.push import build_layout
 from lkbuild.app.session import open_session
 from lkbuild.app.strategy import make_buildx
@@ -14,7 +14,7 @@ from lkbuild.base.errors import UsageError
 from lkbuild.base.label import Label
 from lkbuild.image.oci import INDEX, ImageLayout
 from lkbuild.image.oci_archive import archive
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.references import expand, with_tag
 
 
@@ -28,14 +28,9 @@ def load(options: BuildOptions, label: str, name: str | None, sink: EventSink) -
     """
     client = make_buildx(options)
     client.client()
-    started = time.monotonic()
-    ok = False
     with open_session(options) as session:
-        try:
+        with building(sink):
             root, target = build_layout(session, label, sink)
-            ok = True
-        finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         blobs = session.store.blobs
         layout = ImageLayout.read(root, blobs.get_bytes)
         if layout.manifests[0].media_type == INDEX:

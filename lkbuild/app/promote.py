@@ -5,7 +5,6 @@ What of it is neither here nor at our remotes is built first, as by any build. D
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from lkbuild.app.build import actions_of, closures_of
 from lkbuild.app.destinations import Destination, destinations, opened, refuse_uncommitted
 from lkbuild.app.engine import make_loop
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.request import Requested, request
 from lkbuild.app.selection import select
 from lkbuild.app.session import Session, open_session
@@ -26,7 +26,7 @@ from lkbuild.execution.plan import ActionGraph
 from lkbuild.model.action import PlannedAction
 from lkbuild.model.artifact import ActionId
 from lkbuild.model.cache_policy import WRITE_BLOBS, WRITE_RESULTS
-from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
+from lkbuild.model.events import BuildStarted, EventSink, Notice
 from lkbuild.model.ports import Closure, Publication
 
 if TYPE_CHECKING:
@@ -82,30 +82,24 @@ def promote(options: BuildOptions, patterns: Sequence[str], namespace: str, sink
         RemoteFailed: a remote did not take all of it.
         LkbuildError: something could not be built.
     """
-    started = time.monotonic()
-    ok = False
-    try:
-        with open_session(options) as session:
-            chosen = destinations(session, namespace, (WRITE_BLOBS, WRITE_RESULTS))
-            analyses, requested = request(session, select(session, patterns))
-            actions = actions_of(analyses)
-            sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
-            with make_loop(session, sink) as loop:
-                execution, missing = _closure(session, loop, requested, actions)
-                refuse_uncommitted(session, chosen)
-                publications = tuple(loop.publications(execution))
-            shared = _closures(session, requested, execution.graph)
-            sent = {item.policy.url: _send(session, item, publications, shared, sink) for item in chosen}
-            ok = True
-            return Promoted(
-                namespace=namespace,
-                results=len(publications),
-                to_build=tuple(f"{planned.info.label} {planned.info.mnemonic}" for planned in missing),
-                sent=sent,
-                dry_run=options.dry_run,
-            )
-    finally:
-        sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+    with building(sink), open_session(options) as session:
+        chosen = destinations(session, namespace, (WRITE_BLOBS, WRITE_RESULTS))
+        analyses, requested = request(session, select(session, patterns))
+        actions = actions_of(analyses)
+        sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
+        with make_loop(session, sink) as loop:
+            execution, missing = _closure(session, loop, requested, actions)
+            refuse_uncommitted(session, chosen)
+            publications = tuple(loop.publications(execution))
+        shared = _closures(session, requested, execution.graph)
+        sent = {item.policy.url: _send(session, item, publications, shared, sink) for item in chosen}
+        return Promoted(
+            namespace=namespace,
+            results=len(publications),
+            to_build=tuple(f"{planned.info.label} {planned.info.mnemonic}" for planned in missing),
+            sent=sent,
+            dry_run=options.dry_run,
+        )
 
 
 def _closure(

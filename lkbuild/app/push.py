@@ -5,7 +5,6 @@ Builds the layout as any build does. Does not speak HTTP (lkbuild.fetch.registry
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lkbuild.app.build import execute
 from lkbuild.app.fetching import docker_credentials
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.request import request
 from lkbuild.app.selection import select
 from lkbuild.app.session import Session, open_session
@@ -23,7 +23,7 @@ from lkbuild.base.label import Label
 from lkbuild.base.values import dataclass
 from lkbuild.image.oci import INDEX, Descriptor, ImageLayout, descriptors_of
 from lkbuild.model.artifact import Output
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.tree import Subtree
 
 if TYPE_CHECKING:
@@ -76,14 +76,9 @@ def push(options: BuildOptions, label: str, reference: str, sink: EventSink, not
 
     where = Reference.parse(reference)
     registry = _registry(options, where)
-    started = time.monotonic()
-    ok = False
     with open_session(options) as session:
-        try:
+        with building(sink):
             root, _ = build_layout(session, label, sink)
-            ok = True
-        finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         layout = ImageLayout.read(root, session.store.blobs.get_bytes)
         (top,) = layout.manifests
         push = _Push(session, layout, registry, Pushed(str(where), top.sha256), note)
@@ -99,14 +94,9 @@ def steps(options: BuildOptions, label: str, reference: str, sink: EventSink) ->
     from lkbuild.fetch.registry import Reference  # noqa: PLC0415 - HTTP takes longer to import than a build that has nothing to do
 
     where = Reference.parse(reference)
-    started = time.monotonic()
-    ok = False
     with open_session(options) as session:
-        try:
+        with building(sink):
             root, _ = build_layout(session, label, sink)
-            ok = True
-        finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         get = session.store.blobs.get_bytes
         layout = ImageLayout.read(root, get)
         (top,) = layout.manifests

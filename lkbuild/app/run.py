@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.build import execute
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.request import Requested
 from lkbuild.app.selection import Selected, analyze, select
 from lkbuild.app.session import Session, open_session
@@ -19,7 +19,7 @@ from lkbuild.base.errors import UsageError, nearest
 from lkbuild.execution.build import Execution
 from lkbuild.execution.staging import stage
 from lkbuild.model.artifact import Artifact, Inline, NamedArtifact, SourceFile
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.ports import SandboxRun
 from lkbuild.model.providers import Runnable
 from lkbuild.model.tree import File, Layout, Subtree
@@ -37,18 +37,13 @@ def run(options: BuildOptions, label: str, arguments: Sequence[str], run_options
         run_options: by name; each value becomes `--name=value`.
         sink: is told of the build.
     """
-    started = time.monotonic()
-    ok = False
     with open_session(options) as session:
-        try:
+        with building(sink):
             selected = select(session, (label,))
             if len(selected) != 1:
                 raise UsageError(f"{label} selects {len(selected)} targets", hint="name one target, for one architecture")
             analyses = analyze(session, selected)
             runnable, execution = build_runnable(session, analyses, selected[0], sink, run_options)
-            ok = True
-        finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         with prepared(session, runnable, execution, arguments, run_options) as (request, access):
             return run_interactive(request, access)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lkbuild.app.build import execute
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.request import Requested
 from lkbuild.app.run import prepared
 from lkbuild.app.selection import Selected, analyze, select
@@ -18,7 +18,7 @@ from lkbuild.base.errors import UsageError, nearest
 from lkbuild.execution.build import Execution
 from lkbuild.model.action import PlannedAction
 from lkbuild.model.artifact import NamedArtifact
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.providers import Runnable
 from lkbuild.sandbox.interactive import run_interactive
 
@@ -42,10 +42,8 @@ def shell(
         UsageError: there is no such action, or it runs in lkbuild's process.
         LkbuildError: what it needs could not be built.
     """
-    started = time.monotonic()
-    ok = False
     with open_session(options) as session:
-        try:
+        with building(sink):
             selected = select(session, (label,))
             if len(selected) != 1:
                 raise UsageError(f"{label} selects {len(selected)} targets", hint="name one target, for one architecture")
@@ -57,9 +55,6 @@ def shell(
             execution = execute(session, analyses, (Requested(selected[0], (*inputs, *root)),), sink, state)
             for error in execution.errors.values():
                 raise error
-            ok = True
-        finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         return _start(session, selected[0], planned, execution, command, note)
 
 

@@ -6,13 +6,13 @@ Knows of actions which builtin they are (`concat` joins, `cpio` packs a layer), 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from lkbuild.app.build import actions_of, execute
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.request import Requested, request
 from lkbuild.app.selection import select
 from lkbuild.app.session import Session, open_session
@@ -26,7 +26,7 @@ from lkbuild.image.errors import ArchiveError
 from lkbuild.image.tar import tar_members
 from lkbuild.model.action import BUILTIN, PlannedAction
 from lkbuild.model.artifact import ActionId, Artifact, Inline, NamedArtifact, Output
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.tree import File
 
 #: Of the form of `--json`, which `--against` reads.
@@ -48,14 +48,8 @@ def size(options: BuildOptions, label: str, sink: EventSink, against: Path | Non
         UsageError: the label names several targets, or the file is not what an earlier call told.
     """
     before = _read(against) if against is not None else None
-    started = time.monotonic()
-    ok = False
-    try:
-        with open_session(options) as session:
-            told = _told(session, label, sink)
-            ok = True
-    finally:
-        sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
+    with building(sink), open_session(options) as session:
+        told = _told(session, label, sink)
     return {**told, **({"changed": changes(before, told)} if before is not None else {})}
 
 

@@ -1,1 +1,1 @@
-"""The sandbox: runs commands apart from the host, by bubblewrap or a launcher of its own (launcher/). The only package that starts processes."""
+"""The sandbox: runs commands apart from the host, by bubblewrap or a launcher of ours (launcher/). Nothing else starts processes."""

@@ -3,18 +3,15 @@
 import contextlib
 import http.client
 import json
-import os
 import socket
 import subprocess
 import threading
+import time
 import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from harness.workspace import PATIENCE_S, REPOSITORY, Workspace
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import PATIENCE_S
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
 
@@ -46,16 +43,12 @@ class Engine(http.client.HTTPConnection):
 
 def page(url):
     """A page, once the server is there to answer: until then the guest refuses the connection, and that ends the try."""
-    for _ in range(10_000):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - ours
             return answer.read()
+        time.sleep(0.1)  # QEMU takes each connection, whoever listens in the guest: there is no event to wait for
     raise AssertionError(url)
-
-
-@pytest.fixture
-def repository(tmp_path):
-    cache = os.environ.get("LKBUILD_CACHE")
-    return Workspace(REPOSITORY, Path(cache) if cache else default_cache(os.environ), {"LKBUILD_OUT": str(tmp_path / "out")})
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import tarfile
 
 import pytest
 from harness.oci import Images
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
 
@@ -41,8 +42,8 @@ def member(path, name="usr/bin/busybox"):
         return archive.extractfile(name).read() if name in archive.getnames() else None
 
 
-def test_a_linuxkit_image_boots(new_checkout):
-    checkout = new_checkout("linuxkit")
+def test_a_linuxkit_image_boots(tmp_path):
+    checkout = copy_of_repository(tmp_path / "linuxkit", user_store())
     kernel = {path.name: path for path in checkout.build("--config", "quick", "--arch", "amd64", "//kernel").paths}["kernel"].read_bytes()
     busybox = next(found for path in checkout.build("--arch", "amd64", "//pkg/busybox").paths if (found := member(path)))
     (checkout.root / "lk").mkdir()

@@ -1,14 +1,10 @@
 """A LinuxKit example, unchanged, from images that lkbuild built and pushed to a registry: the engine is up and runs a container."""
 
-import os
 import tarfile
-from pathlib import Path
 
 import pytest
 from harness.images import Programs, registry, unpacked
-from harness.workspace import REPOSITORY, copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import REPOSITORY, copy_of_repository, user_store
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
 
@@ -73,8 +69,7 @@ targets:
 
 
 def test_linuxkits_docker_example_is_built_from_pushed_images_and_runs_a_container(tmp_path):
-    cache = os.environ.get("LKBUILD_CACHE")
-    store = Path(cache) if cache else default_cache(os.environ)
+    store = user_store()
     checkout = copy_of_repository(tmp_path / "checkout", store)
     with tarfile.open(CORPUS) as corpus:
         checkout.write("lk/docker.yml", corpus.extractfile("tree/examples/docker.yml").read().decode())

@@ -2,14 +2,10 @@
 
 import hashlib
 import json
-import os
 import tarfile
-from pathlib import Path
 
 import pytest
-from harness.workspace import REPOSITORY, Workspace, copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import copy_of_repository
 
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
@@ -24,12 +20,6 @@ MEDIA = (
     *("tar", "tar-kernel-initrd", "docker"),
 )
 ROOTS = ("initrd", "squashfs", "erofs")
-
-
-@pytest.fixture
-def repository(tmp_path):
-    cache = os.environ.get("LKBUILD_CACHE")
-    return Workspace(REPOSITORY, Path(cache) if cache else default_cache(os.environ), {"LKBUILD_OUT": str(tmp_path)})
 
 
 @pytest.mark.parametrize("form", BOOTED)

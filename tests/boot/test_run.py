@@ -1,12 +1,7 @@
 """`lkbuild run` with what is not QEMU's own: UEFI firmware, a shared folder, a TPM, user data."""
 
-import os
-from pathlib import Path
-
 import pytest
-from harness.workspace import copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
 
@@ -49,8 +44,7 @@ kill -USR2 1
 
 
 def test_a_guest_finds_what_it_was_given(tmp_path):
-    cache = os.environ.get("LKBUILD_CACHE")
-    checkout = copy_of_repository(tmp_path / "checkout", Path(cache) if cache else default_cache(os.environ))
+    checkout = copy_of_repository(tmp_path / "checkout", user_store())
     (checkout.root / "run").mkdir()
     checkout.write("run/BUILD.yaml", BUILD)
     checkout.write("run/look.sh", LOOK)

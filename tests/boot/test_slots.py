@@ -1,27 +1,17 @@
 """A disk with two slots: a machine updates itself, survives a power cut, and falls back; the disk as sfdisk and mtools read it."""
 
 import json
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 from harness.images import Programs
-from harness.workspace import REPOSITORY, Workspace, copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import copy_of_repository
 
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick", "--arch", "amd64")
 SLOTS = "//images/tests/slots"
 SECTOR, MIB = 512, 1 << 20
-
-
-@pytest.fixture
-def repository(tmp_path):
-    cache = os.environ.get("LKBUILD_CACHE")
-    return Workspace(REPOSITORY, Path(cache) if cache else default_cache(os.environ), {"LKBUILD_OUT": str(tmp_path)})
 
 
 @pytest.mark.slow

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from harness.watching import watching
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
 
 
-def test_a_guest_is_started_again_with_each_new_image_and_ends_with_the_watch(new_checkout):
-    checkout = new_checkout("watched")
+def test_a_guest_is_started_again_with_each_new_image_and_ends_with_the_watch(tmp_path):
+    checkout = copy_of_repository(tmp_path / "watched", user_store())
     with watching(checkout, "--config", "quick", "--run", "--mem", "256M", "//images:minimal") as watch:
         assert watch.first()["ok"]
         watch.until("Linux version")

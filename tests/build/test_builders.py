@@ -1,16 +1,14 @@
 """Which engine builds a Dockerfile: Docker's own choice, a context of Docker's by its name, or one for an architecture; and emulation."""
 
-import os
 import platform
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from harness import engine as engines
+from harness.workspace import user_store
 
-from lkbuild.cli.options import default_cache
 from lkbuild.sandbox.turns import TURNS, program
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -77,8 +75,7 @@ def emulating(ws, engine_tree, tmp_path):
     """A workspace with an engine whose kernel emulates another architecture, and that architecture."""
     if not engines.can_emulate():
         pytest.skip("this kernel has one binfmt_misc for everybody")
-    cache = os.environ.get("LKBUILD_CACHE")
-    emulators = engines.unpacked(tmp_path / "emulators", Path(cache) if cache else default_cache(os.environ), "emulators")
+    emulators = engines.unpacked(tmp_path / "emulators", user_store(), "emulators")
     arch, _, _ = engines.EMULATED[platform.machine()]
     ws.write("p/BUILD.yaml", RUNS)
     ws.write("p/Dockerfile", RUNS_DOCKERFILE)

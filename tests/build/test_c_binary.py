@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from harness.host_root import make_root
-from harness.workspace import REPOSITORY, copy_of_repository
+from harness.workspace import REPOSITORY, copy_of_repository, user_store
 
-from lkbuild.cli.options import default_cache
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
@@ -51,8 +50,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "riscv64": "riscv64", "s390x"
 @pytest.fixture
 def c(tmp_path):
     """The repository's workspace elsewhere, over the user's store: a C library takes half a minute of processor time."""
-    cache = os.environ.get("LKBUILD_CACHE")
-    here = copy_of_repository(tmp_path / "workspace", Path(cache) if cache else default_cache(os.environ))
+    here = copy_of_repository(tmp_path / "workspace", user_store())
     here.write("c/BUILD.yaml", BUILD)
     here.write("c/hello.c", HELLO)
     unseen = os.urandom(8).hex()  # not compiled before
@@ -82,7 +80,8 @@ def test_the_launcher_of_sandboxes_is_compiled_for_every_architecture_and_works(
     for source in sources:
         c.write(f"launcher/{source.name}", source.read_text())
     names = ", ".join(source.name for source in sources)
-    c.write("launcher/BUILD.yaml", f"targets:\n  launcher: {{rule: c_binary, srcs: [{names}], flags: [-std=c11, -O2, -Wall, -Wextra, -Werror]}}\n")
+    how = f"srcs: [{names}], flags: [-std=c11, -O2, -Wall, -Wextra, -Werror]"
+    c.write("launcher/BUILD.yaml", f"targets:\n  launcher: {{rule: c_binary, {how}}}\n")
     made = {path.parts[-3]: path for path in c.build("--arch", "all", "//launcher").paths}
     assert set(made) == set(ARCHES)
     program = made[{machine: arch for arch, machine in MACHINES.items()}[platform.machine()]]

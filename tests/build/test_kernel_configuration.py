@@ -1,10 +1,9 @@
 """The kernel's configuration as a node: what changes it, what does not, and what a fragment that can't hold is told."""
 
 import os
-from pathlib import Path
 
 import pytest
-from harness.workspace import copy_of_repository
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -14,8 +13,7 @@ FRAGMENT = "kernel/6.12/fragments/wireguard.config"
 @pytest.fixture
 def kernel(tmp_path):
     """The repository's workspace elsewhere, over the user's store: the toolchain and the source are not fetched for each test."""
-    cache = Path(os.environ.get("LKBUILD_CACHE") or Path.home() / ".cache/lkbuild")
-    return copy_of_repository(tmp_path / "workspace", cache)
+    return copy_of_repository(tmp_path / "workspace", user_store())
 
 
 def add(workspace, text):

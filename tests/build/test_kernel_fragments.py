@@ -1,13 +1,9 @@
 """A comment in a kernel fragment is configured again and nothing is compiled; an option is one compile. A cold store compiles first."""
 
-import os
 import uuid
-from pathlib import Path
 
 import pytest
-from harness.workspace import copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -17,8 +13,7 @@ FRAGMENT = "kernel/6.12/fragments/base.config"
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout over the store that LKBUILD_CACHE names, else the user's: there the kernel is compiled once for all tests."""
-    cache = os.environ.get("LKBUILD_CACHE")
-    return copy_of_repository(tmp_path / "checkout", Path(cache) if cache else default_cache(os.environ))
+    return copy_of_repository(tmp_path / "checkout", user_store())
 
 
 def append(checkout, line):

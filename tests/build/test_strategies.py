@@ -1,16 +1,12 @@
 """Where commands run: on an engine, here, or on either; the result is the same, and a build never fails for an engine's sake."""
 
-import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 from harness.casd import engine
 from harness.host_root import processes_with
-from harness.workspace import as_report, copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import as_report, copy_of_repository, user_store
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -181,8 +177,7 @@ def test_a_blob_that_the_engine_has_lost_goes_up_again(p, tmp_path):
 @pytest.mark.parametrize("target", ["//kernel:config", "//pkg/init:program"])
 def test_what_toolchains_make_is_the_same_bits_on_an_engine(url, tmp_path, target):
     """Over the user's store, so that toolchains are not fetched for it."""
-    cache = os.environ.get("LKBUILD_CACHE")
-    repository = copy_of_repository(tmp_path / "repository", Path(cache) if cache else default_cache(os.environ))
+    repository = copy_of_repository(tmp_path / "repository", user_store())
     repository.build(target)
     report = repository.build(target, "--check", "--strategy=remote", f"--remote={url}", "--remote-required")
     assert report.executed

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 
 import pytest
 from harness.buildgrid import HERE, buildgrid
-from harness.workspace import copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -25,14 +22,8 @@ def grid(buildgrid_parts):
 
 
 @pytest.fixture
-def cache():
-    cache = os.environ.get("LKBUILD_CACHE")
-    return Path(cache) if cache else default_cache(os.environ)
-
-
-@pytest.fixture
-def repository(tmp_path, cache):
-    copied = copy_of_repository(tmp_path / "repository", cache)
+def repository(tmp_path):
+    copied = copy_of_repository(tmp_path / "repository", user_store())
     copied.write("c/BUILD.yaml", PROGRAM)
     copied.write("c/hello.c", '#include <stdio.h>\nint main(void) { return puts("hello") < 0; }\n')
     return copied
@@ -51,9 +42,9 @@ def test_a_kernel_configuration_a_c_library_and_a_go_program(repository, grid):
 
 
 @pytest.mark.skipif(ON_CI, reason="it takes a machine for longer than there is; `make test-all` has it")
-def test_the_kernel(repository, grid, cache):
+def test_the_kernel(repository, grid):
     """Minutes of all processors: what was proven of an action, an engine and a way to ask it needs no second proof."""
-    proof = cache.with_name("lkbuild-tests") / "the-kernel-on-a-buildgrid"
+    proof = repository.cache.with_name("lkbuild-tests") / "the-kernel-on-a-buildgrid"
     engine = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.iterdir()))).hexdigest()
     proven = f"{repository.build('//kernel:linux').keys} {engine}\n"
     if proof.exists() and proof.read_text(encoding="utf-8") == proven:

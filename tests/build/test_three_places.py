@@ -1,13 +1,10 @@
 """One action, three places: a C package, a Go package and a kernel's configuration, by the sandbox, docker buildx and a remote engine."""
 
 import os
-from pathlib import Path
 
 import pytest
 from harness.casd import engine as reapi_engine
-from harness.workspace import copy_of_repository
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -22,8 +19,7 @@ COMMANDS = {"//c:program c_compile", "//pkg/init:program go", "//kernel:config k
 
 def test_the_digests_are_the_same_in_all_three(engine, tmp_path):
     """Over the user's store, so that toolchains are not fetched for it."""
-    cache = os.environ.get("LKBUILD_CACHE")
-    repository = copy_of_repository(tmp_path / "repository", Path(cache) if cache else default_cache(os.environ)).with_(**engine)
+    repository = copy_of_repository(tmp_path / "repository", user_store()).with_(**engine)
     repository.write("c/BUILD.yaml", C)
     repository.write("c/hello.c", f'int main(void) {{ return sizeof "{os.urandom(8).hex()}" == 0; }}\n')
     here = repository.build(*TARGETS)

@@ -6,14 +6,14 @@ with a block that is `# tested, slow` builds or boots an image; one that is `# t
 """
 
 import doctest
-import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from harness.pages import blocks, pages
-from harness.workspace import LKBUILD, PATIENCE_S, REPOSITORY, copy_of_repository
+from harness.terminal import clone, environment
+from harness.workspace import PATIENCE_S, REPOSITORY
 
 _FILE = re.compile(r"# file: (?P<path>[\w./-]+)$")
 _TESTED = "# tested"
@@ -28,11 +28,6 @@ def marks(page):
 
 
 PAGES = [pytest.param(page, id=str(page.relative_to(REPOSITORY)), marks=found) for page in pages() if (found := marks(page)) is not None]
-
-
-def environment(more):
-    found = {**os.environ, **more}
-    return {**found, "PATH": f"{LKBUILD.parent}:{found['PATH']}", "NO_COLOR": "1", "CI": "1"}
 
 
 def run(block, page, root, more):
@@ -75,9 +70,7 @@ def test_a_page_does_what_it_says(page, tmp_path, request):
     needed = any(block.first.startswith(_TESTED) and _ENGINE in block.first for block in blocks(page))
     engine = request.getfixturevalue("engine") if needed else {}
     root = tmp_path / "lkbuild"
-    copy_of_repository(root, tmp_path / "unused")
-    (root / ".venv").mkdir()
-    (root / ".venv" / "bin").symlink_to(LKBUILD.parent)
+    clone(root)
     assert follow(page, root, engine) > 0
 
 

@@ -13,9 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.workspace import LKBUILD, PATIENCE_S, Workspace
-
-from lkbuild.cli.options import default_cache
+from harness.workspace import LKBUILD, PATIENCE_S, Workspace, user_store
 
 READ = "[read-blobs, read-results]"
 ALL = "[read-blobs, read-results, write-blobs, write-results]"
@@ -56,9 +54,8 @@ def policy(namespaces: Mapping[str, tuple[int, str, Mapping[str, str]]]) -> str:
 
 def environment(folder: Path) -> dict[str, str]:
     """That of a server: nginx comes from the store that all tests share; what is left behind would be in a folder of its own."""
-    cache = os.environ.get("LKBUILD_CACHE") or default_cache(os.environ)
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "LKBUILD_CACHE": str(cache), "TMPDIR": str(folder / "tmp"), "HOME": str(folder)}
+    return {**os.environ, "LKBUILD_CACHE": str(user_store()), "TMPDIR": str(folder / "tmp"), "HOME": str(folder)}
 
 
 def initialise(folder: Path, text: str, *arguments: str) -> None:

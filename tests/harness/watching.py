@@ -21,7 +21,7 @@ from typing import Any
 from harness.workspace import Workspace
 
 #: For a machine that hangs or is very busy; no measure of anything.
-PATIENCE_S = 60
+PATIENCE_S = 600
 _READY = "watching "
 
 

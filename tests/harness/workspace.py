@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lkbuild.cli.options import default_cache
+
 LKBUILD = Path(sys.executable).with_name("lkbuild")
 REPOSITORY = Path(__file__).parents[2]
 #: For a machine that hangs; no measure of anything.
@@ -168,6 +170,12 @@ def as_report(done: subprocess.CompletedProcess[str], code: int) -> Report:
     told = json.loads(done.stdout)
     assert told["exit_code"] == code
     return Report(code, told, done.stderr)
+
+
+def user_store() -> Path:
+    """The store that LKBUILD_CACHE names, else the user's: what is fetched, compiled or booted in it once serves every later run."""
+    named = os.environ.get("LKBUILD_CACHE")
+    return Path(named) if named else default_cache(os.environ)
 
 
 def copy_of_repository(root: Path, cache: Path) -> Workspace:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import Final
 
 from lkbuild.app.build import execute
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.phase import building
 from lkbuild.app.request import request
 from lkbuild.app.selection import select
 from lkbuild.app.session import open_session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.errors import HostError
 from lkbuild.model.artifact import Output
-from lkbuild.model.events import BuildFinished, EventSink
+from lkbuild.model.events import EventSink
 from lkbuild.model.tree import Subtree
 
 _WORKSPACE: Final = Path(__file__).with_name("workspace")
@@ -43,11 +43,10 @@ def find_casd() -> Path:
 @contextlib.contextmanager
 def service_tree(options: BuildOptions, sink: EventSink) -> Iterator[Path]:
     """The tree of nginx, which stays in the store while the block runs. Raises LkbuildError where it can't be had."""
-    started, ok = time.monotonic(), False
     # Nothing that the user says of a build of his own is meant for this one.
     own = replace(options, workspace=_WORKSPACE, cwd=_WORKSPACE, arches=(), configs=(), remotes=("off",), strategy="sandbox")
     with contextlib.ExitStack() as stack:
-        try:
+        with building(sink):
             session = stack.enter_context(open_session(own))
             analyses, requested = request(session, select(session, (_ROOT,)))
             execution = execute(session, analyses, requested, sink, WorkspaceState(session.state / "state"))
@@ -55,7 +54,4 @@ def service_tree(options: BuildOptions, sink: EventSink) -> Iterator[Path]:
                 raise error
             leaves = [execution.leaf_of(item.artifact) for item in requested[0].files if isinstance(item.artifact, Output)]
             roots = [leaf.root for leaf in leaves if isinstance(leaf, Subtree)]
-            ok = True
-        finally:
-            sink.emit(BuildFinished(ok=ok, seconds=time.monotonic() - started))
         yield session.store.blobs.tree_path(roots[0])

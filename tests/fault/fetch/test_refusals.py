@@ -1,11 +1,10 @@
 """Which answers are believed, and which mirror comes next."""
 
 import hashlib
-import shutil
 import ssl
-import subprocess
 
 import pytest
+import trustme
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import FetchError, HostError
@@ -193,15 +192,11 @@ def test_certificates_that_can_not_be_read_are_an_error_of_the_host(server, benc
 
 @pytest.fixture
 def encrypted(server, tmp_path):
-    """An HTTPS server whose certificate nobody has signed but itself; gives its URL."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate")
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=t", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([openssl, *new, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    """An HTTPS server whose authority no system knows, and that authority's certificate."""
+    authority, cert = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(cert))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     server.encrypt(context)
     return server, cert
 
