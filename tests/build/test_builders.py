@@ -108,8 +108,8 @@ def test_doctor_says_which_node_builds_for_which_architecture(two, pair):
     found = {item["name"]: item["text"].partition("Dockerfiles: ")[2] for item in told}
     assert found[here].endswith("docker buildx on node near")
     assert found[there].endswith("docker buildx on node distant")
-    # By a context that is named for one architecture alone: that engine's own node, which is not of that architecture.
-    told = json.loads(two.lkbuild("doctor", "--json", f"--builder={there}=far").stdout)["findings"]
+    # A builder that is named for one architecture alone stands above it.
+    told = json.loads(two.lkbuild("doctor", "--json", "--builder=pair", f"--builder={there}=far").stdout)["findings"]
     (text,) = (item["text"] for item in told if item["name"] == there)
     assert "distant" not in text
 
