@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from lkbuild.base.errors import AnalysisError, LoadError, Position, nearest
+from lkbuild.base.errors import AnalysisError, Position, nearest
 from lkbuild.base.label import Label
 from lkbuild.model.action import DeclaredOutput, Input
 from lkbuild.model.artifact import Artifact, Inline, Output, SourceFile
@@ -23,12 +23,6 @@ from .providers import BaseInfo, OciLockInfo
 
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-
-
-def unresolved(text: str, position: Position) -> str:
-    """For the templates of LinuxKit's files in a target. Raises LoadError: what they stand for depends on git."""
-    hint = "`lkbuild linuxkit build` resolves it; in a target, write the image that it stands for"
-    raise LoadError(f"'{text}' is not resolved in a target: its tag depends on git", position=position, hint=hint)
 
 
 class LockedImages:

@@ -5,7 +5,7 @@ Pure: it is given functions that find targets and rules. Does not know where the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lkbuild.base.errors import AnalysisError, LkbuildError, Position
@@ -80,13 +80,39 @@ class Analyzer:
         _check_arch(declared, node.configuration)
         target = self._resolved[node] = resolve_target(declared, node.configuration)
         edges = []
-        for dependency in dependencies(rule, target.attrs, target, node.configuration):
-            position = dependency.position or target.at(*dependency.path)
-            needed = self._target(dependency.label, position)
-            configuration = node.configuration.for_execution() if dependency.execution else node.configuration
-            _check_edge(target, rule, needed, position, configuration)
-            edges.append(Edge(NodeKey(dependency.label, configuration), position))
+        for needed, there, position in self._needs(target, rule, node.configuration):
+            _check_edge(target, rule, needed, position, there.configuration)
+            edges.append(Edge(there, position))
         return tuple(edges)
+
+    def incompatible(self, nodes: Iterable[NodeKey]) -> dict[NodeKey, Target]:
+        """Of some nodes and all that they need, those that can't be built for their architecture, each with the target that is to blame.
+
+        Raises LoadError, and AnalysisError for a cycle.
+        """
+        found: dict[NodeKey, Target] = {}
+
+        def successors(node: NodeKey) -> tuple[Edge[NodeKey], ...]:
+            declared = self._target(node.label, None)
+            if not _is_for(declared, node.configuration):
+                found[node] = declared
+                return ()
+            target = resolve_target(declared, node.configuration)
+            return tuple(Edge(there, position) for _, there, position in self._needs(target, self.rule_of(target), node.configuration))
+
+        closure = close(nodes, successors)
+        for node in closure.order:
+            for edge in closure.edges[node]:
+                if edge.target in found:
+                    found.setdefault(node, found[edge.target])
+        return found
+
+    def _needs(self, target: Target, rule: Rule, configuration: Configuration) -> Iterator[tuple[Target, NodeKey, Position]]:
+        """The targets that one needs, whether or not it may, and where that is written."""
+        for dependency in dependencies(rule, target.attrs, target, configuration):
+            position = dependency.position or target.at(*dependency.path)
+            there = configuration.for_execution() if dependency.execution else configuration
+            yield self._target(dependency.label, position), NodeKey(dependency.label, there), position
 
     def _evaluate(self, node: NodeKey, done: Mapping[NodeKey, Analysis]) -> Analysis:
         target = self._resolved[node]

@@ -16,7 +16,7 @@ from lkbuild.app.options import BuildOptions
 from lkbuild.app.strategy import make_buildx
 from lkbuild.base.errors import HostError
 from lkbuild.model.configuration import ARCHES, MACHINES
-from lkbuild.sandbox.builders import How, Node, how
+from lkbuild.sandbox.builders import Node, node_of
 from lkbuild.sandbox.buildx import Buildx
 
 _GIB: Final = 1 << 30
@@ -138,8 +138,8 @@ def check_inotify(settings: Path) -> list[Finding]:
     return findings
 
 
-def builders_of(client: Buildx) -> Mapping[str, How]:
-    """How Dockerfiles' programs run for each architecture, by what builders say of themselves; empty where there is no engine."""
+def builders_of(client: Buildx) -> Mapping[str, Node | None]:
+    """Which node runs Dockerfiles' programs of each architecture, by what builders say of themselves; empty where there is no engine."""
     asked: dict[str | None, tuple[Node, ...]] = {}
     for arch in ARCHES:
         builder = client.builders.get(arch) or client.builders.get("")
@@ -150,18 +150,18 @@ def builders_of(client: Buildx) -> Mapping[str, How]:
                 asked[builder] = ()
     if not any(asked.values()):
         return {}
-    return {arch: how(asked[client.builders.get(arch) or client.builders.get("")], arch) for arch in ARCHES}
+    return {arch: node_of(asked[client.builders.get(arch) or client.builders.get("")], arch) for arch in ARCHES}
 
 
-def check_arches(machine: str, binfmt: Path, kvm: Path, builders: Mapping[str, How]) -> list[Finding]:
-    """How each architecture is built for here, and how its guests boot. `builders`: how one runs its programs; empty: there is none."""
+def check_arches(machine: str, binfmt: Path, kvm: Path, builders: Mapping[str, Node | None]) -> list[Finding]:
+    """How each architecture is built for here, and how its guests boot. `builders`: the node that runs its programs; empty: no engine."""
     host = MACHINES.get(machine)
     if host is None:
         return [Finding(name="architecture", state="fail", text=f"{machine} is none that lkbuild runs on", mend=f"use {', '.join(ARCHES)}")]
     return [_arch(arch, host, binfmt, kvm, builders) for arch in ARCHES]
 
 
-def _arch(arch: str, host: str, binfmt: Path, kvm: Path, builders: Mapping[str, How]) -> Finding:
+def _arch(arch: str, host: str, binfmt: Path, kvm: Path, builders: Mapping[str, Node | None]) -> Finding:
     emulated = any((binfmt / f"qemu-{name}").exists() for name, known in MACHINES.items() if known == arch)
     if arch == host:
         boots = "KVM where that runs a guest, else QEMU's emulation" if os.access(kvm, os.R_OK | os.W_OK) else "QEMU's emulation"
@@ -172,9 +172,11 @@ def _arch(arch: str, host: str, binfmt: Path, kvm: Path, builders: Mapping[str, 
         text += "; its programs run here by binfmt_misc, too" if emulated else ""
     if not builders:
         return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: no engine")
-    if builders.get(arch) == "native":
-        return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: built by docker buildx")
+    node = builders.get(arch)
+    where = f" on node {node.name}" if node and node.name else ""
+    if node and node.how(arch) == "native":
+        return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: built by docker buildx{where}")
     # A context of Docker's is a builder of its own, by its name.
     mend = f"for Dockerfiles: docker context create NAME --docker host=ssh://HOST, a machine of {arch}; then --builder {arch}=NAME"
-    how_far = "built by docker buildx under emulation, slowly" if builders.get(arch) else f"only those that run nothing of {arch}"
+    how_far = f"built by docker buildx{where} under emulation, slowly" if node else f"only those that run nothing of {arch}"
     return Finding(name=arch, state="ok", text=f"{text}; Dockerfiles: {how_far}", mend=mend)

@@ -6,6 +6,7 @@ Does not build anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.session import Session
@@ -13,16 +14,20 @@ from lkbuild.base.errors import AnalysisError, LoadError, UsageError, nearest
 from lkbuild.base.label import Label, Pattern
 from lkbuild.base.values import dataclass
 from lkbuild.model.artifact import NamedArtifact
-from lkbuild.model.configuration import Configuration, NodeKey
+from lkbuild.model.configuration import NodeKey
 from lkbuild.model.providers import OutputGroups
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """One requested thing: a node, and one of its output groups by name, or None for its default outputs."""
+    """One requested thing: a node, and one of its output groups by name, or None for its default outputs.
+
+    `named`: its label was written, and no wildcard found it.
+    """
 
     node: NodeKey
     group: str | None = None
+    named: bool = field(default=True, compare=False)
 
     @property
     def text(self) -> str:
@@ -49,6 +54,11 @@ def select(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
 
     What a wildcard finds but can't be built for an architecture is left out; what is named is not.
     """
+    return tuple(item for item in found(session, patterns) if item.named or fits(session, item))
+
+
+def found(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
+    """The same with what wildcards find for architectures that it can't be built for."""
     parsed = parse_patterns(session, patterns)
     wildcards = [pattern for pattern in parsed if pattern.label is None or pattern.negative]
     named = [pattern.label for pattern in parsed if pattern.label is not None and not pattern.negative]
@@ -63,16 +73,16 @@ def select(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
         kept = set(session.loader.expand(parsed))
         requested = {key: explicit for key, explicit in requested.items() if key[0] in kept or key[1]}
     return tuple(
-        Selected(NodeKey(label, configuration), group)
+        Selected(NodeKey(label, configuration), group, explicit)
         for configuration in session.configurations()
         for (label, group), explicit in requested.items()
-        if explicit or _fits(session, label, configuration)
     )
 
 
-def _fits(session: Session, label: Label, configuration: Configuration) -> bool:
-    arches = session.loader.target(label).arches
-    return not arches or configuration.arch in arches
+def fits(session: Session, item: Selected) -> bool:
+    """Whether its target says that it can be built for the architecture."""
+    arches = session.loader.target(item.node.label).arches
+    return not arches or item.node.configuration.arch in arches
 
 
 def artifacts(selected: Selected, analyses: Analyses) -> tuple[NamedArtifact, ...]:

@@ -62,7 +62,7 @@ class ActionFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFinished:
-    """The verdict on a test target: `passed`, `failed` or `skipped`; `log`: the path of its report."""
+    """The verdict on a test target: `passed`, `failed`, `skipped` or `incompatible`; `log`: the path of its report."""
 
     __test__ = False  # pytest collects classes of this name
     label: str

@@ -29,7 +29,13 @@ class BuiltOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetReport:
-    """One requested target. `state`: `built`, `up_to_date`, `failed`, `skipped`, for tests `passed` or `failed`."""
+    """One requested target.
+
+    Attributes:
+        state: `built`, `up_to_date`, `failed`, `skipped`; for tests `passed`, `failed`, `skipped`, or `incompatible`: a wildcard found
+            it, and it can't be built for that architecture.
+        reason: why it is incompatible.
+    """
 
     label: str
     configuration: str
@@ -37,6 +43,7 @@ class TargetReport:
     state: str
     outputs: tuple[BuiltOutput, ...] = ()
     log: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,4 +144,5 @@ def _target(target: TargetReport) -> dict[str, Any]:
         "state": target.state,
         "outputs": outputs,
         "log": target.log,
+        **({"reason": target.reason} if target.reason else {}),
     }

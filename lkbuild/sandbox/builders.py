@@ -6,7 +6,7 @@ platforms come first and have a star, and whether the others are its own can't b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 from lkbuild.base.values import dataclass
@@ -17,32 +17,40 @@ How = Literal["native", "emulated"] | None
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Architectures whose programs a node runs by itself, the first its own, and those that it emulates."""
+    """Architectures whose programs a node runs by itself, the first its own, and those that it emulates; its name."""
 
     native: tuple[str, ...]
     emulated: frozenset[str]
+    name: str = ""
+
+    def how(self, arch: str) -> How:
+        """How it runs programs of an architecture."""
+        return "native" if arch in self.native else "emulated" if arch in self.emulated else None
 
 
 def nodes_of(text: str) -> tuple[Node, ...]:
     """The nodes that answered."""
-    lines = (line.partition(":")[2] for line in text.splitlines() if line.startswith("Platforms:"))
-    return tuple(_node(words) for line in lines if (words := [word.strip() for word in line.split(",") if word.strip()]))
+    nodes, name = [], ""
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key == "Name":
+            name = value.strip()
+        elif key == "Platforms" and (words := [word.strip() for word in value.split(",") if word.strip()]):
+            nodes.append(_node(words, name))
+    return tuple(nodes)
 
 
-def how(nodes: Iterable[Node], arch: str) -> How:
-    """How a builder runs programs of an architecture."""
-    known = tuple(nodes)
-    if any(arch in node.native for node in known):
-        return "native"
-    return "emulated" if any(arch in node.emulated for node in known) else None
+def node_of(nodes: Sequence[Node], arch: str) -> Node | None:
+    """The node that runs programs of an architecture, the first whose own they are; else one that emulates it."""
+    return next((node for how in ("native", "emulated") for node in nodes if node.how(arch) == how), None)
 
 
-def _node(words: list[str]) -> Node:
+def _node(words: list[str], name: str) -> Node:
     """Of `linux/arm64*, linux/amd64, linux/386`, or in newer words `linux/arm64*, linux/amd64 (+2)`."""
     starred = [_arch(word) for word in words if word.split()[0].endswith("*")]
     plain = [_arch(word) for word in words if not word.split()[0].endswith("*")]
     native = tuple(dict.fromkeys(starred or plain[:1]))
-    return Node(native, frozenset(plain) - {*native})
+    return Node(native, frozenset(plain) - {*native}, name)
 
 
 def _arch(word: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import ImageBuild, SandboxResult
-from lkbuild.sandbox.builders import how
+from lkbuild.sandbox.builders import node_of
 from lkbuild.sandbox.buildx import Buildx
 from lkbuild.sandbox.turns import TURNS, program
 
@@ -55,9 +55,10 @@ class Wary:
             nodes = self._client.nodes(arch)
         except HostError:
             return  # the build itself will say so
-        if how(nodes, arch) != "emulated":
+        node = node_of(nodes, arch)
+        if node is None or node.how(arch) != "emulated":
             return
-        own = nodes[0].native[0]
+        own = node.native[0]
         found = slowdown(self._client, arch, own, folder, cancelled)
         if found is not None and found < _WORTH_TELLING:
             return  # it is the node's own, after all

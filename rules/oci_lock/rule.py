@@ -10,10 +10,10 @@ from typing import Any
 from lkbuild.linuxkit.config import read
 from lkbuild.model.attrs import Attr, ListOf, String, TextFile
 from lkbuild.model.providers import Locked
-from lkbuild.model.references import expand
+from lkbuild.model.references import expand, repository_of
 from lkbuild.model.rule import Rule, RuleContext
 
-from ..oci import unresolved
+from ..linuxkit_image.images import Named
 from ..providers import OciLockInfo
 
 
@@ -24,14 +24,14 @@ def analyze(ctx: RuleContext) -> Sequence[Any]:
     if layout and archive:
         ctx.fail("there are both a layout and an archive", attr=("archive",), hint="a lock is of one of them")
     images = sorted({*ctx.attrs["images"], *_named(ctx)})
+    if ctx.attrs["srcs"] and not images:
+        hint = "a linuxkit_image whose images are all targets needs no lock"
+        ctx.fail("the files name no image that is from elsewhere", attr=("srcs",), hint=hint)
     if not layout and not archive and not images:
         hint = "name a folder as `layout:`, a file as `archive:`, references as `images:`, or LinuxKit's files as `srcs:`"
         ctx.fail("there is neither a layout nor images to pull", attr=(), hint=hint)
-    for index, image in enumerate(ctx.attrs["images"]):
-        try:
-            expand(image)
-        except ValueError:
-            ctx.fail(f"'{image}' names no image", attr=("images", index), hint="write name, org/name or host/org/name, then :tag")
+    for index in range(len(ctx.attrs["images"])):
+        _reference(ctx, "images", index)
     request = json.dumps({"layout": layout, "archive": archive, "images": images}, sort_keys=True)
     return [
         Locked(kind="oci", path=lock.path, request=request, content=lock.content),
@@ -50,11 +50,24 @@ def _path(ctx: RuleContext, name: str) -> str:
 
 
 def _named(ctx: RuleContext) -> Iterator[str]:
-    """The images that LinuxKit's files name."""
+    """The images that LinuxKit's files name, but for those that are targets: by `@pkg:`, or by what linuxkit_image's `packages:` says."""
+    targets = {_reference(ctx, "without", index) for index in range(len(ctx.attrs["without"]))}
     for index, text in enumerate(ctx.attrs["srcs"]):
         if text.missing:
             ctx.fail(f"there is no file {text.path}", attr=("srcs", index))
-        yield from (reference for reference, _ in read(text.content.encode(), text.path, unresolved).references())
+        templates = Named()
+        for reference, _ in read(text.content.encode(), text.path, templates).references():
+            if not {reference, repository_of(reference)} & (targets | templates.found.keys()):
+                yield reference
+
+
+def _reference(ctx: RuleContext, attr: str, index: int) -> str:
+    """A reference of a list, with its host."""
+    text = ctx.attrs[attr][index]
+    try:
+        return expand(text)
+    except ValueError:
+        ctx.fail(f"'{text}' names no image", attr=(attr, index), hint="write name, org/name or host/org/name, then :tag")
 
 
 RULE = Rule(
@@ -82,6 +95,13 @@ own. What an image says of the container that runs it (command, environment, lab
         ),
         "srcs": Attr(
             type=ListOf(item=TextFile()), default=(), configurable=False, doc="LinuxKit's files, whose images are locked beside those."
+        ),
+        "without": Attr(
+            type=ListOf(item=String()),
+            default=(),
+            configurable=False,
+            doc="References of those files that are no images from elsewhere, as linuxkit_image's `packages` says; one without a tag means "
+            "any. `@pkg:PATH` needs no entry.",
         ),
         "lock": Attr(type=TextFile(), required=True, doc="The lock file. It need not exist before the first `lkbuild lock update`."),
     },

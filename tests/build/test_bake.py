@@ -72,6 +72,9 @@ def test_buildx_bakes_what_is_written_to_the_files_that_lkbuild_makes(app):
     assert app.lkbuild("bake", "//p:app").returncode == 0
     docker(app, "buildx", "bake", "-f", file, "--set", f"*.output=type=local,dest={baked}")
     assert (baked / "word").read_text() == "WORD\n"
+    # Of a wildcard, all that has a Dockerfile.
+    told = json.loads(Path(app.lkbuild("bake", "//p/...").stdout.strip()).read_text(encoding="utf-8"))
+    assert told["group"]["default"]["targets"] == ["p_app-amd64", "p_base-amd64"]
 
 
 def test_a_package_that_is_loaded_runs(app):

@@ -1,5 +1,6 @@
 """Which engine builds a Dockerfile: Docker's own choice, a context of Docker's by its name, or one for an architecture; and emulation."""
 
+import json
 import platform
 import re
 import shutil
@@ -7,8 +8,10 @@ import subprocess
 
 import pytest
 from harness import engine as engines
+from harness.buildkit import node
 from harness.workspace import user_store
 
+from lkbuild.model.configuration import MACHINES
 from lkbuild.sandbox.turns import TURNS, program
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -20,16 +23,22 @@ targets:
 
 
 @pytest.fixture
-def two(ws, engine, engine_tree, tmp_path):
+def far(engine_tree):
+    """Another engine than everybody's, as an environment."""
+    with engines.engine(engine_tree) as environment:
+        yield environment
+
+
+@pytest.fixture
+def two(ws, engine, far, tmp_path):
     """A workspace with an engine, and another engine by the name `far`."""
     shutil.copytree(engine["DOCKER_CONFIG"], tmp_path / "docker")
     ws.write("p/BUILD.yaml", TARGETS)
     ws.write("p/Dockerfile", "FROM scratch\nCOPY file /\n")
     ws.write("p/file", f"{tmp_path}\n")  # no engine has seen it
-    with engines.engine(engine_tree) as far:
-        docked = ws.with_(**{**engine, "DOCKER_CONFIG": str(tmp_path / "docker")})
-        docker(docked, "context", "create", "far", f"--docker=host={far['DOCKER_HOST']}")
-        yield docked
+    docked = ws.with_(**{**engine, "DOCKER_CONFIG": str(tmp_path / "docker")})
+    docker(docked, "context", "create", "far", f"--docker=host={far['DOCKER_HOST']}")
+    return docked
 
 
 def docker(ws, *arguments):
@@ -60,6 +69,47 @@ def test_a_builder_that_is_not_there_is_an_error_of_this_host_or_of_the_build(tw
     (error,) = two.build("--builder=nowhere", "//p:copied.oci", code=1).errors
     assert error["label"] == "//p:copied"
     assert "nowhere" in two.lkbuild("build", "--builder=nowhere", "//p:copied.oci").stderr
+
+
+@pytest.fixture
+def pair(two, engine, far):
+    """A builder of two nodes: this machine's architecture, and another's, whose node is an engine of its own."""
+    here = MACHINES[platform.machine()]
+    there = "arm64" if here == "amd64" else "amd64"
+    with node(engine) as near_address, node(far) as far_address:
+        create = ("buildx", "create", "--name=pair", "--driver=remote")
+        docker(two, *create, "--node=near", f"--platform=linux/{here}", near_address)
+        docker(two, *create, "--append", "--node=distant", f"--platform=linux/{there}", far_address)
+        yield here, there
+
+
+def test_the_node_of_a_builder_is_the_one_of_the_architecture(two, pair):
+    here, there = pair
+    assert two.build(f"--arch={here}", "--builder=pair", "//p:copied.oci").executed == ["//p:copied dockerfile"]
+    assert remembered(two, "--context=far") == "0B"
+    near = remembered(two)
+    assert two.build(f"--arch={there}", "--builder=pair", "//p:copied.oci").executed == ["//p:copied dockerfile"]
+    assert (remembered(two), remembered(two, "--context=far") != "0B") == (near, True)
+    # One command, both nodes, one image.
+    two.write("p/file", "another\n")
+    report = two.build(f"--arch={here}", f"--arch={there}", "--builder=pair", "//p:copied.oci")
+    assert report.executed.count("//p:copied dockerfile") == 2
+    index = json.loads((report.path / "index.json").read_text())
+    (top,) = index["manifests"]
+    manifests = json.loads((report.path / "blobs" / top["digest"].replace(":", "/")).read_text())["manifests"]
+    assert [item["platform"]["architecture"] for item in manifests] == [here, there]
+
+
+def test_doctor_says_which_node_builds_for_which_architecture(two, pair):
+    here, there = pair
+    told = json.loads(two.lkbuild("doctor", "--json", "--builder=pair").stdout)["findings"]
+    found = {item["name"]: item["text"].partition("Dockerfiles: ")[2] for item in told}
+    assert found[here].endswith("docker buildx on node near")
+    assert found[there].endswith("docker buildx on node distant")
+    # A builder that is named for one architecture alone stands above it.
+    told = json.loads(two.lkbuild("doctor", "--json", "--builder=pair", f"--builder={there}=far").stdout)["findings"]
+    (text,) = (item["text"] for item in told if item["name"] == there)
+    assert "distant" not in text
 
 
 RUNS = """\

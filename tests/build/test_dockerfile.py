@@ -259,26 +259,6 @@ def test_what_is_refused_is_refused_at_its_line(app, dockerfile, line):
     assert error["hint"]
 
 
-def test_a_run_that_tries_the_network_fails_and_the_hint_says_why(app):
-    (error,) = one(app, f"{FROM}RUN busybox wget -q -O /x http://127.0.0.1:9/x\n").build("//one", code=1).errors
-    assert (error["class"], error["label"]) == ("BuildFailed", "//one")
-    assert "network" in error["hint"]
-    devices = content(one(app, f"{FROM}RUN busybox ls /sys/class/net > /devices\n").build("//one"))["devices"]
-    assert devices.split() == ["lo"]
-
-
-def test_times_of_files_are_normalised_and_a_time_in_a_file_is_reported(app):
-    assert one(app, f"{FROM}RUN busybox touch /new\n").build("--check", "//one").errors == []
-    errors = one(app, f"{FROM}RUN busybox cat /proc/uptime > /stamp\n").build("--check", "//one", code=50).errors
-    assert {(error["class"], error["label"]) for error in errors} == {("NotReproducible", "//one")}
-
-
-def test_what_earlier_builds_left_in_a_cache_is_not_seen(app):
-    leaking = "RUN --mount=type=cache,target=/cache busybox echo %s >> /cache/log; busybox cat /cache/log > /order\n"
-    found = [content(one(app, FROM + leaking % word).build("//one"))["order"] for word in ("first", "second", "first")]
-    assert found == ["first\n", "second\n", "first\n"]
-
-
 def test_what_uses_the_network_is_kept_here_and_given_to_nobody(app, new_store, tmp_path):
     network = one(app, f"{FROM}COPY --from=lkbuild://base:busy /bin/sh /copy\n", network="true")
     network.write("top/BUILD.yaml", "targets:\n  top: {rule: package, dockerfile: Dockerfile}\n")

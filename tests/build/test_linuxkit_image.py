@@ -204,6 +204,38 @@ def test_a_lock_can_be_of_what_the_files_name(linuxkit):
     assert linuxkit.lkbuild("lock", "check", "//:lock").returncode == 48
 
 
+MIXED = """\
+workspace: {name: test}
+targets:
+  lock: {rule: oci_lock, layout: oci, srcs: [a.yml], without: [org/own], lock: oci.lock}
+  image: {rule: linuxkit_image, srcs: [a.yml], lock: ":lock", packages: {org/own: "//pkg/own"}}
+"""
+MIXED_YAML = """\
+kernel: {image: "org/kernel:1", tar: none}
+init: ["org/own:0123"]
+services: [{name: own, image: "@pkg:pkg/own"}]
+"""
+OWN = "targets:\n  own: {rule: package, skeleton: false, files: [{path: /init, contents: own}], command: [/init]}\n"
+
+
+def test_what_a_file_names_of_the_workspace_is_in_no_lock(linuxkit):
+    """What `@pkg:` stands for, and what a linuxkit_image's `packages:` says."""
+    linuxkit.write("BUILD.yaml", MIXED)
+    linuxkit.write("a.yml", MIXED_YAML)
+    linuxkit.write("pkg/own/BUILD.yaml", OWN)
+    assert linuxkit.lkbuild("lock", "update", "//:lock").returncode == 0
+    named = {line.split()[0] for line in (linuxkit.root / "oci.lock").read_text().splitlines() if not line.startswith("#")}
+    assert named == {"docker.io/org/kernel:1"}
+    assert linuxkit.lkbuild("lock", "check", "//:lock").returncode == 0
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    assert {found[path].content for path in ("init", "containers/services/own/rootfs/init")} == {b"own"}
+    # A template that can stand for no target is an error of the file, and so is a file without anything to lock.
+    for old, new, place in (("@pkg:pkg/own", "@pkg:../own", ("a.yml", 3)), ("org/kernel:1", "@pkg:pkg/own", ("BUILD.yaml", 3))):
+        linuxkit.write("a.yml", MIXED_YAML.replace(old, new))
+        (error,) = json.loads(linuxkit.lkbuild("lock", "check", "--json", "//:lock").stdout)["errors"]
+        assert (error["file"], error["line"]) == place
+
+
 def test_modules_and_links(linuxkit):
     images = _again(linuxkit)
     linuxkit.edit("b.yml", "path: etc/motd", "path: lib/motd")

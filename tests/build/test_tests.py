@@ -53,3 +53,42 @@ def test_an_early_exit_ends_the_command_and_not_the_test(ws):
 def test_where_nothing_is_a_test_it_says_so(ws):
     ws.write("p/BUILD.yaml", "targets:\n  made: {rule: genrule, outs: [x], cmd: echo x > $OUT}\n")
     assert ws.test("//p/...", code=4).told["errors"][0]["class"] == "NoTests"
+
+
+ARCHES = """\
+targets:
+  own: {rule: sh_test, arches: [arm64, s390x], cmd: echo own}
+  some: {rule: genrule, arches: [arm64], outs: [x], cmd: touch $OUT}
+  through: {rule: sh_test, srcs: [":some"], cmd: echo through}
+  any: {rule: sh_test, cmd: echo any}
+"""
+
+
+def test_what_a_wildcard_finds_and_an_architecture_does_not_have_is_incompatible_and_no_failure(ws):
+    ws.write("p/BUILD.yaml", ARCHES)
+    told = ws.test("--arch", "arm64", "--arch", "riscv64", "//p/...")
+    verdicts = {(item["label"], item["configuration"]): (item["state"], item.get("reason")) for item in told.told["targets"]}
+    assert verdicts == {
+        ("//p:own", "arm64"): ("passed", None),
+        ("//p:through", "arm64"): ("passed", None),
+        ("//p:any", "arm64"): ("passed", None),
+        ("//p:own", "riscv64"): ("incompatible", "is for arm64, s390x"),
+        ("//p:through", "riscv64"): ("incompatible", "needs //p:some, which is for arm64"),
+        ("//p:any", "riscv64"): ("passed", None),
+    }
+    # The second time, by what the first left behind.
+    lines = [ws.lkbuild("test", "--arch", "riscv64", "//p/...").stdout.splitlines() for _ in range(2)]
+    assert lines[0] == lines[1]
+    assert "incompatible //p:through (riscv64): needs //p:some, which is for arm64" in lines[0]
+
+
+@pytest.mark.parametrize("name", ["own", "through"])
+def test_what_is_named_is_an_error_where_an_architecture_does_not_have_it(ws, name):
+    ws.write("p/BUILD.yaml", ARCHES)
+    (error,) = ws.test("--arch", "riscv64", f"//p:{name}", "//p:any", code=7).errors
+    assert (error["class"], error["label"]) == ("AnalysisError", f"//p:{name}")
+
+
+def test_where_an_architecture_has_none_of_the_tests_it_says_so(ws):
+    ws.write("p/BUILD.yaml", ARCHES.partition("  any:")[0])
+    assert ws.test("--arch", "riscv64", "//p/...", code=4).errors[0]["class"] == "NoTests"

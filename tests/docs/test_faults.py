@@ -1,4 +1,4 @@
-"""The table of faults names tests that exist."""
+"""The tables of faults, and of what holds on every architecture, name tests that exist."""
 
 import ast
 import re
@@ -7,7 +7,8 @@ import pytest
 from harness.workspace import REPOSITORY
 
 PAGE = REPOSITORY / "docs/design/0150-faults.md"
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE.read_text())))
+TABLES = (PAGE, REPOSITORY / "docs/guide/architectures.md")
+NAMED = sorted({found for page in TABLES for found in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())})
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)

@@ -15,7 +15,8 @@ def command() -> Command:
         name="test",
         usage="[FLAGS] [PATTERN...] [-- -PATTERN...]",
         doc="""Runs the tests that patterns select (all of the workspace without one) and prints a line for each. A test that passed and
-            whose inputs are the same is not run again. No test at all is an error (exit 4), a failed one is exit 3.""",
+            whose inputs are the same is not run again. One that a wildcard finds, and that is not for the architecture, is `incompatible`,
+            which is no failure. No test at all is an error (exit 4), a failed one is exit 3.""",
         examples=(
             ("lkbuild test //images/...", "boot every image"),
             ("lkbuild test --arch arm64 //images:minimal-boot", "under emulation"),
@@ -41,7 +42,9 @@ def run(invocation: Invocation) -> int:
 
 
 def verdict(target: TargetReport, style: Style | None = None) -> str:
-    """`passed  //images:minimal-boot (amd64)`, and where the log of a failed one is."""
+    """`passed  //images:minimal-boot (amd64)`; where the log of a failed one is, or why it is incompatible."""
     paint = style or Style()
     line = f"{paint(f'{target.state:<10}', 'bold')} {target.label} ({target.configuration})"
+    if target.reason:
+        return f"{line}: {target.reason}"
     return f"{line}  {target.log}" if target.log and target.state == "failed" else line

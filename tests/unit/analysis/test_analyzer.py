@@ -45,11 +45,14 @@ def target(text, rule="give", deps=(), **more):
     return Target(label=label, rule=rule, attrs=FrozenMap(attrs), position=Position(file="B"), positions=positions, **given)
 
 
-def analyze(*targets, arch="amd64"):
+def analyzer_of(targets):
     by_label = {item.label: item for item in targets}
-    analyzer = Analyzer(target=lambda label, _: by_label[label], rule=RULES.get, tool=lambda *_: b"")
+    return Analyzer(target=lambda label, _: by_label[label], rule=RULES.get, tool=lambda *_: b"")
+
+
+def analyze(*targets, arch="amd64"):
     configuration = Configuration(arch=arch, exec_arch="amd64")
-    return analyzer.analyze([NodeKey(targets[0].label, configuration)])
+    return analyzer_of(targets).analyze([NodeKey(targets[0].label, configuration)])
 
 
 def error(*targets, kind=AnalysisError, **more):
@@ -93,6 +96,21 @@ def test_an_architecture_that_a_dependency_does_not_have_is_an_error_where_it_is
     assert found.related
     # A tool is for the machine that runs it, whatever is built with it.
     assert analyze(target("//a:a", "tool", ["//a:b"]), target("//a:b", arches=("amd64",)), arch="arm64")
+
+
+def test_what_an_architecture_does_not_have_is_told_of_all_that_need_it_with_who_is_to_blame():
+    targets = (
+        target("//a:top", deps=["//a:middle", "//a:other"]),
+        target("//a:middle", deps=["//a:foot"]),
+        target("//a:foot", arches=("arm64",)),
+        target("//a:other", "tool", ["//a:hammer"]),
+        target("//a:hammer", arches=("amd64",)),
+    )
+    analyzer = analyzer_of(targets)
+    here, there = (Configuration(arch=arch, exec_arch="amd64") for arch in ("amd64", "arm64"))
+    found = analyzer.incompatible(NodeKey(item.label, here) for item in targets)
+    assert {node.label.name: blamed.label.name for node, blamed in found.items()} == {"foot": "foot", "middle": "foot", "top": "foot"}
+    assert analyzer.incompatible(NodeKey(item.label, there) for item in targets[:-1]) == {}
 
 
 def test_a_cycle_is_an_error_at_its_first_edge():

@@ -8,7 +8,7 @@ from lkbuild.app import doctor
 from lkbuild.app.options import BuildOptions
 from lkbuild.base.errors import HostError
 from lkbuild.model.configuration import ARCHES
-from lkbuild.sandbox.builders import nodes_of
+from lkbuild.sandbox.builders import Node, nodes_of
 
 
 def test_all_checks_run_here_and_each_has_a_name_a_state_and_a_text(tmp_path):
@@ -93,12 +93,14 @@ def test_each_architecture_is_native_or_cross_and_an_unknown_machine_is_a_failur
     assert doctor.check_arches("vax", tmp_path, tmp_path, {})[0].state == "fail"
 
 
-HOW = {"amd64": "native", "arm64": None, "riscv64": "emulated"}
+HERE = Node(("amd64",), frozenset({"riscv64"}), "here")
+NODES = {"amd64": HERE, "arm64": None, "riscv64": HERE}
 
 
 def test_of_each_architecture_it_says_whether_a_builder_has_it(tmp_path):
-    told = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, HOW)}
+    told = {finding.name: finding for finding in doctor.check_arches("x86_64", tmp_path, tmp_path, NODES)}
     assert told["amd64"].mend is None
+    assert "node here" in told["amd64"].text
     assert "--builder arm64=" in told["arm64"].mend
     assert "emulation" in told["riscv64"].text.partition("Dockerfiles")[2]
     assert "--builder riscv64=" in told["riscv64"].mend
@@ -114,8 +116,15 @@ class Client:
     def nodes(self, arch):
         if arch == "s390x":
             raise HostError("no answer")
-        return nodes_of("Platforms: linux/arm64" if arch == "arm64" else "Platforms: linux/amd64, linux/386, linux/riscv64")
+        far, here = "Name: a\nPlatforms: linux/arm64", "Name: b\nPlatforms: linux/amd64, linux/386, linux/riscv64"
+        return nodes_of(far if arch == "arm64" else here)
 
 
 def test_builders_are_asked_once_each_and_one_that_is_gone_builds_nothing():
-    assert doctor.builders_of(Client()) == {"amd64": "native", "arm64": "native", "riscv64": "emulated", "s390x": None}
+    found = doctor.builders_of(Client())
+    assert {arch: node and (node.name, node.how(arch)) for arch, node in found.items()} == {
+        "amd64": ("b", "native"),
+        "arm64": ("a", "native"),
+        "riscv64": ("b", "emulated"),
+        "s390x": None,
+    }

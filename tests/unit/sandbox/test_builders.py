@@ -10,7 +10,7 @@ import pytest
 from lkbuild.base.errors import FetchError, HostError
 from lkbuild.model.configuration import ARCHES, MACHINES
 from lkbuild.model.ports import ImageBuild, SandboxResult
-from lkbuild.sandbox.builders import how, nodes_of
+from lkbuild.sandbox.builders import node_of, nodes_of
 from lkbuild.sandbox.buildx import Buildx
 from lkbuild.sandbox.emulation import Wary
 from lkbuild.sandbox.turns import TURNS, program
@@ -34,7 +34,15 @@ HERE = "Name: default\nDriver: docker\n\nNodes:\nName: default\nStatus: running\
 )
 def test_a_builder_says_whose_programs_it_runs_and_how(platforms, expected):
     nodes = nodes_of("".join(f"{HERE}{words}\nLabels: x\n" for words in platforms))
-    assert [how(nodes, arch) for arch in ARCHES] == expected
+    found = [node_of(nodes, arch) for arch in ARCHES]
+    assert [node and node.how(arch) for node, arch in zip(found, ARCHES, strict=True)] == expected
+
+
+def test_of_the_nodes_of_a_builder_that_of_the_architecture_is_taken_before_one_that_emulates_it():
+    text = "Name: pair\nDriver: remote\n\nNodes:\nName:      near\nPlatforms: linux/amd64*, linux/arm64\n\n"
+    nodes = nodes_of(f"{text}Name: far\nPlatforms: linux/arm64*, linux/riscv64\n")
+    names = {arch: node.name for arch in ARCHES if (node := node_of(nodes, arch))}
+    assert names == {"amd64": "near", "arm64": "far", "riscv64": "far"}
 
 
 class Client:
