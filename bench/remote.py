@@ -1,7 +1,8 @@
 """A remote cache: many small blobs and one large one, put and got, with buildbox-casd on this machine as the server.
 
-What a build does is measured: from the store to the server, from the server to another store, every byte hashed by both sides. The peer is
-the least that moving bytes between two processes takes: the same bytes through a loopback connection, written to one file.
+What a build does is measured: from the store to the server, from the server to another store, every byte hashed by both sides; once over a
+socket, once as `lkbuild cache serve` has it, with nginx, TLS and certificates between. The peer is the least that moving bytes between two
+processes takes: the same bytes through a loopback connection, written to one file, and to as many files as there are blobs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from harness.cache_service import ALL, free_ports, initialise, policy, serving
 from harness.casd import casd
 from measure import Run, arguments, report
 
@@ -29,6 +31,7 @@ from lkbuild.model.ports import Publication
 from lkbuild.model.tree import Layout
 from lkbuild.remote.address import parse_address
 from lkbuild.remote.cache import Remotes
+from lkbuild.remote.credentials import TlsFiles
 from lkbuild.remote.opening import Guarding, Listeners, Plan, open_peer
 from lkbuild.remote.tally import Tally
 from lkbuild.store.disk import DiskStore
@@ -37,11 +40,11 @@ _CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
-def machine(folder: Path, url: str) -> Iterator[tuple[DiskStore, Remotes]]:
+def machine(folder: Path, plan: Plan) -> Iterator[tuple[DiskStore, Remotes]]:
     """A store with the server behind it."""
     with DiskStore.open(folder) as store:
         tally = Tally()
-        peer = open_peer(Plan(address=parse_address(url)), store.blobs, tally, Listeners(tell=print), Guarding())
+        peer = open_peer(plan, store.blobs, tally, Listeners(tell=print), Guarding())
         yield store, Remotes([peer], store.blobs, [tally])
 
 
@@ -52,15 +55,20 @@ def timed(act: Callable[[], object]) -> Run:
     return Run(time.perf_counter() - wall, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def loopback(size: int, path: Path) -> None:
-    """Move so many bytes through a connection into a file."""
+def loopback(size: int, path: Path, each: int | None = None) -> None:
+    """Move so many bytes through a connection into a file; `each`: into files of so many bytes, in a folder."""
+    if each is not None:
+        path.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as sender:
         receiver, _ = listening.accept()
 
         def receive() -> None:
-            with receiver, path.open("wb") as file:
-                while data := receiver.recv(_CHUNK):
-                    file.write(data)
+            with receiver, receiver.makefile("rb", _CHUNK) as stream:
+                for number in range(1 if each is None else size // each):
+                    with (path if each is None else path / str(number)).open("wb") as file:
+                        left = each or size
+                        while left and (data := stream.read1(min(left, _CHUNK))):
+                            left -= file.write(data)
 
         thread = threading.Thread(target=receive)
         thread.start()
@@ -87,24 +95,44 @@ def publication(store: DiskStore, sizes: list[int]) -> Publication:
     return Publication(recipe=Digest.of(b"bench"), action=EncodedAction(key, {**directories, **messages}), result=result)
 
 
-def measure(name: str, folder: Path, sizes: list[int]) -> None:
-    """Put and get, and the peer."""
-    folder.mkdir(parents=True)
-    with casd(folder / "server") as url, machine(folder / "theirs", url) as (theirs, up), machine(folder / "ours", url) as (_, down):
+def children() -> float:
+    """The processor time of all processes that were started here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def there_and_back(folder: Path, plan: Plan, sizes: list[int]) -> tuple[Run, Run]:
+    """Put and get, from one store to another."""
+    with machine(folder / "theirs", plan) as (theirs, up), machine(folder / "ours", plan) as (_, down):
         made = publication(theirs, sizes)
         up.publish(made)
         put = timed(up.close)
         outputs = tuple(DeclaredOutput(item.path) for item in made.result.files)
         found = down.find_recipes({made.recipe: outputs})[made.recipe].result
         get = timed(lambda: down.bring([item.digest for item in found.files], ()))
+    return put, get
+
+
+def measure(name: str, folder: Path, sizes: list[int]) -> None:
+    """To the server itself, to one as `lkbuild cache serve` has it, and the peer."""
+    before = children()
+    with casd(folder / "server") as url:
+        direct = there_and_back(folder / "direct", Plan(address=parse_address(url)), sizes)
+    server = children() - before
+    (port,) = free_ports(1)
+    initialise(folder / "service", policy({"main": (port, "grpc", {"ci": ALL})}))
+    with serving(folder / "service") as service:
+        client = service.folder / "clients/ci"
+        tls = TlsFiles(ca=client / "ca.pem", certificate=client / "certificate.pem", key=client / "key.pem")
+        served = there_and_back(folder / "served", Plan(address=parse_address(service.urls["main"]), tls=tls), sizes)
     peer = timed(lambda: loopback(sum(sizes), folder / "raw"))
-    report(name, [("put", put, None), ("get", get, None), ("loopback and disk", peer, None)], peer="loopback and disk")
+    files = timed(lambda: loopback(sum(sizes), folder / "files", sizes[0]))
+    runs = dict(zip(("put", "get", "put through nginx, TLS", "get through nginx, TLS"), (*direct, *served), strict=True))
+    peers = [("loopback and disk", peer, None), ("the same, a file for each", files, None)]
+    report(name, [*((word, run, None) for word, run in runs.items()), *peers], peer="loopback and disk")
     total = sum(sizes) / 1e6
-    print(
-        "".join(
-            f"  {word}: {total / run.wall:.0f} MB/s, {len(sizes) / run.wall:.0f} blobs/s\n" for word, run in (("put", put), ("get", get))
-        )
-    )
+    print("".join(f"  {word}: {total / run.wall:.0f} MB/s, {len(sizes) / run.wall:.0f} blobs/s\n" for word, run in runs.items()))
+    print(f"  for put and get together the server took {server:.1f} s of processor time, the client {direct[0].cpu + direct[1].cpu:.1f} s")
 
 
 def main() -> None:

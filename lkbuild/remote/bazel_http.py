@@ -71,13 +71,13 @@ class HttpClient:
 
     def missing(self, names: Sequence[Name]) -> set[Name]:
         """See Client."""
-        there = self._all(self._head, names)
-        return {name for name in names if not there[name]}
+        return {name for name, there in self._each(self._head, names) if not there}
 
-    def read_batch(self, names: Sequence[Name]) -> dict[Name, bytes]:
+    def read_batch(self, names: Sequence[Name]) -> Iterator[tuple[Name, bytes]]:
         """See Client."""
-        found = self._all(lambda name: self._get(f"cas/{name.hash}", name.size), names)
-        return {name: data for name, data in found.items() if data is not None}
+        for name, data in self._each(lambda name: self._get(f"cas/{name.hash}", name.size), names):
+            if data is not None:
+                yield name, data
 
     def read(self, name: Name, offset: int) -> Iterator[bytes]:
         """See Client."""
@@ -97,9 +97,18 @@ class HttpClient:
         finally:
             response.close()
 
-    def write_batch(self, blobs: Mapping[Name, bytes]) -> None:
+    def write_batch(self, names: Sequence[Name], read: Callable[[Name], bytes | None]) -> Iterator[Name]:
         """See Client."""
-        self._all(lambda name: self._put(f"cas/{name.hash}", blobs[name]), tuple(blobs))
+
+        def put(name: Name) -> bool:
+            data = read(name)
+            if data is not None:
+                self._put(f"cas/{name.hash}", data)
+            return data is not None
+
+        for name, done in self._each(put, names):
+            if done:
+                yield name
 
     def write(self, name: Name, source: Callable[[], BinaryIO], *, upload: str, again: bool) -> None:  # noqa: ARG002 - no resuming here
         """See Client."""
@@ -109,18 +118,19 @@ class HttpClient:
 
     def results(self, actions: Sequence[Name]) -> dict[Name, bytes]:
         """See Client."""
-        found = self._all(lambda action: self._get(f"ac/{action.hash}", _RESULT_LIMIT), actions)
-        return {action: data for action, data in found.items() if data is not None}
+        found = self._each(lambda action: self._get(f"ac/{action.hash}", _RESULT_LIMIT), actions)
+        return {action: data for action, data in found if data is not None}
 
     def put_results(self, results: Mapping[Name, bytes]) -> None:
         """See Client."""
-        self._all(lambda action: self._put(f"ac/{action.hash}", results[action]), tuple(results))
+        for _ in self._each(lambda action: self._put(f"ac/{action.hash}", results[action]), tuple(results)):
+            pass
 
     # --- requests ---------------------------------------------------------------------------------------------------------
 
-    def _all(self, ask: Callable[[K], T], items: Sequence[K]) -> dict[K, T]:
-        """Ask for many at once. The first fault ends it."""
-        return dict(zip(items, self._threads.map(ask, items), strict=True))
+    def _each(self, ask: Callable[[K], T], items: Sequence[K]) -> Iterator[tuple[K, T]]:
+        """Ask for many at once; the answers in order. The first fault ends it."""
+        return zip(items, self._threads.map(ask, items), strict=True)
 
     def _head(self, name: Name) -> bool:
         try:

@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import grpc
 
 #: Calls in flight over one connection: many servers allow 100 streams.
-_WINDOW: Final = 64
+WINDOW: Final = 64
+#: The same of calls that carry megabytes: enough that both sides and the line are busy, few enough for memory.
+HEAVY_WINDOW: Final = 8
 #: A batch may hold 4 MiB of blobs, and some servers send more.
 _MESSAGE_LIMIT: Final = 64 << 20
 _LAST_WORD_S: Final = 2.0
@@ -69,14 +71,19 @@ class Channel:
             raise answer
         return answer
 
-    def many(self, method: str, requests: Sequence[bytes], *, timeout_s: float | None = None) -> Iterator[bytes | Fault]:
-        """The answers to many requests, in order; they are in flight together."""
+    def many(
+        self, method: str, requests: Iterable[bytes], *, timeout_s: float | None = None, window: int = WINDOW
+    ) -> Iterator[bytes | Fault]:
+        """The answers to many requests, in order; so many at once are in flight, and the next are made meanwhile.
+
+        `timeout_s`: how long each may take, whatever is before it; else one that is waited for may be quiet for as long as any call.
+        """
         import grpc  # noqa: PLC0415 - see the module
 
         stub = self._channel().unary_unary(method)
         flying: deque[Any] = deque()
         rest = iter(requests)
-        timeout = min(timeout_s or self._settings.quiet_s, self._settings.quiet_s)
+        timeout = None if timeout_s is None else min(timeout_s, self._settings.quiet_s)
         metadata = self._metadata()
 
         def launch() -> None:
@@ -85,20 +92,20 @@ class Channel:
                 call = stub.future(request, timeout=timeout, metadata=metadata)
                 call.add_done_callback(self._timed())
                 flying.append(call)
-                if len(flying) >= _WINDOW:
+                if len(flying) >= window:
                     return
 
         try:
             launch()
             while flying:
                 call = flying.popleft()
-                try:
-                    with self._watchdog.over(call):
+                with self._watchdog.over(call) as watched:
+                    try:
                         answer: bytes | Fault = call.result()
-                except grpc.FutureCancelledError:
-                    answer = Unavailable("the call was cancelled")
-                except grpc.RpcError as error:
-                    answer = _fault(error)
+                    except grpc.FutureCancelledError:
+                        answer = self._quiet() if watched.fired else Unavailable("the call was cancelled")
+                    except grpc.RpcError as error:
+                        answer = _fault(error)
                 self._count(answer)
                 yield answer
                 launch()
@@ -192,10 +199,13 @@ class Channel:
         except (grpc.RpcError, grpc.FutureCancelledError) as error:
             self._tally.add(failures=1)
             if watched.fired:
-                raise Unavailable(f"nothing came or went for {self._settings.quiet_s:g} s", slow=True) from error
+                raise self._quiet() from error
             if isinstance(error, grpc.RpcError):
                 raise _fault(error) from error
             raise Unavailable("the call was cancelled") from error
+
+    def _quiet(self) -> Unavailable:
+        return Unavailable(f"nothing came or went for {self._settings.quiet_s:g} s", slow=True)
 
     def _timed(self) -> Callable[[Any], None]:
         """Counts how long a call takes that begins now. Its answer may lie there for long before it is looked at."""

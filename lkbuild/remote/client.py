@@ -31,16 +31,16 @@ class Client(Protocol):
         """Those that the server does not have."""
         ...
 
-    def read_batch(self, names: Sequence[Name]) -> dict[Name, bytes]:
-        """Small blobs, as many as it has; not verified."""
+    def read_batch(self, names: Sequence[Name]) -> Iterator[tuple[Name, bytes]]:
+        """Small blobs, as many as it has, as they come; not verified."""
         ...
 
     def read(self, name: Name, offset: int) -> Iterator[bytes]:
         """A blob from an offset; not verified, never more than its size."""
         ...
 
-    def write_batch(self, blobs: Mapping[Name, bytes]) -> None:
-        """Upload small blobs."""
+    def write_batch(self, names: Sequence[Name], read: Callable[[Name], bytes | None]) -> Iterator[Name]:
+        """Upload small blobs; those that the server has taken, as it says so. `read` gives the bytes of one, None: they are gone."""
         ...
 
     def write(self, name: Name, source: Callable[[], BinaryIO], *, upload: str, again: bool) -> None:

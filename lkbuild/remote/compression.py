@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from typing import BinaryIO, Final, cast
 
@@ -16,6 +17,8 @@ _CHUNK: Final = 1 << 20
 SMALLEST: Final = 128
 #: What is looked at to see whether compression pays.
 PROBE: Final = 64 << 10
+#: A context of each thread: to make one costs more than to compress a small blob.
+_local = threading.local()
 
 
 def shrink(data: bytes) -> bytes | None:
@@ -28,15 +31,33 @@ def shrink(data: bytes) -> bytes | None:
 
 def packed(data: bytes) -> bytes:
     """Data as one frame."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(data)
+    compressor: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if compressor is None:
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    return compressor.compress(data)
 
 
 def restore(data: bytes, size: int) -> bytes:
     """The inverse of `shrink`. Raises Misbehaved where another number of bytes than `size` would come out."""
-    out = b"".join(restored(iter((data,)), size))
+    out = _frame(data, size)
+    if out is None:  # several frames, or one that does not say how long it is
+        out = b"".join(restored(iter((data,)), size))
     if len(out) != size:
         raise Misbehaved(f"{len(out)} bytes where {size} were due")
     return out
+
+
+def _frame(data: bytes, size: int) -> bytes | None:
+    """What one frame holds that says that it holds so much; None for any other."""
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
+    try:
+        if size and zstandard.frame_content_size(data) == size:
+            return decompressor.decompress(data, max_output_size=size, allow_extra_data=False)
+    except (zstandard.ZstdError, ValueError):
+        return None
+    return None
 
 
 def restored(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:

@@ -6,15 +6,13 @@ Inputs that the engine has lost go up again. Knows one server; does not know wha
 
 from __future__ import annotations
 
-import contextlib
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lkbuild.base import wire
-from lkbuild.base.digest import Digest
+from lkbuild.base.digest import EMPTY, Digest
 from lkbuild.base.errors import RemoteFailed
 from lkbuild.base.values import dataclass
 from lkbuild.model.action import EncodedAction, OutputFile, OutputTree
@@ -25,6 +23,7 @@ from lkbuild.remote.channel import Channel
 from lkbuild.remote.connection import Connection
 from lkbuild.remote.execution_messages import Operation, Response, Status
 from lkbuild.remote.faults import Fault, NotThere, Unavailable
+from lkbuild.remote.gathering import Gathering
 from lkbuild.remote.listening import SETTLED_S, Listening
 from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
@@ -40,9 +39,16 @@ _SLACK_S: Final = 300.0
 #: A connection that held for so long was one: some balancers cut every stream after a minute, and an action may take hours.
 _LONG_S: Final = 10.0
 _LOG_LIMIT: Final = 16 << 20
-_TICK_S: Final = 0.1
 #: google.rpc.Code: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, FAILEDABORTED, UNAVAILABLE.
 _CANCELLED, _DEADLINE, _EXHAUSTED, _ABORTED, _UNAVAILABLE = 1, 4, 8, 10, 14
+
+
+@dataclass(slots=True, eq=False)
+class _Upload:
+    """An action that is to be there with all that it takes; `name`: what it is called there."""
+
+    action: EncodedAction
+    name: Name = Name(EMPTY)
 
 
 class RemoteEngine:
@@ -68,8 +74,8 @@ class RemoteEngine:
         self._shown, self._redact = shown, redact
         self._local: BlobStore = connection.local
         self._receiver = Receiver(connection)
-        # One at a time: actions that need the same toolchain must not both upload it, and one transfer fills a line.
-        self._uploading = threading.Lock()
+        # One at a time: actions that need the same toolchain must not both upload it; what waits goes together.
+        self.uploads = Gathering(self._upload)
         self._uploader = Uploader(connection.client, connection.local, self._insist)
         self._stop: Callable[[], bool] = bool  # whether who uploads now waits for it no more
         #: Directories that the engine has with everything below.
@@ -99,9 +105,9 @@ class RemoteEngine:
         fresh = request.fresh
         lost: Fault | None = None
         for attempt in range(_ROUNDS):
-            with self._turn(ears.cancelled):
-                action = self._upload(request.action, naming)
-            message = messages.execute_request(self._instance, action, naming.function.number, fresh=fresh)
+            upload = _Upload(request.action)
+            self.uploads.join(upload, ears.cancelled)
+            message = messages.execute_request(self._instance, upload.name, naming.function.number, fresh=fresh)
             following = _Following(self._channel, message, request.timeout_s, ears)
             guard = self._connection.guard
             try:
@@ -124,12 +130,17 @@ class RemoteEngine:
 
     # --- up ---------------------------------------------------------------------------------------------------------------
 
-    def _upload(self, action: EncodedAction, naming: Naming) -> Name:
-        """Have everything there; what the action is called. Raises Fault, BlobMissing."""
-        key, own = naming.action(action)
-        found: dict[Name, Digest | bytes] = dict(own)
-        fields = {number: value for number, value in wire.fields(action.messages[action.key]) if isinstance(value, bytes)}
-        whole = self._collect(decode_digest(fields[2]), action.messages, naming, found)
+    def _upload(self, uploads: Sequence[_Upload], ended: Callable[[], bool]) -> None:
+        """Have everything there of some actions. Raises Fault, BlobMissing."""
+        naming, self._stop = self._connection.naming(), ended
+        found: dict[Name, Digest | bytes] = {}
+        whole: set[Digest] = set()
+        for upload in uploads:
+            action = upload.action
+            upload.name, own = naming.action(action)
+            found.update(own)
+            fields = {number: value for number, value in wire.fields(action.messages[action.key]) if isinstance(value, bytes)}
+            self._collect(decode_digest(fields[2]), action.messages, naming, found, whole)
         wanted = {name: source for name, source in found.items() if name.size and name not in self._uploader.present}
         if wanted:
             missing = self._connection.guard.ask(lambda: self._connection.client.missing(tuple(wanted)))
@@ -139,23 +150,11 @@ class RemoteEngine:
                 source = wanted[name]
                 raise BlobMissing(source) if isinstance(source, Digest) else Fault(f"it does not take {name.short}")
         self._whole |= whole
-        return key
 
-    @contextlib.contextmanager
-    def _turn(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """The right to upload. Raises Fault where nobody waits for it any more: what has run elsewhere meanwhile must not wait."""
-        while not self._uploading.acquire(timeout=_TICK_S):
-            if cancelled():
-                raise Fault(CANCELLED)
-        self._stop = cancelled
-        try:
-            yield
-        finally:
-            self._uploading.release()
-
-    def _collect(self, root: Digest, own: Mapping[Digest, bytes], naming: Naming, found: dict[Name, Digest | bytes]) -> set[Digest]:
-        """Add to `found` all that is below a directory, but for what the engine has; the directories that were looked at."""
-        seen: set[Digest] = set()
+    def _collect(
+        self, root: Digest, own: Mapping[Digest, bytes], naming: Naming, found: dict[Name, Digest | bytes], seen: set[Digest]
+    ) -> None:
+        """Add to `found` all that is below a directory, but for what the engine has, and to `seen` the directories that were looked at."""
         todo = [root]
         while todo:
             digest = todo.pop()
@@ -167,7 +166,6 @@ class RemoteEngine:
             found[naming.directory(digest, own)] = data if naming.native else naming.translated(directory, own)
             found.update({naming.blob(node.digest): node.digest for node in directory.files})
             todo.extend(node.digest for node in directory.directories)
-        return seen
 
     def _insist(self, act: Callable[[], None]) -> bool:
         if self._stop():
@@ -177,9 +175,12 @@ class RemoteEngine:
 
     def _forget(self) -> None:
         """It has lost something, and does not say what in a way that all servers share: look at everything again."""
-        with self._uploading:
+
+        def forget() -> None:
             self._whole.clear()
             self._uploader.present.clear()
+
+        self.uploads.alone(forget)
 
     # --- down -------------------------------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ class Incoming:
 def read_whole(client: Client, name: Name, function: DigestFunction) -> bytes:
     """A blob in memory, checked by the server's own name for it. Raises Fault."""
     small = name.size <= client.batch_bytes
-    data = client.read_batch((name,)).get(name) if small else b"".join(client.read(name, 0))
+    data = dict(client.read_batch((name,))).get(name) if small else b"".join(client.read(name, 0))
     if data is None:
         raise NotThere(f"no {name.short}")
     if function.of(data) != name:

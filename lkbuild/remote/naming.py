@@ -71,9 +71,12 @@ class Naming:
 
     def _hashed(self, digest: Digest) -> Name:
         hasher = self.function.new()
-        with self._local.open(digest) as stream:
-            while chunk := stream.read(_CHUNK):
-                hasher.update(chunk)
+        if digest.size <= _CHUNK:
+            hasher.update(self._local.get_bytes(digest))  # one look at the store, where a stream takes two
+        else:
+            with self._local.open(digest) as stream:
+                while chunk := stream.read(_CHUNK):
+                    hasher.update(chunk)
         name = Name(Digest(hasher.hexdigest(), digest.size))
         self.record(digest, name)
         return name

@@ -20,7 +20,7 @@ from lkbuild.remote.guard import PATIENT_TRIES, TRIES, Guard, Time
 from lkbuild.remote.listening import SETTLED_S
 from lkbuild.remote.names import BLAKE3, SHA256
 from lkbuild.remote.peer import Ears, Peer, Rights, nobody
-from lkbuild.remote.reapi import ReapiClient
+from lkbuild.remote.reapi import ANSWER_S, ReapiClient
 from lkbuild.remote.tally import Tally
 from lkbuild.remote.trust import Signer, Trust
 
@@ -33,6 +33,7 @@ class Plan:
         address: where it is.
         rights: what for.
         quiet_s: a call that makes no progress for so long is given up.
+        answer_s: so is a question, other than one for bytes, that is not answered for so long.
         http_blake3: over HTTP, which has no negotiation: name blobs by BLAKE3, for servers that do not look.
         credentials, tls: who we are.
         trust: whose results count; None: anybody's.
@@ -43,6 +44,7 @@ class Plan:
     address: Address
     rights: Rights = field(default_factory=Rights)
     quiet_s: float = 30.0
+    answer_s: float = ANSWER_S
     http_blake3: bool = False
     credentials: Credentials = field(default_factory=Credentials)
     tls: TlsFiles = field(default_factory=TlsFiles)
@@ -94,7 +96,7 @@ def open_engine(
     _check(plan)
     channel = _channel(plan, tally, guarding)
     guard = Guard(_nobody, guarding.cancelled, guarding.time, PATIENT_TRIES if patient else TRIES)
-    connection = Connection(ReapiClient(channel, plan.address.instance, executes=True), guard, local)
+    connection = Connection(ReapiClient(channel, plan.address.instance, answer_s=plan.answer_s, executes=True), guard, local)
     address = plan.address
     return RemoteEngine(connection, channel, address.instance, address.shown, plan.credentials.redact, settled_s=settled_s)
 
@@ -114,7 +116,7 @@ def _client(plan: Plan, tally: Tally, guarding: Guarding) -> Client:
     if plan.address.is_http:
         function = BLAKE3 if plan.http_blake3 else SHA256
         return HttpClient(plan.address.target, function, tally, quiet_s=plan.quiet_s, credentials=plan.credentials, tls=plan.tls)
-    return ReapiClient(_channel(plan, tally, guarding), plan.address.instance)
+    return ReapiClient(_channel(plan, tally, guarding), plan.address.instance, answer_s=plan.answer_s)
 
 
 def _channel(plan: Plan, tally: Tally, guarding: Guarding) -> Channel:

@@ -7,7 +7,6 @@ are and in which order they are asked is `lkbuild.remote.cache`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 from lkbuild.base.digest import Digest
@@ -20,7 +19,7 @@ from lkbuild.remote.closures import LARGEST, PATH, decode_closure
 from lkbuild.remote.connection import Connection
 from lkbuild.remote.faults import Denied, Fault, Misbehaved, NotThere, Untrusted
 from lkbuild.remote.guard import Guard, Open
-from lkbuild.remote.incoming import Incoming, Incomplete, parts, read_whole
+from lkbuild.remote.incoming import Incoming, Incomplete, read_whole
 from lkbuild.remote.names import Name
 from lkbuild.remote.naming import Naming
 from lkbuild.remote.results import RemoteResult, TreeNames, decode_remote
@@ -221,16 +220,25 @@ class Peer:
         return got
 
     def _fetch_small(self, wanted: Mapping[Digest, Name], naming: Naming) -> set[Digest]:
-        if not wanted:
-            return set()
-        # A piece at a time: what is waited for is stored before more is asked for, and memory stays bounded.
         got: set[Digest] = set()
-        for part in parts(wanted, 16 * self.client.batch_bytes):
-            found = self._try(partial(self.client.read_batch, tuple(wanted[digest] for digest in part))) or {}
-            for digest in part:
-                data = found.get(wanted[digest])
-                if data is not None and self._store(digest, data, naming):
-                    got.add(digest)
+        left: dict[Name, list[Digest]] = {}
+        for digest, name in wanted.items():
+            left.setdefault(name, []).append(digest)
+        before = len(left)
+
+        def bring() -> bool:
+            """Store what comes while more is under way: another try asks for the rest."""
+            for name, data in self.client.read_batch(tuple(left)):
+                got.update(digest for digest in left.pop(name, ()) if self._store(digest, data, naming))
+            return True
+
+        def advanced() -> bool:
+            nonlocal before
+            moved, before = len(left) < before, len(left)
+            return moved
+
+        if left:
+            self._try(bring, advanced=advanced)
         return got
 
     def _store(self, digest: Digest, data: bytes, naming: Naming) -> bool:

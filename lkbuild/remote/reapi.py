@@ -5,18 +5,17 @@ Knows one server and its names. Verifies nothing but what the protocol says: `lk
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from lkbuild.remote import compression, messages
-from lkbuild.remote.channel import Channel
+from lkbuild.remote.channel import HEAVY_WINDOW, WINDOW, Channel
 from lkbuild.remote.faults import Fault, NotThere, Unavailable
 from lkbuild.remote.messages import IDENTITY, NOT_FOUND, OK, ZSTD, BlobAnswer
 from lkbuild.remote.names import FUNCTIONS, SHA256, DigestFunction, Name
 
-_CONNECT_S: Final = 5.0
 #: How long a question may take to be answered, other than one for bytes: a cache that is slower is no gain.
-_ANSWER_S: Final = 10.0
+ANSWER_S: Final = 10.0
 _CHUNK: Final = 1 << 20
 #: gRPC's own limit of a message is 4 MiB: what is left is for digests and framing.
 _BATCH_LIMIT: Final = (4 << 20) - (256 << 10)
@@ -32,10 +31,10 @@ class ReapiClient:
 
     keeps_directories = True  # buildbox-casd, for one; a remote worker needs them in any case
 
-    def __init__(self, channel: Channel, instance: str, *, connect_s: float = _CONNECT_S, executes: bool = False) -> None:
-        """`connect_s`: how long the first answer may take. `executes`: it is of no use unless it runs actions."""
+    def __init__(self, channel: Channel, instance: str, *, answer_s: float = ANSWER_S, executes: bool = False) -> None:
+        """`answer_s`: how long an answer may take, the first one half of it. `executes`: it is of no use unless it runs actions."""
         self._executes = executes
-        self._channel, self._instance, self._connect_s = channel, instance, connect_s
+        self._channel, self._instance, self._answer_s = channel, instance, answer_s
         self._zstd = self._zstd_batches = False
         self.function: DigestFunction = SHA256
         self.batch_bytes = _BATCH_LIMIT
@@ -44,7 +43,7 @@ class ReapiClient:
     def connect(self) -> None:
         """Ask for the server's capabilities, and choose what both know. Raises Fault."""
         request = messages.capabilities_request(self._instance)
-        told = messages.parse_capabilities(self._channel.unary(messages.GET_CAPABILITIES, request, timeout_s=self._connect_s))
+        told = messages.parse_capabilities(self._channel.unary(messages.GET_CAPABILITIES, request, timeout_s=self._answer_s / 2))
         known = told.functions
         if self._executes:
             if not told.may_execute:
@@ -73,24 +72,25 @@ class ReapiClient:
         parts = [names[start : start + _PER_QUESTION] for start in range(0, len(names), _PER_QUESTION)]
         requests = [messages.missing_request(self._instance, part, self.function.number) for part in parts]
         found: set[Name] = set()
-        for answer in self._many(messages.FIND_MISSING, requests, _ANSWER_S):
+        for answer in self._many(messages.FIND_MISSING, requests, self._answer_s):
             found |= messages.parse_missing(answer)
         return found
 
-    def read_batch(self, names: Sequence[Name]) -> dict[Name, bytes]:
+    def read_batch(self, names: Sequence[Name]) -> Iterator[tuple[Name, bytes]]:
         """See Client."""
-        requests = [
+        requests = (
             messages.read_batch_request(self._instance, part, self.function.number, zstd=self._zstd) for part in self._batches(names)
-        ]
-        found: dict[Name, bytes] = {}
-        for message in self._many(messages.BATCH_READ, requests):
+        )
+        asked = frozenset(names)
+        for message in self._many(messages.BATCH_READ, requests, window=HEAVY_WINDOW):
             for answer in messages.parse_reads(message):
+                if answer.name not in asked:
+                    continue  # whatever it is, it is not unpacked
                 if answer.code == OK:
                     packed = answer.compressor == ZSTD
-                    found[answer.name] = compression.restore(answer.data, answer.name.size) if packed else answer.data
+                    yield answer.name, compression.restore(answer.data, answer.name.size) if packed else answer.data
                 elif answer.code != NOT_FOUND:
                     raise _of_blob(answer)
-        return found
 
     def read(self, name: Name, offset: int) -> Iterator[bytes]:
         """See Client."""
@@ -103,17 +103,23 @@ class ReapiClient:
         finally:
             stream.close()  # type: ignore[attr-defined]  # a generator: ends the call where the reader has had enough
 
-    def write_batch(self, blobs: Mapping[Name, bytes]) -> None:
+    def write_batch(self, names: Sequence[Name], read: Callable[[Name], bytes | None]) -> Iterator[Name]:
         """See Client."""
-        requests = []
-        for part in self._batches(tuple(blobs)):
-            packed = [(name, compression.shrink(blobs[name]) if self._zstd_batches else None) for name in part]
-            triples = [(name, blobs[name], IDENTITY) if data is None else (name, data, ZSTD) for name, data in packed]
-            requests.append(messages.update_request(self._instance, triples, self.function.number))
-        for message in self._many(messages.BATCH_UPDATE, requests):
+        requests = (
+            messages.update_request(self._instance, [self._packed(name, data) for name, data in blobs], self.function.number)
+            for part in self._batches(names)
+            if (blobs := [(name, data) for name in part if (data := read(name)) is not None])
+        )
+        for message in self._many(messages.BATCH_UPDATE, requests, window=HEAVY_WINDOW):
             for answer in messages.parse_updates(message):
                 if answer.code != OK:
                     raise _of_blob(answer)
+                yield answer.name
+
+    def _packed(self, name: Name, data: bytes) -> tuple[Name, bytes, int]:
+        """A blob as it goes into a batch."""
+        frame = compression.shrink(data) if self._zstd_batches else None
+        return (name, data, IDENTITY) if frame is None else (name, frame, ZSTD)
 
     def write(self, name: Name, source: Callable[[], BinaryIO], *, upload: str, again: bool) -> None:
         """See Client."""
@@ -159,7 +165,7 @@ class ReapiClient:
         """See Client."""
         requests = [messages.result_request(self._instance, action, self.function.number) for action in actions]
         found: dict[Name, bytes] = {}
-        for action, answer in zip(actions, self._channel.many(messages.GET_RESULT, requests, timeout_s=_ANSWER_S), strict=True):
+        for action, answer in zip(actions, self._channel.many(messages.GET_RESULT, requests, timeout_s=self._answer_s), strict=True):
             if isinstance(answer, bytes):
                 found[action] = answer
             elif not isinstance(answer, NotThere):
@@ -173,8 +179,8 @@ class ReapiClient:
         for _answer in self._many(messages.UPDATE_RESULT, requests):
             pass
 
-    def _many(self, method: str, requests: Sequence[bytes], timeout_s: float | None = None) -> Iterator[bytes]:
-        for answer in self._channel.many(method, requests, timeout_s=timeout_s):
+    def _many(self, method: str, requests: Iterable[bytes], timeout_s: float | None = None, window: int = WINDOW) -> Iterator[bytes]:
+        for answer in self._channel.many(method, requests, timeout_s=timeout_s, window=window):
             if isinstance(answer, Fault):
                 raise answer
             yield answer

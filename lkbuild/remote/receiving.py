@@ -69,7 +69,7 @@ class Receiver:
         client = self._connection.client
         found = bytearray()
         try:
-            small = client.read_batch((name,)).get(name, b"") if name.size <= client.batch_bytes else None
+            small = dict(client.read_batch((name,))).get(name, b"") if name.size <= client.batch_bytes else None
             for chunk in client.read(name, 0) if small is None else (small,):
                 found += chunk
                 if len(found) >= limit:
@@ -89,7 +89,7 @@ class Receiver:
 
     def _small(self, names: list[Name], naming: Naming) -> dict[Name, Digest]:
         client = self._connection.client
-        came = self._connection.guard.ask(lambda: client.read_batch(names))
+        came = self._connection.guard.ask(lambda: dict(client.read_batch(names)))
         found: dict[Name, Digest] = {}
         for name in names:
             data = came.get(name)

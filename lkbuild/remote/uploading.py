@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from functools import partial
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from lkbuild.base.digest import Digest
 from lkbuild.model.ports import BlobMissing, BlobStore
 from lkbuild.remote.client import Client
+from lkbuild.remote.incoming import parts
 from lkbuild.remote.names import Name
+
+#: So many batches at most are one attempt, with the tries of one.
+_GROUP: Final = 64
 
 
 class Uploader:
@@ -36,25 +39,30 @@ class Uploader:
     def send(self, blobs: Mapping[Name, Digest | bytes]) -> None:
         """Upload bytes, and blobs of the store; what is up then is among `present`. What the store has lost is left out."""
         limit = self._client.batch_bytes
-        batch: dict[Name, bytes] = {}
-        size = 0
+        for part in parts((name for name in blobs if name.size <= limit), _GROUP * limit):
+            self._batch({name: blobs[name] for name in part})
         for name, source in blobs.items():
             if name.size > limit:
                 self._stream(name, self._opener(source))
-                continue
-            data = self._bytes(source)
-            if data is not None:
-                batch[name] = data
-                size += len(data)
-            if size > 8 * limit:
-                self._batch(batch)
-                batch, size = {}, 0
-        self._batch(batch)
 
-    def _batch(self, blobs: Mapping[Name, bytes]) -> None:
-        if blobs and self._do(partial(self._client.write_batch, blobs)):
-            self.present.update(blobs)
-            self.lost.difference_update(blobs)
+    def _batch(self, blobs: Mapping[Name, Digest | bytes]) -> None:
+        left = dict.fromkeys(blobs)
+
+        def read(name: Name) -> bytes | None:
+            data = self._bytes(blobs[name])
+            if data is None:
+                left.pop(name, None)
+            return data
+
+        def write() -> None:
+            """What is still to be written: another try goes on where the last one broke off."""
+            for name in self._client.write_batch(tuple(left), read):
+                if name in left:
+                    del left[name]
+                    self.present.add(name)
+                    self.lost.discard(name)
+
+        self._do(write)
 
     def _stream(self, name: Name, source: Callable[[], BinaryIO]) -> None:
         upload, tries = str(uuid.uuid4()), 0

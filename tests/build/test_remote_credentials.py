@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -82,26 +84,57 @@ def test_files_that_are_not_there_cost_a_line(team, server):
     assert len([line for line in report.stderr.splitlines() if server.url in line]) == 1
 
 
-def test_secrets_are_shown_and_kept_nowhere(team, server):
-    """Not even where the server repeats them in what it says is wrong."""
-    events = team.root / "events.json"
-    team.build("//p:a", "-v", f"--events={events}")
+def texts_of(*folders):
+    """Every file below folders, by its path."""
+    found = {}
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        with contextlib.suppress(OSError):
+            found[str(path)] = path.read_bytes()
+    return found
+
+
+def holding(texts, *secrets):
+    """The names of texts in which a secret is, as it is or as headers and URLs write it."""
+    forms = [form for secret in secrets for form in (secret.encode(), base64.b64encode(secret.encode()), quote(secret).encode())]
+    return [name for name, text in texts.items() if any(form in text for form in forms)]
+
+
+def test_secrets_are_shown_and_kept_nowhere(team, server, tmp_path):
+    """Not where commands see them, nor where one fails, nor where the server repeats them in what it says is wrong."""
+    key = [line for line in (tmp_path / "key.pem").read_text(encoding="ascii").splitlines() if not line.startswith("-")][1]
+    team.write(
+        "p/BUILD.yaml",
+        TARGET + "  seen: {rule: genrule, outs: [seen], cmd: 'set > $OUT'}\n  fails: {rule: genrule, outs: [x], cmd: 'set; false'}\n",
+    )
+    kept = [f"--events={team.root}/events.json", f"--metrics={team.root}/metrics.prom", "-v"]
+    built = team.build("//p:a", "//p:seen", *kept)
 
     def refuse(request, context):
         context.abort(grpc.StatusCode.UNAUTHENTICATED, f"not {TOKEN} nor {HEADER}")
 
     server.is_.hooks["GetActionResult"] = refuse
     team.write("p/word.txt", "sword\n")
-    report = team.build("//p:a", "-v", f"--events={events}")
-    assert "UNAUTHENTICATED" in report.stderr
-    traces = [report.stderr.encode(), repr(report.told).encode(), repr(server.results).encode(), repr(server.blobs).encode()]
-    for folder in (team.root, team.cache):
-        for path in folder.rglob("*"):
-            with contextlib.suppress(OSError):
-                if path.is_file():
-                    traces.append(path.read_bytes())
-    for secret in (TOKEN.encode(), HEADER.encode()):
-        assert not [trace[:100] for trace in traces if secret in trace]
+    refused = team.build("//p:a", *kept)
+    assert "UNAUTHENTICATED" in refused.stderr
+    failed = team.build("//p:fails", *kept, code=1)
+    texts = texts_of(team.root, team.cache)
+    for name, report in (("built", built), ("refused", refused), ("failed", failed)):
+        texts |= {f"stderr of what was {name}": report.stderr.encode(), f"stdout of what was {name}": repr(report.told).encode()}
+    texts |= {f"blob {name}": data for name, data in server.blobs.items()} | {
+        f"result {name}": data for name, data in server.results.items()
+    }
+    assert {path.rpartition("/")[2] for path in texts} >= {"events.json", "metrics.prom", "store.sqlite"}
+    assert [path for path in texts if "/trace" in path and path.endswith(".json")]
+    assert holding(texts, "UNAUTHENTICATED")  # what is looked for would be found
+    assert holding(texts, TOKEN, HEADER, key) == []
+
+
+def test_no_key_tells_who_we_are(team, server):
+    mine = team.build("//p:a", "-v").keys
+    assert server.results
+    assert team.build("//p:a", "--remote=off").keys == mine
+    (team.root.parent / "token").write_text("an0ther\n", encoding="ascii")
+    assert team.with_(API_KEY="an0ther").build("//p:a").keys == mine
 
 
 @pytest.mark.parametrize("url", ["grpc://cache.example.com:80", "http://cache.example.com/x"])

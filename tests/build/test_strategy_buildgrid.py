@@ -30,10 +30,11 @@ def repository(tmp_path):
 
 
 def made_there_as_here(repository, grid, *targets):
-    """Run the actions of targets on the workers, and compare with what was made here; the kinds of what ran."""
+    """Run the actions of targets on the workers, with all processors, and compare with what was made here; the kinds of what ran."""
     repository.build(*targets)
-    report = repository.build(*targets, "--check", "--strategy=remote", f"--remote={grid.url}", "--remote-required")
-    return report.mnemonics
+    policy = f"remotes: [{{url: '{grid.url}', rights: [read-blobs, execute], worker_cpus: {os.cpu_count()}}}]\n"
+    repository.write("cache/cache.yaml", policy)
+    return repository.build(*targets, "--check", "--strategy=remote", "--remote-required").mnemonics
 
 
 def test_a_kernel_configuration_a_c_library_and_a_go_program(repository, grid):

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.log_server import LogServer
 from harness.workspace import REPOSITORY, Workspace
 
 from lkbuild.sandbox.bubblewrap import find_bwrap
@@ -28,8 +29,9 @@ from lkbuild.sandbox.plan import ACCOUNTS, UID
 
 HERE = REPOSITORY / "tests/build/buildgrid"
 PATIENCE_S = 120
-#: How long the scheduler waits for a word of a worker before it gives its action to another: a worker says one every second or two.
-KEEPALIVE_S = 5
+#: How long the scheduler waits for a word of a worker before it gives its action to another. A worker says one every second or two, but
+#: on a machine that is busy it may take a minute to, and what it ran for half an hour is begun anew.
+KEEPALIVE_S = 600
 CONFIGURATION = """\
 server:
   - !channel {{address: "unix:{folder}/scheduler.sock", insecure-mode: true}}
@@ -48,9 +50,14 @@ schedulers:
     action-cache: *cache
     bot-session-keepalive-timeout: {keepalive}
     session-expiry-timer-interval: 1
+    # It takes no action whose time limit is longer: of ours, a kernel's is the longest.
+    max-execution-timeout: 86400
     poll-interval: 0.2
     bot-poll-interval: 0.2
-    assigners: [!priority-age-assigner {{interval: 0.2}}]
+    # A worker that has ended an action is given the next one in the answer. Else only what an assigner has looked at in vain is, and the
+    # assigner, as it comes, sleeps for a second where it finds no worker free.
+    proactive-fetch-to-capacity: true
+    assigners: [!priority-age-assigner {{interval: 0.5, jitter-factor: 0}}]{logs}
     property-set: !dynamic-property-set
       match-property-keys: [OSFamily, ISA]
       wildcard-property-keys: [unixUID, unixGID]
@@ -112,10 +119,14 @@ class BuildGrid:
     """The processes, by name: `database`, `scheduler`, `store` and each worker's. Those of a name that is down can be started again.
 
     What is killed dies with all that it has started, and everything with this process. A worker that ends by itself is started again.
+    `logs`: where a server of logs is to be found once something runs; "": nobody hears what a command writes before its end.
+    `keepalive_s`: after so long without a word a worker is taken for dead.
     """
 
     parts: Parts
     folder: Path
+    logs: str = ""
+    keepalive_s: int = KEEPALIVE_S
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -152,7 +163,9 @@ class BuildGrid:
     def start_scheduler(self) -> None:
         """Returns once it listens."""
         configuration = self.folder / "scheduler.yaml"
-        configuration.write_text(CONFIGURATION.format(folder=self.folder, database=self._database, keepalive=KEEPALIVE_S))
+        logs = f'\n    logstream: {{url: "{self.logs}"}}' if self.logs else ""
+        text = CONFIGURATION.format(folder=self.folder, database=self._database, keepalive=self.keepalive_s, logs=logs)
+        configuration.write_text(text)
         address = self.folder / "scheduler.sock"
         address.unlink(missing_ok=True)
         # Both commands in one process: most of what either takes is to import it.
@@ -177,6 +190,7 @@ class BuildGrid:
         """Returns at once: what is queued waits for it."""
         told = {"OSFamily": "linux", "ISA": "x86-64"} | platform
         remotes = [f"--bots-remote={self.url}", f"--cas-remote=unix:{self.folder}/store.sock"]
+        remotes += [f"--logstream-remote={self.logs}"] if self.logs else []
         runner = ["--buildbox-run=/usr/bin/buildbox-run-bubblewrap", "--concurrent-jobs=1"]
         properties = [word for pair in told.items() for word in ("--platform", "=".join(pair))]
         self._start(name, [*self._worker_tree(), "/usr/bin/buildbox-worker", *remotes, *runner, *properties, name])
@@ -244,12 +258,16 @@ def _below(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def buildgrid(parts: Parts, *, workers: Sequence[str] = ("one", "two")) -> Iterator[BuildGrid]:
-    """A BuildGrid that runs."""
+def buildgrid(
+    parts: Parts, *, workers: Sequence[str] = ("one", "two"), logs: bool = False, keepalive_s: int = KEEPALIVE_S
+) -> Iterator[BuildGrid]:
+    """A BuildGrid that runs; with `logs`, one whose logs are streamed, as `grid.logs` has it."""
     # Short: the path of a socket has 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="lkb-") as name:
-        grid = BuildGrid(parts, Path(name))
+    with tempfile.TemporaryDirectory(prefix="lkb-") as name, contextlib.ExitStack() as stack:
+        grid = BuildGrid(parts, Path(name), f"unix:{name}/logs.sock" if logs else "", keepalive_s)
         try:
+            if logs:
+                stack.callback(LogServer(grid.logs, grid.url).stop)
             grid.start_database()
             grid.start_scheduler()
             grid.start_store()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import grpc
 
 from lkbuild.sandbox.bubblewrap import find_bwrap
 
@@ -40,17 +41,20 @@ def casd(folder: Path, *options: str) -> Iterator[str]:
         path = f"{find_bwrap().parent}{os.pathsep}{os.environ['PATH']}"
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PATH": path})
     try:
-        _wait(process, socket_path)
+        _wait(process, f"unix:{socket_path}")
         yield f"unix:{socket_path}"
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
 
 
-def _wait(process: subprocess.Popen[bytes], path: Path) -> None:
-    """Until it listens: a connection tells, whatever it costs to start."""
-    while True:
-        assert process.poll() is None, "casd has ended"
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(path))
-            return
+def _wait(process: subprocess.Popen[bytes], address: str) -> None:
+    """Until it speaks gRPC, whatever it costs to start: a socket is there long before somebody looks at it."""
+    backoff = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)]
+    with grpc.insecure_channel(address, backoff) as channel:
+        ready = grpc.channel_ready_future(channel)
+        while True:
+            assert process.poll() is None, "casd has ended"
+            with contextlib.suppress(grpc.FutureTimeoutError):
+                ready.result(timeout=0.1)
+                return

@@ -1,4 +1,7 @@
-"""A store with one remote behind it: a machine that shares, without a build. Never waits between tries."""
+"""A store with one remote behind it: a machine that shares, without a build. Never waits between tries.
+
+It gives an answer minutes, unless a test says otherwise: a real server on a machine that is busy is no fault to be told.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from lkbuild.remote.peer import Peer, Rights
 from lkbuild.remote.tally import Tally
 from lkbuild.store.disk import DiskStore
 
+PATIENCE_S = 300.0
+
 
 @dataclass
 class Machine:
@@ -35,11 +40,11 @@ def new_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
     """Makes machines: `new_machine(name, url)`; `said`: more of its Plan."""
     with contextlib.ExitStack() as stack:
 
-        def make(name: str, url: str, rights: Rights | None = None, quiet_s: float = 30.0, **said: Any) -> Machine:
+        def make(name: str, url: str, rights: Rights | None = None, quiet_s: float = PATIENCE_S, **said: Any) -> Machine:
             store = DiskStore.open(tmp_path / name)
             stack.callback(store.close)
             tally, told = Tally(), []
-            plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s, **said)
+            plan = Plan(address=parse_address(url), rights=rights or Rights(), quiet_s=quiet_s, answer_s=2 * PATIENCE_S, **said)
             peer = open_peer(
                 plan, store.blobs, tally, Listeners(tell=told.append, report=told.append), Guarding(time=Time(sleep=lambda seconds: None))
             )

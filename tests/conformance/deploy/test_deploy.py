@@ -1,4 +1,4 @@
-"""cache/deploy: three servers, one policy. They do not run here: what can be compared without them is.
+"""cache/deploy: three servers, one policy. They do not run here: what can be compared without them is; what enforces roles: test_roles.
 
 Files parse, hold only fields that the server's own sources have (the schemas say which), and agree: ports, namespaces, who may do what.
 """
@@ -14,34 +14,19 @@ import jmespath
 import pytest
 import yaml
 from harness.cache_service import initialise
+from harness.deployments import DEPLOY, POLICY, compose, read
 from harness.nginx import command, unpack
 from harness.workspace import REPOSITORY
 from jsonschema import Draft202012Validator
 
 from lkbuild.app.service.nginx import INSTALLED, Places, nginx_configuration
-from lkbuild.loading.serve_policy import load_serve_policy
 from lkbuild.model.cache_policy import READ_BLOBS, READ_RESULTS, WRITE_BLOBS, WRITE_RESULTS
 
-DEPLOY = REPOSITORY / "cache/deploy"
-POLICY = load_serve_policy(DEPLOY)
 FILES = {
     "bazel-remote": ["bazel-remote/main.yaml", "bazel-remote/partner-arm.yaml"],
     "buildbarn": ["buildbarn/frontend.jsonnet", "buildbarn/storage.jsonnet"],
     "nativelink": ["nativelink/nativelink.json5"],
 }
-
-
-def read(path):
-    """A file of a deployment. Those in JSON5 and Jsonnet are JSON with comments, and with text of other files in one place."""
-    text = (DEPLOY / path).read_text(encoding="utf-8")
-    if path.endswith(".yaml"):
-        return yaml.safe_load(text)
-    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("//"))
-    return json.loads(re.sub(r'importstr ("[^"]+")', r"\1", text))
-
-
-def compose(server):
-    return read(f"{server}/compose.yaml")["services"]
 
 
 @pytest.mark.parametrize(("server", "path"), [(server, path) for server, paths in FILES.items() for path in paths])

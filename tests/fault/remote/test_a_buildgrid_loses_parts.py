@@ -18,11 +18,13 @@ BUILD = """targets:
 """
 #: How long the database is gone.
 GONE_S = 10
+#: After how long without a word a worker is dead.
+DEAD_S = 15
 
 
 @pytest.fixture(scope="module")
 def grid(buildgrid_parts):
-    with buildgrid(buildgrid_parts) as running:
+    with buildgrid(buildgrid_parts, keepalive_s=DEAD_S) as running:
         yield running
 
 

@@ -362,6 +362,26 @@ def test_an_upload_ends_with_who_waited_for_it(run, server):
     assert (server.calls["Write"], server.calls["Execute"]) == (1, 0)
 
 
+def test_actions_that_wait_for_an_upload_go_up_together(run, client, store, server):
+    entered, leave = threading.Event(), threading.Event()
+    server.is_.hooks["FindMissingBlobs"] = lambda request, context: entered.set() or leave.wait(60)
+    inputs = [store.blobs.put_bytes(f"word {number}\n".encode()) for number in range(8)]
+    results = []
+    threads = [threading.Thread(target=lambda digest=digest: results.append(run(digest=digest))) for digest in inputs]
+    threads[0].start()
+    entered.wait(60)
+    for thread in threads[1:]:
+        thread.start()
+    while client.uploads.waiting() < len(inputs) - 1:
+        pass
+    leave.set()
+    for thread in threads:
+        thread.join()
+    outputs = {store.blobs.get_bytes(item.digest) for result in results for item in result.files}
+    assert outputs == {f"WORD {number}\n".encode() for number in range(8)}
+    assert (server.calls["FindMissingBlobs"], server.calls["Execute"]) == (2, 8)
+
+
 def test_a_lost_input_of_ours_is_not_the_engines_fault(run):
     with pytest.raises(BlobMissing):
         run(digest=Digest.of(b"never stored"))

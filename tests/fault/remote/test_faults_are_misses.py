@@ -9,8 +9,11 @@ import pytest
 from harness.actions import LARGE, OUTPUTS, SMALL, make_publication
 from harness.reapi_server import failing, hanging
 
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import RemoteFailed
+from lkbuild.remote import compression, messages
 from lkbuild.remote.cache import Complaints, Remotes
+from lkbuild.remote.names import Name
 from lkbuild.remote.peer import Rights
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -225,6 +228,54 @@ def test_small_blobs_come_in_batches_that_the_server_takes(new_machine, server, 
     assert machine.remotes.bring({item.digest for item in result.files}, [item.root for item in result.trees]) == set()
     assert machine.store.blobs.get_bytes(small(published)) == SMALL
     assert machine.told == []
+
+
+def failing_later(asked, digests_of):
+    """A hook that notes what each batch holds, and breaks off the second one, once."""
+
+    def hook(request, context):
+        asked.append([digest.hash for digest in digests_of(request)])
+        if len(asked) == 2:
+            context.abort(UNAVAILABLE, "injected")
+
+    return hook
+
+
+def test_an_upload_of_batches_that_breaks_off_sends_the_rest(new_machine, server, tmp_path):
+    asked = []
+    server.is_.batch_bytes = 1000
+    server.is_.hooks["BatchUpdateBlobs"] = failing_later(asked, lambda request: [item.digest for item in request.requests])
+    machine = new_machine("theirs", server.url)
+    machine.remotes.publish(make_publication(machine.store.blobs, tmp_path / "made"))
+    machine.remotes.close()
+    assert machine.told == []
+    assert len(server.results) == 2
+    sent = [name for number, batch in enumerate(asked) for name in batch if number != 1]
+    assert len(asked) > 3
+    assert sent.count(asked[0][0]) == 1
+    assert set(asked[1]) <= set(sent)
+
+
+def test_a_download_of_batches_that_breaks_off_asks_for_the_rest(ours, server, published):
+    log = find(ours, published)[published.recipe].result.log
+    asked = []
+    ours.peer.client.batch_bytes = len(SMALL) + 150  # one of them with its name, not both
+    server.is_.hooks["BatchReadBlobs"] = failing_later(asked, lambda request: request.digests)
+    assert ours.remotes.bring({small(published), log}, ()) == set()
+    assert ours.told == []
+    first, second, again = asked
+    assert sorted(first + second) == sorted((small(published).hash, log.hash))
+    assert again == second
+
+
+def test_a_blob_that_was_not_asked_for_is_not_unpacked(ours, published, monkeypatch):
+    find(ours, published)
+    bomb = messages.BlobAnswer(Name(Digest(Digest.of(b"x").hash, 1 << 40)), messages.OK, data=b"frame", compressor=messages.ZSTD)
+    parse, restore, unpacked = messages.parse_reads, compression.restore, []
+    monkeypatch.setattr(messages, "parse_reads", lambda data: iter([bomb, *parse(data)]))
+    monkeypatch.setattr(compression, "restore", lambda data, size: unpacked.append(size) or restore(data, size))
+    assert ours.remotes.bring({small(published)}, ()) == set()
+    assert unpacked == [small(published).size]
 
 
 def test_who_waits_for_uploads_is_told(new_machine, server, tmp_path):

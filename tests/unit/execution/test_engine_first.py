@@ -8,6 +8,7 @@ import pytest
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, RemoteFailed
+from lkbuild.execution.strategies import engine_first
 from lkbuild.execution.strategies.engine_first import EngineFirst
 from lkbuild.model.action import ActionInfo, ActionResult, ActionSpec, EncodedAction, PlannedAction
 from lkbuild.model.artifact import ActionId
@@ -129,18 +130,42 @@ def test_an_engine_that_fails_does_not_end_what_runs_here(run):
     assert run(away, here, wait_s=0) is HERE
 
 
-def test_where_no_place_is_free_here_the_engine_is_waited_for(told):
-    away, here = Place(AWAY, waits=True, runs=False), Place(HERE, waits=True)
-    strategy = EngineFirst(away, here, places=1, wait_s=0, tell=told.append)
-    first = threading.Thread(target=lambda: strategy.run(command(), cancelled=lambda: False))
-    first.start()
-    here.begun.wait()
-    second = threading.Thread(target=lambda: strategy.run(command(), cancelled=lambda: False))
-    second.start()
-    away.end.set()
-    second.join(PATIENCE_S)
-    first.join(PATIENCE_S)
-    assert (here.calls, away.calls) == (1, 2)
+class Places(threading.BoundedSemaphore):
+    """Places that tell when somebody wanted one and got none."""
+
+    refused: threading.Event
+
+    def acquire(self, blocking=True, timeout=None):
+        taken = super().acquire(blocking, timeout)
+        if not taken:
+            self.refused.set()
+        return taken
+
+
+def test_where_no_place_is_free_here_the_engine_is_waited_for(told, monkeypatch):
+    monkeypatch.setattr(Places, "refused", threading.Event(), raising=False)
+    monkeypatch.setattr(engine_first.threading, "BoundedSemaphore", Places)
+    first, second, here = Place(AWAY, waits=True, runs=False), Place(AWAY, waits=True, runs=False), Place(HERE, waits=True)
+    turns = iter((first, second))
+
+    class Away:
+        def run(self, command, **options):
+            return next(turns).run(command, **options)
+
+    strategy = EngineFirst(Away(), here, places=1, wait_s=0, tell=told.append)
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(strategy.run(command(), cancelled=lambda: False))) for _ in range(2)]
+    threads[0].start()
+    here.begun.wait()  # the only place is taken, until the end of this test
+    threads[1].start()
+    Places.refused.wait()
+    second.end.set()
+    threads[1].join()
+    assert (results, here.calls) == ([AWAY], 1)
+    here.end.set()
+    threads[0].join()
+    assert results == [AWAY, HERE]
+    assert first.stopped.is_set()
 
 
 def test_a_stop_ends_both(run):
