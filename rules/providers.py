@@ -143,7 +143,8 @@ class ImageInfo:
         arch: what it runs on.
         pieces: what the initrd unpacks to; a later one wins.
         early: layers of an initrd that finds the image on a disk: init and modules. None where the kernel has to find it (LinuxKit's init).
-        compression: `fast` or `small`.
+        modules: the layer of them, one of `early`.
+        compression: of formats, `fast` or `small`.
     """
 
     kernel: Artifact
@@ -152,4 +153,5 @@ class ImageInfo:
     arch: str
     pieces: tuple[Piece, ...]
     early: tuple[Artifact, ...] = ()
+    modules: Artifact | None = None
     compression: str = "fast"

@@ -32,11 +32,11 @@ def update(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> t
     """Write the lock files anew; one line per change. A lock is written whole or not at all."""
     lines: list[str] = []
     with open_session(options) as session:
-        download = _download(session)
+        download = download_of(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
             text = lock.kind.update(lock.locked.request, lock.locked.content, download, only=options.arches)
-            lines += _changes(lock, text)
+            lines += changes(lock.locked.path, lock.kind, lock.locked.content, text)
             if text != lock.locked.content:
                 write_atomic(session.root / lock.locked.path, text.encode(), durable=True)
     return tuple(lines)
@@ -59,14 +59,15 @@ def diff(options: BuildOptions, patterns: Sequence[str], sink: EventSink) -> tup
     """What an update would change."""
     lines: list[str] = []
     with open_session(options) as session:
-        download = _download(session)
+        download = download_of(session)
         for lock in _locks(session, patterns):
             sink.emit(Notice(text=f"resolving {lock.locked.path}"))
-            lines += _changes(lock, lock.kind.update(lock.locked.request, lock.locked.content, download, only=options.arches))
+            text = lock.kind.update(lock.locked.request, lock.locked.content, download, only=options.arches)
+            lines += changes(lock.locked.path, lock.kind, lock.locked.content, text)
     return tuple(lines)
 
 
-def _download(session: Session) -> Download:
+def download_of(session: Session) -> Download:
     """What a resolver reads with: the fetcher, and `workspace:` for files that are here already (an OCI layout's)."""
     fetcher = make_http_fetcher(session)
 
@@ -117,10 +118,9 @@ def _locks(session: Session, patterns: Sequence[str]) -> Iterator[_Lock]:
         raise LockError("no target with a lock file was selected", hint="name a target whose rule keeps a lock file")
 
 
-def _changes(lock: _Lock, text: str) -> list[str]:
-    if not lock.locked.content.strip():
-        return [f"{lock.locked.path}: new"]
-    return [f"{lock.locked.path}: {change}" for change in lock.kind.diff(lock.locked.content, text)]
+def changes(path: str, kind: LockKind, old: str, new: str) -> list[str]:
+    """What is another in a lock, one line each."""
+    return [f"{path}: {change}" for change in kind.diff(old, new)] if old.strip() else [f"{path}: new"]
 
 
 def _line(content: str, number: int) -> str | None:

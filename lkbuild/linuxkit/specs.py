@@ -89,6 +89,9 @@ def warnings(config: Config) -> Iterator[Warned]:
     yield from config.warnings
     for section in SECTIONS:
         for container in config.containers[section]:
+            if "/" in container.name:
+                message = f"'{container.name}' is laid out and never started: init looks for folders of one name in containers/{section}"
+                yield Warned(position=container.places.position("name"), message=message)
             for _, field, _, new in _NAMESPACES:
                 chosen = container.get(field, "")
                 if chosen and chosen not in (*new, "host", "root") and not chosen.startswith("/"):

@@ -44,6 +44,11 @@ SLOTS: Final = Attr(
     type=Struct(
         fields={
             "key": Attr(type=TextFile(), required=True, doc="Public keys that may sign updates: Ed25519, PEM."),
+            "version": Attr(
+                type=Integer(minimum=0),
+                default=0,
+                doc="Of this image: an update whose version is lower than that of what runs is refused (`slot update --allow-older`).",
+            ),
             "room": Attr(type=String(lenient=True, pattern=r"\d+[MG]"), doc="Size of a slot's root. Default: twice what it is now."),
             "up_within_s": Attr(
                 type=Integer(minimum=1),
@@ -80,9 +85,10 @@ ATTRS: Final = {
     "services": Attr(type=CONTAINERS, default=(), doc="Containers that run all the time."),
     "onshutdown": Attr(type=CONTAINERS, default=(), doc="Containers that run once, in order, after the services were stopped."),
     "compression": Attr(
-        type=String(choices=("fast", "small")),
+        type=String(choices=("fast", "small", "media")),
         default="fast",
-        doc="How layers are packed: `fast` for work, `small` for what is shipped (a sixth less, forty times as slow; cached either way).",
+        doc="How layers are packed: `fast` for work, `small` for what is shipped (a sixth less, forty times as slow; cached either way), "
+        "`media` for kernel and initrd fast, formats small.",
     ),
     "files": Attr(type=FILES, default=(), doc="Files of the root, on top of everything else."),
     "volumes": Attr(

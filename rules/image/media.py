@@ -16,7 +16,7 @@ from ..oci_layout import GROUP, oci_layout
 from ..providers import ImageInfo, ToolchainInfo
 from .formats import FORMATS, ROOTS
 from .initrd import LEVELS
-from .root import boot_tar, disk_initrd, disk_tar
+from .root import boot_tar, disk_initrd, disk_tar, packed_initrd, packed_tar
 
 _OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\n"
 _TOOLS: Final = (
@@ -33,6 +33,8 @@ _TOOLS: Final = (
     "verity.py",
 )
 _WITH_STUB: Final = ("uki", "disk-uki", "disk")
+#: Formats with the initrd as the image has it.
+_PLAIN: Final = ("tar-kernel-initrd",)
 _FREE: Final = "init=/init"  # for who leaves the initrd out: a kernel looks for /init in an initrd alone
 
 
@@ -69,15 +71,21 @@ class _Maker:
         self._image = image
         self._tools = ctx.require(ctx.attrs["media_tools"], ToolchainInfo, attr=("media_tools",), execution=True).tree
         release = Inline((_OS_RELEASE + "IMAGE_ID={name}\n").format(name=ctx.label.name).encode())
-        self._parts = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": _line(image.cmdline), "os-release": release}
+        self._parts: dict[str, Artifact] = {"kernel": image.kernel, "initrd.img": image.initrd, "cmdline": _line(image.cmdline)}
+        self._parts["os-release"] = release
         self.tar = boot_tar(ctx, image)
         self._made: dict[str, Artifact] = {"tar": self.tar}
+        # What firmware boots has its root packed in the initrd; where init is not ours, and where others load the initrd, it is as it is.
+        self._packed = self._parts
+        if image.early:
+            root = self._run("packed", ".squashfs", {"root.tar": packed_tar(ctx, image)})
+            self._packed = {**self._parts, "initrd.img": packed_initrd(ctx, image, root)}
 
     def format(self, name: str) -> Artifact:
         """A format of one file."""
         if name not in self._made:
             row = FORMATS[name]
-            self._made[name] = self.format(row.base) if row.same else self._run(name, row.ending, self._inputs(row.base, *row.also))
+            self._made[name] = self.format(row.base) if row.same else self._run(name, row.ending, self._inputs(name))
         return self._made[name]
 
     def root(self, name: str) -> tuple[NamedArtifact, ...]:
@@ -119,7 +127,8 @@ class _Maker:
         name = ctx.label.name
         found: dict[str, tuple[NamedArtifact, ...]] = {"disk": (NamedArtifact(f"{name}-disk.img", disk),)}
         if slots:
-            found["update"] = (NamedArtifact(f"{name}.update", self._run("update", ".update", {"from": uki, "root": checked})),)
+            update, *_ = self._all("update", ".update", {"from": uki, "root": checked}, how={"VERSION": str(slots["version"])})
+            found["update"] = (NamedArtifact(f"{name}.update", update),)
         return found
 
     def rpi(self) -> tuple[NamedArtifact, ...]:
@@ -129,11 +138,11 @@ class _Maker:
         made = self._run("rpi", "-rpi.img", {**self._parts, "firmware": firmware})
         return (NamedArtifact(f"{ctx.label.name}-rpi.img", made),)
 
-    def _inputs(self, *bases: str) -> dict[str, Artifact]:
+    def _inputs(self, name: str) -> dict[str, Artifact]:
         found: dict[str, Artifact] = {}
-        for base in bases:
+        for base in (FORMATS[name].base, *FORMATS[name].also):
             if base == "image":
-                found |= self._parts
+                found |= self._parts if name in _PLAIN else self._packed
             else:
                 found["from"] = self._made.get(base) or self.format(base)
         return found

@@ -1,6 +1,6 @@
-"""The root of an image outside of an initrd: as a tar, from which file systems are made, and the initrd that finds such a file system.
+"""The root of an image as a tar, from which file systems are made, and the initrds that find such a file system, or bring it along.
 
-Does not know which file systems there are. The form of a root on a disk is in docs/format/image.md.
+Does not know which file systems there are. The form of such a root is in docs/format/image.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lkbuild.model.rule import RuleContext
 
 from ..file_entries import layer
 from ..providers import ImageInfo, Piece
-from .initrd import initrd
+from .initrd import initrd, segment
 
 _FILES: Final = ".files"
 _POINTS: Final = ("dev", "proc", "run", "sys", "tmp", "var")
@@ -33,6 +33,24 @@ def disk_tar(ctx: RuleContext, image: ImageInfo) -> Output:
         return _tar(ctx, image.pieces)
     skeleton = layer(ctx, _SKELETON, message="what every root on a disk has")
     return _tar(ctx, (Piece(skeleton), *image.pieces), files=_FILES)
+
+
+def packed_tar(ctx: RuleContext, image: ImageInfo) -> Output:
+    """Emit the root as it lies packed in an initrd that has init and the modules beside it: here are links to them."""
+    links = [{"path": "init", "kind": "symlink", "target": "/.early/init"}]
+    if image.modules is not None:
+        links.append({"path": "usr/lib/modules", "kind": "symlink", "target": "/.early/lib/modules"})
+    pieces = (piece for piece in image.pieces if piece.folder or piece.layer not in image.early)
+    skeleton = layer(ctx, _SKELETON, message="what every root on a disk has")
+    beside = layer(ctx, links, message="links to what lies beside a packed root")
+    return _tar(ctx, (Piece(skeleton), Piece(beside), *pieces), files=_FILES)
+
+
+def packed_initrd(ctx: RuleContext, image: ImageInfo, root: Artifact) -> Output:
+    """Emit the initrd with a packed root."""
+    entry = {"path": "root.squashfs", "kind": "file", "mode": 0o600, "input": "in/root"}
+    packed = layer(ctx, [entry], [Input("in/root", root)], message=f"packed root of {ctx.label.short}")
+    return initrd(ctx, map(Piece, image.early), image.compression, before=[segment(ctx, packed, "")])
 
 
 def boot_tar(ctx: RuleContext, image: ImageInfo) -> Output:

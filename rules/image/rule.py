@@ -43,6 +43,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
             ctx.fail(f"there is no key {slots['key'].path}", attr=("slots", "key"), hint="openssl pkey -in PRIVATE -pubout -out KEY")
         plan["up_within_s"] = slots["up_within_s"]
         bundles.append({"path": "etc/lkbuild/update.pem", "kind": "file", "mode": 0o644, "contents": slots["key"].content})
+        bundles.append({"path": "etc/lkbuild/version", "kind": "file", "mode": 0o644, "contents": f"{slots['version']}\n"})
     base = [artifact for package in packages for artifact in package.initramfs]
     if not base:
         ctx.fail("none of the init packages has a program for the initramfs", attr=("init",), hint="//pkg/init has one")
@@ -53,12 +54,13 @@ def analyze(ctx: RuleContext) -> list[Any]:
     compression = ctx.attrs["compression"]
     image = ImageInfo(
         kernel=kernel.image,
-        initrd=initrd(ctx, pieces, compression),
+        initrd=initrd(ctx, pieces, "fast" if compression == "media" else compression),
         cmdline=ctx.attrs["cmdline"],
         arch=ctx.arch,
         pieces=tuple(pieces),
         early=tuple(base),
-        compression=compression,
+        modules=kernel.modules,
+        compression="small" if compression == "media" else compression,
     )
     return outputs(ctx, image)
 

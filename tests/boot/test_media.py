@@ -19,7 +19,7 @@ MEDIA = (
     *("iso-bios", "iso-efi", "iso", "kernel+squashfs", "kernel+erofs", "kernel+iso", "microvm", "disk"),
     *("tar", "tar-kernel-initrd", "docker"),
 )
-ROOTS = ("initrd", "squashfs", "erofs")
+ROOTS = ("initrd", "iso", "squashfs", "erofs")
 
 
 @pytest.mark.parametrize("form", BOOTED)
@@ -46,7 +46,7 @@ def test_uefi_boots_an_arm64_medium(repository, form):
     assert repository.test(*QUICK, "--arch", "arm64", target).states == {target: "passed"}
 
 
-def test_a_root_on_a_disk_leaves_memory_free_that_an_initrd_takes(repository):
+def test_a_root_that_is_packed_or_on_a_disk_leaves_memory_free_that_an_initrd_takes(repository):
     used = {}
     for root in ROOTS:
         target = f"//images/tests:linuxkit-{root}-memory-test"
@@ -55,6 +55,7 @@ def test_a_root_on_a_disk_leaves_memory_free_that_an_initrd_takes(repository):
         used[root] = json.loads(report.splitlines()[0])["memory_used_kib"]
     print("".join(f"\n{root:10}{kib / 1024:8.1f} MiB" for root, kib in used.items()))
     assert max(used["squashfs"], used["erofs"]) < 0.75 * used["initrd"]
+    assert used["iso"] < used["initrd"]
 
 
 def test_an_iso_for_both_firmwares_holds_kernel_and_initrd_once(repository):

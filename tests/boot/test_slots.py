@@ -15,6 +15,11 @@ SECTOR, MIB = 512, 1 << 20
 
 
 @pytest.mark.slow
+def test_a_version_that_hangs_is_ended_by_the_watchdog_and_one_that_is_older_is_refused(repository):
+    assert repository.test(*QUICK, f"{SLOTS}:hang-test").states == {f"{SLOTS}:hang-test": "passed"}
+
+
+@pytest.mark.slow
 def test_a_machine_updates_its_other_slot_and_falls_back_from_what_does_not_come_up(repository):
     assert repository.test(*QUICK, f"{SLOTS}:test").states == {f"{SLOTS}:test": "passed"}
 
@@ -50,6 +55,10 @@ def test_the_disk_has_the_loader_one_slot_s_image_and_two_roots_of_which_one_is_
 
 def test_slots_without_a_key_are_refused_where_they_stand(tmp_path):
     checkout = copy_of_repository(tmp_path / "checkout", tmp_path / "cache")
-    checkout.edit("images/tests/slots/BUILD.yaml", "{key: update.pem, room: 64M, up", "{key: nowhere.pem, room: 64M, up")
+    checkout.edit(
+        "images/tests/slots/BUILD.yaml",
+        "{key: update.pem, version: 3, room: 64M, up_within_s: 10}",
+        "{key: nowhere.pem, room: 64M, up_within_s: 10}",
+    )
     (error,) = checkout.build(*QUICK, f"{SLOTS}:ill.disk", code=7).errors
     assert (error["class"], error["file"]) == ("AnalysisError", "images/tests/slots/BUILD.yaml")

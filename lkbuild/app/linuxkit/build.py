@@ -1,7 +1,7 @@
 """Use case: the image of a linuxkit.yml, without a BUILD.yaml: the targets that one would hold are made in memory.
 
-The files are read, checked and merged first, so that errors stand at their places; their images are locked against the layout. Then
-it is a build like any other, with the same actions and keys.
+The files are read, checked and merged first, so that errors stand at their places; their images are those of a lock, or are locked
+against a layout. Then it is a build like any other, with the same actions and keys.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.analysis.load_rules import RuleRegistry
 from lkbuild.app.build import build_requested, plan
-from lkbuild.app.linuxkit.inputs import LayoutImages, read_config, source_of
+from lkbuild.app.linuxkit.inputs import ImagesFrom, read_config, source_of
 from lkbuild.app.linuxkit.spec import check
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.request import Requested
@@ -52,8 +52,9 @@ class Prepared:
         root: the folder below which all that it needs lies.
         text: the configuration, merged and resolved; sources relative to the root.
         sources: the files that it names, relative to the root.
-        layout: the OCI layout, relative to the root.
-        lock: the images that it names, resolved.
+        layout: the OCI layout, relative to the root; "" where images come from registries.
+        images: the references that are named.
+        lock: the images, resolved.
         warnings: what to tell the user.
     """
 
@@ -61,28 +62,30 @@ class Prepared:
     text: str
     sources: tuple[str, ...]
     layout: str
+    images: tuple[str, ...]
     lock: str
     warnings: tuple[Warned, ...]
 
 
-def prepare(files: Sequence[str], *, images: Path, arch: str | None, cwd: Path, environment: Mapping[str, str]) -> Prepared:
+def prepare(files: Sequence[str], *, images: ImagesFrom, arch: str | None, cwd: Path, environment: Mapping[str, str]) -> Prepared:
     """Read, check and merge the files, and resolve their images. Raises LkbuildError at what is wrong."""
     config = read_config(files, cwd, environment)
-    known = LayoutImages(images, arch or host_arch())
-    check(config, known, cwd)
+    check(config, images.known(arch or host_arch()), cwd)
     sources = {index: path for index, part in enumerate(config.files) if part.get("source") and (path := source_of(part, cwd)) is not None}
-    layout = images.resolve()
-    root = Path(os.path.commonpath([cwd.resolve(), layout, *(path.resolve().parent for path in sources.values())]))
+    layout = [images.layout.resolve()] if images.layout else []
+    root = Path(os.path.commonpath([cwd.resolve(), *layout, *(path.resolve().parent for path in sources.values())]))
     merged = plain(config)
     for index, path in sources.items():
         merged["files"][index]["source"] = path.resolve().relative_to(root).as_posix()
-    inside = layout.relative_to(root).as_posix()
+    inside = layout[0].relative_to(root).as_posix() if layout else ""
+    references = tuple(sorted({reference for reference, _ in config.references()}))
     return Prepared(
         root=root,
         text=written(merged, "yaml"),
         sources=tuple(dict.fromkeys(path.resolve().relative_to(root).as_posix() for path in sources.values())),
         layout=inside,
-        lock=_lock(root, inside, {reference for reference, _ in config.references()}),
+        images=references,
+        lock=_lock(root, inside, references) if layout else images.lock_text(),
         warnings=tuple(warnings(config)),
     )
 
@@ -111,7 +114,7 @@ def _lock(root: Path, layout: str, named: Iterable[str]) -> str:
         with (root / sources[0].removeprefix("workspace:")).open("rb") as file:
             return file.read(limit)
 
-    return KINDS["oci"].update(json.dumps({"layout": layout, "images": sorted(named)}), "", download)
+    return KINDS["oci"].update(json.dumps({"layout": layout, "images": list(named)}), "", download)
 
 
 def _loaded(prepared: Prepared, name: str) -> Loaded:
@@ -120,7 +123,7 @@ def _loaded(prepared: Prepared, name: str) -> Loaded:
     position = Position(file=_FILE)
     data = tuple(SourceFile(path) for path in prepared.sources)
     image = {"srcs": (Text(_FILE, prepared.text),), "lock": _LOCK, "data": data}
-    lock = {"layout": prepared.layout, "lock": Text("linuxkit.lock", prepared.lock)}
+    lock = {"layout": prepared.layout, "images": prepared.images, "lock": Text("linuxkit.lock", prepared.lock)}
     targets = {
         target.label: target
         for target in (

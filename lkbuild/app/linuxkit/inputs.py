@@ -1,4 +1,4 @@
-"""What a linuxkit.yml is read from: files by their names on the command line, the files that they name, images of an OCI layout.
+"""What a linuxkit.yml is read from: files by their names on the command line, the files that they name, images of a layout or a lock.
 
 The one place where LinuxKit's pure rules meet the disk. Does not know what is made of them.
 """
@@ -9,18 +9,75 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from lkbuild.app.linuxkit.templates import Packages
-from lkbuild.base.errors import FetchError, LoadError, Position, UsageError, nearest
+from lkbuild.base.errors import FetchError, LoadError, LockError, Position, UsageError, nearest
+from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Part, merge, read
 from lkbuild.linuxkit.decode import Templates, no_templates
 from lkbuild.linuxkit.images import image_settings
+from lkbuild.linuxkit.metadata import plain_value
 from lkbuild.linuxkit.process import ImageSettings
 from lkbuild.locks.oci.layout import Layout, OciImage, from_folder
+from lkbuild.model.deb_lock import LockFormatError
+from lkbuild.model.oci_lock import OciEntry, parse_oci_lock
 from lkbuild.model.references import digest_of, normal, with_tag
 
 STDIN: Final = "-"
+#: The lock beside a configuration: of the name that `lkbuild linuxkit convert` gives it, too.
+LOCK: Final = "oci.lock"
+
+
+class KnownImages(Protocol):
+    """The images that a configuration may name."""
+
+    def __call__(self, reference: str, position: Position) -> ImageSettings:
+        """What an image says of its container. Raises LoadError, FetchError at the position where it is named."""
+        ...
+
+    def find(self, reference: str, position: Position) -> object:
+        """Raises LoadError, FetchError at the position where an image is named that there is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesFrom:
+    """Where images are: in an OCI layout, or in their registries by the digests of a lock. One of the two."""
+
+    layout: Path | None = None
+    lock: Path | None = None
+
+    def known(self, arch: str) -> KnownImages:
+        """Those for an architecture. Raises LoadError, FetchError, LockError."""
+        return LayoutImages(self.layout, arch) if self.layout else LockedImages(self.lock_text(), self.lock, arch)
+
+    def lock_text(self) -> str:
+        """What the lock holds. Raises LockError."""
+        assert self.lock is not None  # noqa: S101 - one of the two
+        try:
+            return self.lock.read_text(encoding="utf-8")
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise LockError(f"can't read the lock {self.lock}: {reason}", hint="`lkbuild linuxkit lock FILE...` writes it") from None
+
+
+def lock_beside(files: Sequence[str], cwd: Path) -> Path:
+    """The lock of these files: it lies beside the first one."""
+    return cwd / LOCK if files[0] == STDIN else (cwd / files[0]).parent / LOCK
+
+
+def images_from(files: Sequence[str], *, layout: str | None, lock: str | None, cwd: Path) -> ImagesFrom:
+    """Where the images of files are, by what was asked for. Raises UsageError."""
+    if layout is not None and lock is not None:
+        raise UsageError("images come from --images or from --lock", hint="give one of them")
+    if layout is not None:
+        return ImagesFrom(layout=cwd / layout)
+    beside = lock_beside(files, cwd)
+    if lock is None and not beside.is_file():
+        command = f"lkbuild linuxkit lock {' '.join(files)}"
+        raise UsageError("where are the images?", hint=f"`{command}` asks registries and writes {LOCK}; --images names an OCI layout")
+    return ImagesFrom(lock=cwd / lock if lock is not None else beside)
 
 
 def read_config(files: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Config:
@@ -65,6 +122,35 @@ def source_of(part: Part, cwd: Path) -> Path | None:
     return next((path for path in (folder / name, cwd / name) if path.is_file()), None)
 
 
+class LockedImages:
+    """Images of a lock by expanded reference, for one architecture."""
+
+    def __init__(self, text: str, path: Path | None, arch: str) -> None:
+        """Read the lock. Raises LockError."""
+        try:
+            self._entries = parse_oci_lock(text)
+        except LockFormatError as error:
+            raise LockError(str(error), position=Position(file=str(path), line=error.line)) from None
+        self._path = path
+        self._arch = arch
+
+    def __call__(self, reference: str, position: Position) -> ImageSettings:
+        """See KnownImages."""
+        return image_settings(plain_value(self.find(reference, position).config))
+
+    def find(self, reference: str, position: Position) -> OciEntry:
+        """See KnownImages."""
+        name = normal(reference)
+        found = self._entries.get((name, self._arch))
+        if found is not None:
+            return found
+        arches = [arch for known, arch in self._entries if known == name]
+        if arches:
+            raise FetchError(f"{name} is not locked for {self._arch}", position=position, hint=f"it is for {', '.join(arches)}")
+        hint = nearest(name, {known for known, _ in self._entries}) or "`lkbuild linuxkit lock FILE...` adds it"
+        raise LoadError(f"no image '{name}' in {self._path}", position=position, hint=hint)
+
+
 class LayoutImages:
     """Images of a layout by expanded reference, for one architecture; each is read once."""
 
@@ -77,15 +163,15 @@ class LayoutImages:
         self._known: dict[str, OciImage] = {}
 
     def __call__(self, reference: str, position: Position) -> ImageSettings:
-        """What an image says of its container. Raises LoadError, FetchError at the position where it is named."""
-        with _at(reference, position):
+        """See KnownImages."""
+        with at(reference, position):
             return image_settings(self.find(reference, position).config.get("config") or {})
 
     def find(self, reference: str, position: Position) -> OciImage:
-        """An image. Raises LoadError, FetchError at the position where it is named."""
+        """See KnownImages."""
         if reference not in self._known:
             digest = self._digest(reference, position)
-            with _at(reference, position):
+            with at(reference, position):
                 self._known[reference] = self.layout.image(digest, self._arch)
         return self._known[reference]
 
@@ -101,7 +187,7 @@ class LayoutImages:
 
 
 @contextlib.contextmanager
-def _at(reference: str, position: Position) -> Iterator[None]:
+def at(reference: str, position: Position) -> Iterator[None]:
     """Gives what is wrong with an image its name, and the place where it is named."""
     try:
         yield

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lkbuild.app.linuxkit.inputs import LayoutImages, read_config, source_of
+from lkbuild.app.linuxkit.inputs import ImagesFrom, KnownImages, read_config, source_of
 from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Part, Warned
 from lkbuild.linuxkit.files import entries
@@ -21,13 +21,13 @@ class Specs:
     warnings: tuple[Warned, ...]
 
 
-def spec(files: Sequence[str], *, images: Path, arch: str, cwd: Path, environment: Mapping[str, str]) -> Specs:
+def spec(files: Sequence[str], *, images: ImagesFrom, arch: str, cwd: Path, environment: Mapping[str, str]) -> Specs:
     """The specifications of all containers. Raises LkbuildError where LinuxKit would not build the configuration."""
     config = read_config(files, cwd, environment)
-    return Specs(specs=check(config, LayoutImages(images, arch), cwd), warnings=tuple(warnings(config)))
+    return Specs(specs=check(config, images.known(arch), cwd), warnings=tuple(warnings(config)))
 
 
-def check(config: Config, images: LayoutImages, cwd: Path) -> Mapping[str, Mapping[str, Any]]:
+def check(config: Config, images: KnownImages, cwd: Path) -> Mapping[str, Mapping[str, Any]]:
     """The specifications of a configuration, of which everything else was checked, too. Raises LkbuildError."""
     for reference, position in config.references():  # those of the kernel and of the root, too: LinuxKit would not build without
         images.find(reference, position)

@@ -2,7 +2,7 @@
 // boot loader to try (docs/guide/images.md):
 //
 //	slot status
-//	slot update [--tries=3] [--key=FILE] --signature=FILE UPDATE|-
+//	slot update [--tries=3] [--key=FILE] [--allow-older] --signature=FILE UPDATE|-
 //	slot sign KEY UPDATE
 //
 // `sign` is for whoever makes updates, and prints the signature.
@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"syscall"
@@ -91,6 +92,8 @@ func parseUpdate(args []string) error {
 	tries := flags.Int("tries", 3, "how often the new slot is started before the machine falls back")
 	keyFile := flags.String("key", "/etc/lkbuild/update.pem", "public keys that may sign updates")
 	signatureFile := flags.String("signature", "", "the update's signature")
+	versionFile := flags.String("version", "/etc/lkbuild/version", "the version of what runs")
+	older := flags.Bool("allow-older", false, "take an update with a lower version than what runs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -110,11 +113,24 @@ func parseUpdate(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := newEnough(u, *versionFile); err != nil && !*older {
+		return err
+	}
 	m, err := machine.Find(sysfs)
 	if err != nil {
 		return err
 	}
 	return mounted(m.ESP, false, func(esp string) error { return install(u, m, esp, *tries) })
+}
+
+// newEnough keeps whoever has an old update, and its signature, from bringing
+// back what was mended since. An image without a version keeps nobody.
+func newEnough(u *format.Update, versionFile string) error {
+	running, err := os.ReadFile(versionFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return u.Manifest.NotOlder(string(running))
 }
 
 // trusted opens an update that is signed, and is for such a machine.

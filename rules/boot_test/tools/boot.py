@@ -36,6 +36,7 @@ class Test:
             arch=spec["arch"],
             boot=medium(spec["medium"]) if spec.get("medium") else direct(spec),
             small=spec["small"],
+            watchdog=spec.get("watchdog", False),
             mem=spec["mem"],
             cpus=spec["cpus"],
             disks=["/tmp/disk.img"] if spec["disk"] else [],

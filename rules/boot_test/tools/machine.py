@@ -74,7 +74,8 @@ class Machine:
     `wire` (a socket's path) are two: `leads` says which of them has the network that QEMU plays, DHCP and all, for both.
     `firmware` is UEFI's code and its variables, for a kernel that QEMU gives it; `shares` are (socket of virtiofsd, tag), `tpm` is the
     socket of swtpm, `vsock` the guest's number among sockets, `data` a folder that becomes a disk labelled cidata.
-    `small` is QEMU's microvm. `link` is the socket of link.py, `clock` what the machine's clock says at power-on.
+    `small` is QEMU's microvm. `watchdog`: it has one, which starts it anew.
+    `link` is the socket of link.py, `clock` what the machine's clock says at power-on.
     """
 
     arch: str
@@ -93,6 +94,7 @@ class Machine:
     tpm: str = ""
     data: str = ""
     small: bool = False
+    watchdog: bool = False
     link: str = ""
     clock: str = ""
 
@@ -129,6 +131,8 @@ class Machine:
             words += ["-device", ("tpm-tis-device" if self.arch == "arm64" else "tpm-crb") + ",tpmdev=tpm0"]
         if self.vsock:
             words += ["-device", f"vhost-vsock-{bus},guest-cid={self.vsock}"]
+        if self.watchdog:
+            words += ["-device", "i6300esb", "-action", "watchdog=reset"]
         if self.link:
             words += ["-chardev", f"socket,id=link,path={self.link}", "-device", "virtserialport,chardev=link,name=lkbuild.host"]
         if self.clock:

@@ -30,14 +30,15 @@ def fat(path: str, files: dict[str, str], *, offset: int = 0, spare: int = 0, ta
             raise SystemExit(f"{source} has 4 GiB or more: FAT can't hold it; use a format with another file system")
     content = sum(os.path.getsize(source) + 64 * 1024 for source in files.values())
     if tight:
-        # Its tables take 4 bytes of each cluster's 512 at most, twice; then the boot sectors, and the root directory of FAT16.
-        size = -(-(content + content // 64 + 64 * 1024) // (32 * 1024)) * 32 * 1024
+        # Its tables take 4 bytes of each cluster's 2048 at most, twice; then the boot sectors, and the root directory of FAT16.
+        content = sum(os.path.getsize(source) + 8 * 1024 for source in files.values())
+        size = -(-(content + content // 256 + 64 * 1024) // (32 * 1024)) * 32 * 1024
     else:
         size = max(-(-(content + spare + (content + spare) // 64 + 2 * MIB) // MIB), 8) * MIB
     with open(path, "wb") as file:
         file.truncate(offset + size + tail)
     words = ["mkfs.vfat", "--invariant", "-i", "4c4b4255", "-n", "LKBUILD", "--offset", str(offset // SECTOR)]
-    run([*words, "-h", str(offset // SECTOR), path, str(size // 1024)])
+    run([*words, *(["-s", "4"] if tight else []), "-h", str(offset // SECTOR), path, str(size // 1024)])
     image = f"{path}@@{offset}"
     folders = sorted({name[:end] for name in files for end, letter in enumerate(name) if letter == "/"})
     if folders:

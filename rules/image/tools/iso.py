@@ -30,7 +30,8 @@ def bootable(out: str, *, bios: dict[str, str] | None = None, efi: dict[str, str
         files["isolinux.cfg"] = files.pop("syslinux.cfg")
         files["isolinux.bin"] = "/usr/lib/ISOLINUX/isolinux.bin"
         words += ["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
-        words += ["-isohybrid-mbr", "/usr/lib/ISOLINUX/isohdpfx.bin"]
+        # Not filled up to a whole number of cylinders, which are of 1 MiB there: who reads a disk by its blocks does not see them.
+        words += ["-isohybrid-mbr", "/usr/lib/ISOLINUX/isohdpfx.bin", "-partition_cyl_align", "off"]
     if efi:
         disks.fat("/tmp/efi.img", efi, tight=True)
         files["efi.img"] = "/tmp/efi.img"

@@ -84,6 +84,7 @@ FORMATS = {
     "gcp": lambda out: archives.gcp("from", out),
     "docker": lambda out: archives.docker("from", out),
     "tar-kernel-initrd": lambda out: archives.pack(out, ("kernel", "initrd.img", "cmdline")),
+    "packed": lambda out: roots.packed("root.tar", out),
     "kernel+squashfs": lambda out: roots.squashfs("root.tar", out),
     "kernel+erofs": lambda out: roots.erofs("root.tar", out),
     "kernel+iso": lambda out: iso.data(out, {"root.erofs": "root.erofs"}),

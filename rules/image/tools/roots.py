@@ -12,14 +12,30 @@ import disks
 import gpt
 
 BLOCK = 128 * 1024  # what is read and unpacked at once: larger packs better and costs memory and time for each small read
+LARGE = 1024 * 1024  # the largest that there is
+SMALL = 19  # the level from which on size is what counts
 
 
 def squashfs(tar: str, out: str) -> None:
+    """One that is read from a disk."""
+    write(tar, out, BLOCK, zstd())
+
+
+def packed(tar: str, out: str) -> None:
+    """One that lies in an initrd, so in memory: where it is to be small, in the largest blocks and at the highest level."""
+    small = int(os.environ["LEVEL"]) >= SMALL
+    write(tar, out, LARGE if small else BLOCK, zstd("22") if small else zstd())
+
+
+def zstd(level: str = "") -> list[str]:
+    """zstd, at the level that the image says where none is given."""
+    return ["-comp", "zstd", "-Xcompression-level", level or os.environ["LEVEL"]]
+
+
+def write(tar: str, out: str, block: int, compression: list[str]) -> None:
     """SOURCE_DATE_EPOCH is its time, and mksquashfs's output does not depend on the number of processors (since 4.4)."""
-    level = ["-Xcompression-level", os.environ["LEVEL"]]
-    words = ["mksquashfs", "-", out, "-tar", "-noappend", "-no-progress", "-quiet", "-b", str(BLOCK), "-comp", "zstd", *level]
     with open(tar, "rb") as file:
-        disks.run(words, stdin=file)
+        disks.run(["mksquashfs", "-", out, "-tar", "-noappend", "-no-progress", "-quiet", "-b", str(block), *compression], stdin=file)
 
 
 def erofs(tar: str, out: str) -> None:

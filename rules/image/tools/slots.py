@@ -47,7 +47,8 @@ def update(out: str) -> None:
     """Write the digest of every piece, then the pieces; the root first, since the image on the EFI system partition makes it count."""
     files = {"root": "root", "uki": "from"}
     parts = [{"name": name, "size": os.path.getsize(path), "sha256": list(digests(path))} for name, path in files.items()]
-    manifest = {"image": os.environ["NAME"], "arch": os.environ["ARCH"], "piece": PIECE, "parts": parts}
+    about = {"image": os.environ["NAME"], "arch": os.environ["ARCH"], "version": int(os.environ["VERSION"])}
+    manifest = {**about, "piece": PIECE, "parts": parts}
     text = json.dumps(manifest, sort_keys=True).encode() + b"\n"
     with open(out, "wb") as file:
         file.write(b"lkbuild-update 1 %d\n" % len(text) + text)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lkbuild.app.linuxkit.convert import convert
+from lkbuild.app.linuxkit.inputs import ImagesFrom
 from lkbuild.app.linuxkit.spec import spec
 from lkbuild.base.errors import LoadError
 from lkbuild.linuxkit.deviations import DEVIATIONS
@@ -38,7 +39,7 @@ def corpus(tmp_path_factory):
 
 
 def made(corpus, case):
-    return spec(case["files"], images=corpus / "images", arch="amd64", cwd=corpus / "tree", environment={}).specs
+    return spec(case["files"], images=ImagesFrom(layout=corpus / "images"), arch="amd64", cwd=corpus / "tree", environment={}).specs
 
 
 def differences(ours, theirs, path=()):

@@ -136,6 +136,12 @@ def test_what_is_not_read():
     assert sorted(warning.position.line for warning in warnings(read(text, "a.yml"))) == [1, 2, 3]
 
 
+def test_a_container_that_linuxkit_s_init_does_not_find_is_warned_of():
+    text = b"onboot: [{name: a, image: i}]\nservices:\n- name: a/b\n  image: i\n"
+    (warning,) = warnings(read(text, "a.yml"))
+    assert (warning.position.line, warning.position.column) == (3, 9)
+
+
 def test_addresses(tmp_path):
     with pytest.raises(UsageError):
         read_config(["https://example.com/linuxkit.yml"], tmp_path, {})

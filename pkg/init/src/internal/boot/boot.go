@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ import (
 	"lkbuild/init/internal/supervise"
 	"lkbuild/init/internal/sys"
 	"lkbuild/init/internal/trial"
+	"lkbuild/init/internal/watchdog"
 )
 
 const (
@@ -36,6 +38,8 @@ const (
 	flushLimit   = 2 * time.Second
 
 	cpuModulesAfter = 30 * time.Second
+
+	endLimit = time.Minute // for the end of what was not up in time
 )
 
 type boot struct {
@@ -50,6 +54,7 @@ type boot struct {
 	cpuModules sync.Once
 
 	trial    *trial.Trial // nil: the boot loader does not count this boot
+	dog      *watchdog.Dog
 	deadline *time.Timer  // of the trial
 	passed   atomic.Bool  // the trial
 }
@@ -182,6 +187,9 @@ func (b *boot) setUp() {
 	if b.plan.Bundles != "" {
 		b.complain(machine.MakeResolver())
 	}
+	for _, folder := range b.plan.Empty {
+		b.reports.Say(report.Failed{Name: path.Base(folder), Error: "there is no config.json in " + folder})
+	}
 	b.modules = modules.Open("/")
 	b.complain(trial.Mount(b.modules))
 	b.watchTrial()
@@ -199,12 +207,20 @@ func (b *boot) setUp() {
 }
 
 // watchTrial gives a boot that is counted its time: a service that is never
-// ready must not keep the machine from falling back.
+// ready must not keep the machine from falling back, nor must an init that
+// hangs, which the machine's watchdog ends.
 func (b *boot) watchTrial() {
 	if b.trial = trial.Find(); b.trial == nil {
 		return
 	}
-	b.reports.Say(report.Trial{Slot: b.trial.Name(), WithinS: b.plan.UpWithin})
+	said := report.Trial{Slot: b.trial.Name(), WithinS: b.plan.UpWithin}
+	var err error
+	if b.dog, err = watchdog.Arm(seconds(b.plan.UpWithin) + endLimit); err == nil {
+		said.WatchdogS = watchdog.Timeout.Seconds()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		b.complain(err)
+	}
+	b.reports.Say(said)
 	b.deadline = time.AfterFunc(seconds(b.plan.UpWithin)-sys.SinceBoot(), func() {
 		b.fail(fmt.Sprintf("not up within %gs", b.plan.UpWithin))
 	})
@@ -215,6 +231,7 @@ func (b *boot) passTrial() {
 	if b.trial == nil || !b.deadline.Stop() {
 		return
 	}
+	b.complain(b.dog.Disarm())
 	if err := b.trial.Good(); err != nil {
 		b.reports.Say(report.Failed{Name: "trial", Error: err.Error()})
 		return

@@ -1,7 +1,7 @@
-// Package disk makes a root that lies on a disk the root of this process,
-// where the initramfs holds no system but only init and the modules that find
-// the disk. It knows the command line's root= and the layout of such a disk
-// (docs/format/image.md), not what is on it.
+// Package disk makes a root that lies on a disk, or packed in the initramfs,
+// the root of this process, where the initramfs holds no system but only init
+// and the modules that find it. It knows the command line's root= and the
+// layout of such a root (docs/format/image.md), not what is in it.
 package disk
 
 import (
@@ -21,13 +21,16 @@ import (
 	"lkbuild/init/internal/sys"
 	"lkbuild/init/internal/trial"
 	"lkbuild/init/internal/verity"
+	"lkbuild/init/internal/watchdog"
 )
 
 const (
 	target = "/.disk"
 	medium = "/.medium"
+	packed = "/root.squashfs"
 
 	patience = 30 * time.Second      // a disk behind a slow bus
+	tried    = 2 * time.Minute       // for all of it, where another image is to be tried if this one hangs
 	pause    = 50 * time.Millisecond // between two looks
 )
 
@@ -64,19 +67,57 @@ func Parse(cmdline []string) Root {
 	return r
 }
 
-// Enter finds the disk, mounts it, lets go of what the initramfs held for
-// that, and starts the disk's own init in this one's place. It returns only
-// with an error.
+// Enter finds the root, mounts it, and starts its init in this one's place. It
+// returns only with an error.
 func Enter() error {
 	if err := kernelFileSystems(); err != nil {
 		return err
 	}
+	tree := modules.Open("/")
+	trial.Mount(tree) // who fails here asks whether another image is to be tried
+	if trial.Find() != nil {
+		tree.Coldplug("/sys/devices") // a driver for what the machine lacks fails: no news
+		watchdog.Arm(tried)
+	}
+	find := findDisk
+	if _, err := os.Stat(packed); err == nil {
+		find = unpack
+	}
+	if err := find(tree); err != nil {
+		return err
+	}
+	if err := sys.Bind("/", target+root.Early, sys.AttrReadOnly, false); err != nil {
+		return err
+	}
+	if err := root.Enter(target); err != nil {
+		return err
+	}
+	return os.NewSyscallError("start the root's init", syscall.Exec("/init", []string{"/init"}, os.Environ()))
+}
+
+// unpack mounts the file system that lies in the initramfs. It has links to
+// where init and the modules can be reached there, and not them once more.
+func unpack(tree *modules.Tree) error {
+	loadErr := tree.Load("loop")
+	device, err := attach(packed)
+	if err != nil {
+		return errors.Join(err, loadErr)
+	}
+	defer device.Close()
+	if err := mount(device.Name(), target, []string{"squashfs"}, tree); err != nil {
+		return err
+	}
+	leave()
+	return nil
+}
+
+// findDisk finds the disk that the command line names, mounts it, and lets go
+// of what the initramfs held for that.
+func findDisk(tree *modules.Tree) error {
 	r := Parse(machine.Cmdline())
 	if r.Device == "" {
 		return errors.New("the initramfs has no boot plan, and the command line no root=")
 	}
-	tree := modules.Open("/")
-	trial.Mount(tree) // who fails here asks whether another image is to be tried
 	device, err := open(r, tree)
 	if err != nil {
 		return err
@@ -90,21 +131,20 @@ func Enter() error {
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{"/proc", "/sys", "/dev"} {
-		mounts.Detach(dir)
-	}
+	leave()
 	for _, name := range []string{"/init", "/lib", "/usr"} {
 		if err := os.RemoveAll(name); err != nil {
 			return err
 		}
 	}
-	if err := sys.Bind("/", target+root.Early, sys.AttrReadOnly, false); err != nil {
-		return err
+	return nil
+}
+
+// leave unmounts the kernel's file systems: the root's init mounts its own.
+func leave() {
+	for _, dir := range []string{"/proc", "/sys", "/dev"} {
+		mounts.Detach(dir)
 	}
-	if err := root.Enter(target); err != nil {
-		return err
-	}
-	return os.NewSyscallError("start the disk's init", syscall.Exec("/init", []string{"/init"}, os.Environ()))
 }
 
 func kernelFileSystems() error {

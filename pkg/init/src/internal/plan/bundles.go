@@ -29,7 +29,7 @@ type supervised struct {
 // goes on after a failure, and a service that has ended stays so.
 func (p *Plan) addBundles(root fs.FS, folder string) error {
 	for section, into := range map[string]*[]Container{"onboot": &p.Onboot, "onshutdown": &p.Onshutdown} {
-		all, err := bundlesOf(root, path.Join(folder, section))
+		all, err := p.bundlesOf(root, path.Join(folder, section))
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (p *Plan) addBundles(root fs.FS, folder string) error {
 			*into = append(*into, b.Container)
 		}
 	}
-	services, err := bundlesOf(root, path.Join(folder, "services"))
+	services, err := p.bundlesOf(root, path.Join(folder, "services"))
 	if err != nil {
 		return err
 	}
@@ -54,13 +54,19 @@ func (p *Plan) addBundles(root fs.FS, folder string) error {
 	return err
 }
 
-func bundlesOf(root fs.FS, section string) ([]Service, error) {
+// bundlesOf are those of a section. Of a container whose name has a slash in
+// it LinuxKit finds the first folder, which has none, says so and goes on.
+func (p *Plan) bundlesOf(root fs.FS, section string) ([]Service, error) {
 	all, err := names(root, section)
 	if err != nil {
 		return nil, err
 	}
 	var out []Service
 	for _, name := range all {
+		if _, err := fs.Stat(root, path.Join(section, name, "config.json")); errors.Is(err, fs.ErrNotExist) {
+			p.Empty = append(p.Empty, "/"+path.Join(section, name))
+			continue
+		}
 		s, err := bundle(root, path.Join(section, name))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

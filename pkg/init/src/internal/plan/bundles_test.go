@@ -2,6 +2,7 @@ package plan
 
 import (
 	"reflect"
+	"sort"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -81,5 +82,19 @@ func TestABundleThatCanNotBeReadEndsTheBootAndIsNamed(t *testing.T) {
 		if _, err := Load(linuxkit(map[string]string{path: text})); err == nil || !strings.Contains(err.Error(), "web") {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+}
+
+func TestAFolderWithoutAContainerStartsNothingAndIsNamed(t *testing.T) {
+	p, err := Load(linuxkit(map[string]string{
+		"containers/services/a/b/config.json": `{"root":{"path":"rootfs"}}`, // a service "a/b"
+		"containers/onboot/002-c/d/x":         "",
+	}))
+	if err != nil || len(p.Services) != 2 || len(p.Onboot) != 2 {
+		t.Fatal(p.Services, p.Onboot, err)
+	}
+	sort.Strings(p.Empty)
+	if want := []string{"/containers/onboot/002-c", "/containers/services/a"}; !reflect.DeepEqual(p.Empty, want) {
+		t.Errorf("got %v", p.Empty)
 	}
 }

@@ -86,6 +86,8 @@ type Plan struct {
 	UpWithin     float64       `json:"up_within_s"` // of a boot that the boot loader counts; 0: the default
 	// Bundles is a folder with more containers, laid out as LinuxKit does.
 	Bundles string `json:"bundles"`
+	// Empty are folders there in which there is no container.
+	Empty []string `json:"-"`
 }
 
 // folders hold additions to the plan: the image's, and, where the image is on

@@ -51,6 +51,8 @@ type (
 	Trial struct {
 		Slot    string  `json:"slot"`
 		WithinS float64 `json:"within_s"`
+		// WatchdogS is after how long a hang of init ends the boot; 0: the machine has no watchdog.
+		WatchdogS float64 `json:"watchdog_s,omitempty"`
 	}
 	// Good tells that it came up in time, and that the boot loader knows.
 	Good struct {

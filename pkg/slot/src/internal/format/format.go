@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 )
 
 const (
@@ -27,10 +29,29 @@ type Part struct {
 
 // Manifest says what an update has.
 type Manifest struct {
-	Image string `json:"image"`
-	Arch  string `json:"arch"`
-	Piece int64  `json:"piece"` // bytes; the last of a part may be shorter
-	Parts []Part `json:"parts"`
+	Image   string `json:"image"`
+	Arch    string `json:"arch"`
+	Version int64  `json:"version"` // what is lower is older
+	Piece   int64  `json:"piece"`   // bytes; the last of a part may be shorter
+	Parts   []Part `json:"parts"`
+}
+
+// NotOlder tells whether the update may take the place of what runs, whose
+// version is a text as an image has it. No text: it has none, and is older than
+// any that has one.
+func (m Manifest) NotOlder(running string) error {
+	text := strings.TrimSpace(running)
+	if text == "" {
+		return nil
+	}
+	version, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("the version of what runs is no number: %q", text)
+	}
+	if m.Version < version {
+		return fmt.Errorf("the update has version %d, which is older than %d, which runs: --allow-older takes it", m.Version, version)
+	}
+	return nil
 }
 
 // Part finds one by name.

@@ -131,3 +131,14 @@ func TestASignatureIsOverEveryByteOfTheManifest(t *testing.T) {
 	}
 }
 
+func TestAnUpdateThatIsOlderThanWhatRunsIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		running string
+		version int64
+		taken   bool
+	}{{"3\n", 3, true}, {"3\n", 4, true}, {"3\n", 2, false}, {"3\n", 0, false}, {"", 0, true}, {"0\n", 0, true}, {"x", 9, false}} {
+		if err := (Manifest{Version: c.version}).NotOlder(c.running); (err == nil) != c.taken {
+			t.Errorf("%d over %q: %v", c.version, c.running, err)
+		}
+	}
+}

@@ -1,8 +1,3 @@
-// Command containerd is containerd's server from Debian's library package,
-// with the plugins that an image uses and no others: no CRI, no NRI, no
-// snapshotters but overlay and native, no cgroup metrics, no
-// trace exporters. It takes containerd's --config, --address, --log-level and
-// --version. It has no subcommands, and does not supervise itself.
 package main
 
 import (
@@ -18,6 +13,7 @@ import (
 
 	"github.com/containerd/containerd/defaults"
 	"github.com/containerd/containerd/mount"
+	"github.com/containerd/containerd/plugin"
 	"github.com/containerd/containerd/services/server"
 	srvconfig "github.com/containerd/containerd/services/server/config"
 	"github.com/containerd/containerd/sys"
@@ -27,7 +23,10 @@ import (
 
 type options struct{ config, address, level string }
 
-func main() {
+// daemonMain takes containerd's --config, --address, --log-level and --version.
+// It has no subcommands, and does not supervise itself.
+func daemonMain() {
+	keep(func(r *plugin.Registration) bool { return !ofShim(r) })
 	var o options
 	flag.StringVar(&o.config, "config", "", "path of the configuration")
 	flag.StringVar(&o.address, "address", "", "socket for clients, before that of the configuration")

@@ -1,6 +1,3 @@
-// Command containerd-shim-runc-v2 runs containers by an OCI runtime, one
-// process for each. It is containerd's own shim from Debian's library package,
-// without OpenTelemetry.
 package main
 
 import (
@@ -12,6 +9,9 @@ import (
 	"github.com/containerd/containerd/runtime/v2/shim"
 )
 
-func main() {
+// shimMain runs containers by an OCI runtime, one process for each:
+// containerd's own shim, without OpenTelemetry.
+func shimMain() {
+	keep(ofShim)
 	shim.RunManager(context.Background(), manager.NewShimManager("io.containerd.runc.v2"))
 }
