@@ -31,6 +31,9 @@ class Digest:
             msg = f"not a digest: {self.hash}/{self.size}"
             raise ValueError(msg)
 
+    def __hash__(self) -> int:
+        return hash(self.hash)  # hot: a text's hash is computed once
+
     def __str__(self) -> str:
         return f"{self.hash}/{self.size}"
 
