@@ -66,7 +66,7 @@ def test_only_the_sandbox_starts_processes(engine):
 
 
 def test_only_fetch_remote_and_the_resident_process_open_sockets(engine):
-    assert not _imports(engine, {"socket"}, (*NETWORK, *RESIDENT, *LAUNCHER))
+    assert not _imports(engine, {"socket", "_socket"}, (*NETWORK, *RESIDENT, *LAUNCHER))
     assert not _imports(engine, {"urllib3", "http", "ssl", "requests", "httpx"}, NETWORK)
 
 
