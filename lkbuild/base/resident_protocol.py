@@ -14,7 +14,6 @@ A socket is `<cache>/resident/<crc32 of the workspace's root>.sock`. Paths of so
 
 from __future__ import annotations
 
-import _socket
 import marshal
 import os
 import sys
@@ -22,6 +21,7 @@ from zlib import crc32
 
 TYPE_CHECKING = False  # typing itself costs 5 ms
 if TYPE_CHECKING:
+    import _socket
     import socket
     from collections.abc import Iterator
     from typing import Any
@@ -66,6 +66,8 @@ def receive(connection: _socket.socket) -> Any:
 
 def pass_on(connection: _socket.socket, handle: int) -> None:
     """Send a descriptor."""
+    import _socket  # noqa: PLC0415 - not before somebody listens
+
     # As socket.send_fds does it.
     connection.sendmsg([b"e"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, handle.to_bytes(4, sys.byteorder))])
 

@@ -45,11 +45,11 @@ def _is_build(arguments: Sequence[str]) -> bool:
 
 
 def _ask(folder: int, arguments: Sequence[str], environment: Mapping[str, str], here: str) -> int | None:
-    import _socket  # noqa: PLC0415 - only where somebody may listen; socket itself costs 4 ms
-
-    from lkbuild.base import resident_protocol as protocol  # noqa: PLC0415 - with it
+    from lkbuild.base import resident_protocol as protocol  # noqa: PLC0415 - only where somebody has listened
 
     for address in protocol.addresses(folder, here):
+        import _socket  # noqa: PLC0415 - only where somebody may listen; socket itself costs 4 ms
+
         connection = _socket.socket(_socket.AF_UNIX)
         try:
             connection.settimeout(PATIENCE_S)
