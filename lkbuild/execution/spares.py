@@ -13,9 +13,9 @@ import os
 import stat
 from typing import Final
 
-#: How many of each kind are kept, and how large a file may be: 128 MiB at most, and far less where files are small.
+#: How many of each kind are kept, and how large a file may be: a block each, 64 MiB at most.
 _KEPT: Final = 8192
-_LARGEST: Final = 16 * 1024
+_LARGEST: Final = 4096
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _AGAIN: Final = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
