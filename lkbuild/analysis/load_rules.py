@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import re
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -115,6 +114,8 @@ class RuleRegistry:
             module = importlib.import_module(f"{self._package}.{name}.rule")
             rule = module.RULE
         except Exception as error:  # a rule is somebody's code: whatever it raises is an error of that file
+            import traceback  # noqa: PLC0415 - not for most builds
+
             raise AnalysisError(
                 f"rule '{name}' can't be loaded: {error}", position=_where(error, path), detail=traceback.format_exc(limit=-3)
             ) from error
@@ -130,6 +131,8 @@ class RuleRegistry:
 
 
 def _where(error: Exception, path: Path) -> Position:
+    import traceback  # noqa: PLC0415 - not for most builds
+
     frames = traceback.extract_tb(error.__traceback__)
     line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
     return Position(file=str(path), line=line or 1)

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
-from lkbuild.app.cache import collect_if_due
-from lkbuild.app.check import check
+from lkbuild.app.collecting import collect_if_due
 from lkbuild.app.engine import make_loop
 from lkbuild.app.event_sinks import Tee
 from lkbuild.app.materialise import Materialiser
@@ -71,6 +70,8 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
     again: tuple[ActionId, ...] = ()
     if session.options.check and not execution.errors:
         nodes = tuple(dict.fromkeys(item.selected.node for item in requested))
+        from lkbuild.app.check import check  # noqa: PLC0415 - not for most builds
+
         errors, again = check(session, analyses, nodes, execution, sink)
         execution.errors.update(errors)
     materialiser = Materialiser(session.store.blobs, session.sources, execution, state, session.out)

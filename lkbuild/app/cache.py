@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import Any
 
 from lkbuild.app import info as information
 from lkbuild.app.options import BuildOptions
-from lkbuild.app.session import Session
-from lkbuild.base.errors import LkbuildError, LoadError, StoreError, UsageError
-from lkbuild.loading.cache_policy import POLICY_FILE, load_cache_policy
+from lkbuild.base.errors import LoadError, StoreError, UsageError
+from lkbuild.loading.cache_policy import load_cache_policy
 from lkbuild.loading.workspace import find_workspace
-from lkbuild.model.events import EventSink, Notice
 from lkbuild.store.disk import DiskStore
-from lkbuild.store.gc import GcPolicy, collect, is_due
+from lkbuild.store.due import GcPolicy
+from lkbuild.store.gc import collect
 from lkbuild.store.verify import verify_folder
-
-#: A build by itself takes nothing that was used so lately: a disk that is full of other things would cost the whole store.
-_SPARED_S: Final = 86400
 
 
 def info(options: BuildOptions) -> dict[str, Any]:
@@ -46,23 +42,6 @@ def gc(options: BuildOptions, *, max_bytes: int | None) -> dict[str, Any]:
     with DiskStore.open(options.cache) as store:
         report = collect(store, _policy(options, max_bytes), dry_run=options.dry_run)
         return dataclasses.asdict(report)
-
-
-def collect_if_due(session: Session, sink: EventSink) -> None:
-    """After a build that added something: where the store is beyond the workspace's policy, take what was not used for a day.
-
-    A store that can't be collected is told, and is no failure of the build.
-    """
-    try:
-        found = load_cache_policy(session.root)
-        policy = GcPolicy(max_bytes=found.max_bytes, max_age_s=found.max_age_s, min_free_bytes=found.min_free_bytes)
-        if not is_due(session.store, policy):
-            return
-        report = collect(session.store, policy, spare_s=_SPARED_S)
-        if report.bytes_freed:
-            sink.emit(Notice(text=f"collected {report.bytes_freed >> 20} MiB of the store, by {POLICY_FILE}"))
-    except LkbuildError as error:
-        sink.emit(Notice(text=f"the store was not collected: {error.message}"))
 
 
 def _policy(options: BuildOptions, max_bytes: int | None) -> GcPolicy:

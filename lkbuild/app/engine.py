@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,21 +16,36 @@ from lkbuild.execution.build import BuildLoop
 from lkbuild.execution.runner import RunnerParts
 from lkbuild.execution.scratch import ScratchPool
 from lkbuild.model.events import EventSink
+from lkbuild.sandbox.folders import remove_tree
+
+
+@contextlib.contextmanager
+def _scratch(session: Session) -> Iterator[Path]:
+    """A folder of this build's. What can't be removed at its end goes with the store's lease."""
+    if not session.store.writable:
+        import tempfile  # noqa: PLC0415 - not for most builds
+
+        # In a store that can't be written nothing can be built, but what it knows can be asked for.
+        with tempfile.TemporaryDirectory(prefix="build-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    folder = session.store.scratch / f"build-{os.urandom(6).hex()}"
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
 
 
 @contextlib.contextmanager
 def make_loop(session: Session, sink: EventSink) -> Iterator[BuildLoop]:
     """The build loop of a session; its scratch folder is removed at the end."""
-    # In a store that can't be written nothing can be built, but what it knows can be asked for.
-    folder = session.store.scratch if session.store.writable else None
-    try:
-        scratch = tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise StoreError(f"can't write to {session.options.cache}: {error.strerror}", hint="give another --cache") from error
     with contextlib.ExitStack() as stack:
-        path = stack.enter_context(scratch)
+        pool = ScratchPool(stack.enter_context(_scratch(session)))
         opened = stack.enter_context(open_remotes(session, sink))
-        pool = ScratchPool(Path(path))
         parts = RunnerParts(
             blobs=opened.blobs,
             actions=session.store.actions,

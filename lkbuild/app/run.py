@@ -17,6 +17,7 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.errors import UsageError, nearest
 from lkbuild.execution.build import Execution
+from lkbuild.execution.spares import Spares
 from lkbuild.execution.staging import stage
 from lkbuild.model.artifact import Artifact, Inline, NamedArtifact, SourceFile
 from lkbuild.model.events import EventSink
@@ -86,7 +87,7 @@ def prepared(
             arguments=(*runnable.spec.arguments, *words, *arguments),
             environment=runnable.spec.environment,
             root=blobs.tree_path(root.root) if isinstance(root, Subtree) else None,
-            mounts=stage(layout, work, blobs),
+            mounts=stage(layout, work, blobs, Spares(f"{folder}/spares")),
             work=work,
             log=Path(folder) / "log",
             timeout_s=runnable.spec.timeout_s,

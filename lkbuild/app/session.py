@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -91,7 +90,7 @@ class Session:
 
 def host_arch() -> str:
     """This machine's architecture, in Debian's names. Raises UsageError for one that lkbuild does not know."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in MACHINES:
         raise UsageError(f"this machine is a {machine}", hint=f"give --arch; lkbuild runs on {', '.join(ARCHES)}")
     return MACHINES[machine]

@@ -15,10 +15,9 @@ from lkbuild.execution.strategies.worker import Workers
 from lkbuild.model.cache_policy import RemotePolicy
 from lkbuild.model.configuration import ISA
 from lkbuild.model.events import EventSink, Notice
-from lkbuild.model.ports import ImageBuilder, Strategy
+from lkbuild.model.ports import ImageBuilder, Sandbox, Strategy
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 from lkbuild.sandbox.buildx import Buildx
-from lkbuild.sandbox.buildx_sandbox import BuildxSandbox
 from lkbuild.sandbox.emulation import Wary
 from lkbuild.sandbox.launched import find_launcher
 from lkbuild.sandbox.plan import UID
@@ -37,7 +36,7 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
     failures = session.state / "failed"
     in_buildx = session.options.strategy == _BUILDX
     sandboxed = Sandboxed(
-        sandbox=BuildxSandbox(make_buildx(session.options), host_arch()) if in_buildx else BubblewrapSandbox(launcher=find_launcher()),
+        sandbox=_in_buildx(session.options) if in_buildx else BubblewrapSandbox(launcher=find_launcher()),
         blobs=opened.blobs,
         scratch=scratch,
         failures=failures,
@@ -67,6 +66,12 @@ def make_strategy(session: Session, opened: Opened, scratch: ScratchPool, sink: 
         tell=lambda text: sink.emit(Notice(text=text)),
         required=session.options.remote_required,
     )
+
+
+def _in_buildx(options: BuildOptions) -> Sandbox:
+    from lkbuild.sandbox.buildx_sandbox import BuildxSandbox  # noqa: PLC0415 - not for most builds
+
+    return BuildxSandbox(make_buildx(options), host_arch())
 
 
 def make_buildx(options: BuildOptions) -> Buildx:

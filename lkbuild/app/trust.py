@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,4 +76,6 @@ def _configuration(environment: Mapping[str, str]) -> Path:
 
 def day_text(seconds: float | None) -> str | None:
     """A moment as its day in UTC: 2026-01-31."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - not for most builds
+
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -54,7 +54,13 @@ def message(number: int, body: bytes) -> bytes:
 
 def text(number: int, value: str) -> bytes:
     """A singular string field; empty where the value is the default, ""."""
-    return message(number, value.encode("utf-8", "surrogateescape")) if value else b""
+    if not value:
+        return b""
+    body = value.encode("utf-8", "surrogateescape")
+    size = len(body)
+    if size < 0x80 and number < 0x10:  # hot, as above
+        return _SMALL[number << 3 | _BYTES] + _SMALL[size] + body
+    return message(number, body)
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

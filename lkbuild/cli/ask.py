@@ -12,7 +12,7 @@ from lkbuild.base.snapshot_format import cache_folder, key_of
 
 TYPE_CHECKING = False  # typing itself costs 5 ms
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from collections.abc import Mapping, Sequence
 
 #: How long the other side may think about whether to take it, in seconds. It answers at once or is busy.
@@ -45,12 +45,13 @@ def _is_build(arguments: Sequence[str]) -> bool:
 
 
 def _ask(folder: int, arguments: Sequence[str], environment: Mapping[str, str], here: str) -> int | None:
-    import socket  # noqa: PLC0415 - 4 ms
-
-    from lkbuild.base import resident_protocol as protocol  # noqa: PLC0415 - with it
+    from lkbuild.base import resident_protocol as protocol  # noqa: PLC0415 - only where somebody has listened
 
     for address in protocol.addresses(folder, here):
-        with socket.socket(socket.AF_UNIX) as connection:
+        import _socket  # noqa: PLC0415 - only where somebody may listen; socket itself costs 4 ms
+
+        connection = _socket.socket(_socket.AF_UNIX)
+        try:
             connection.settimeout(PATIENCE_S)
             connection.connect(address)
             protocol.send(connection, _request(arguments, environment, here))
@@ -58,6 +59,8 @@ def _ask(folder: int, arguments: Sequence[str], environment: Mapping[str, str], 
             if said == protocol.ACCEPTED:
                 protocol.pass_on(connection, 2)
             return _wait(connection) if said in (protocol.KNOWN, protocol.ACCEPTED) else None
+        finally:
+            connection.close()
     return None
 
 
@@ -67,9 +70,9 @@ def _request(arguments: Sequence[str], environment: Mapping[str, str], here: str
     return key_of(arguments, environment, here), list(arguments), dict(environment), here, mask
 
 
-def _wait(connection: socket.socket) -> int | None:
+def _wait(connection: _socket.socket) -> int | None:
     """What it came to. Ctrl-C is passed on, and the second one ends the wait."""
-    import signal  # noqa: PLC0415 - imported by socket anyway
+    import _signal as signal  # type: ignore[import-not-found]  # noqa: PLC0415 - signal itself makes enums of all its names
 
     from lkbuild.base import resident_protocol as protocol  # noqa: PLC0415 - imported already
 

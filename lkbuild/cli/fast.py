@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from lkbuild.base.snapshot_format import FOLDER, cache_folder, key_of, name_of, stat_of
+from lkbuild.base.snapshot_format import FOLDER, cache_folder, key_of, name_of, packed, stat_of
 from lkbuild.cli.quantities import duration
 
 TYPE_CHECKING = False  # typing itself costs 5 ms
@@ -66,9 +66,9 @@ def _find(key: tuple[Any, ...], cache: str) -> Any | None:
     return None
 
 
-def _unchanged(paths: list[str], stats: list[tuple[int, ...]], missing: list[str]) -> bool:
+def _unchanged(paths: list[str], stats: bytes, missing: list[str]) -> bool:
     """Whether every file's stat is as it was. Raises OSError for one that is gone."""
-    if list(map(stat_of, map(os.stat, paths))) != stats:
+    if packed(list(map(stat_of, map(os.stat, paths)))) != stats:
         return False
     return not any(map(os.path.lexists, missing))
 

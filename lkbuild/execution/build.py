@@ -18,7 +18,7 @@ from lkbuild.execution.lookahead import Ahead, demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
 from lkbuild.execution.scheduler import Job, Machine, Outcome, Scheduler, State
-from lkbuild.model.action import ActionInfo, ActionResult, EncodedAction, OutputTree, PlannedAction, Resources, Source
+from lkbuild.model.action import ActionResult, EncodedAction, OutputTree, PlannedAction, Resources, Source
 from lkbuild.model.artifact import ActionId, Output
 from lkbuild.model.events import ActionFinished
 from lkbuild.model.ports import BlobMissing, Closure, Publication, RemoteUse
@@ -227,27 +227,26 @@ class BuildLoop:
             found = (by_recipe.get(graph.recipes[producer]) for producer in graph.producers[action])
             return tuple(dict.fromkeys(item for item in found if item is not None))
 
+        names = {action: timing_name(graph.actions[action].info) for action in plan.needed}
+        took = self._parts.actions.seconds(names.values())
         jobs = [
             Job(
                 id=action,
                 needs=needs(action),
-                seconds=self._expected(graph.actions[action].info),
+                # What it took the last time, else what its rule thinks.
+                seconds=took.get(names[action]) or graph.actions[action].info.resources.seconds,
                 resources=self._resources(graph.actions[action], wish),
             )
             for action in plan.needed
         ]
         machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib, away=wish.away)
-        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced), machine)
+        scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced, took.get(names[action])), machine)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)
 
     @staticmethod
     def _resources(planned: PlannedAction, wish: Wish) -> Resources:
         """What it takes of this machine: nothing, where it is a command and an engine runs those."""
         return Resources(away=True) if wish.away and planned.spec.builtin is None else planned.info.resources
-
-    def _expected(self, info: ActionInfo) -> float:
-        """What it took the last time, else what its rule thinks."""
-        return self._parts.actions.seconds(timing_name(info)) or info.resources.seconds
 
     @staticmethod
     def _reason(action: ActionId, execution: Execution, wish: Wish, forced: frozenset[Digest]) -> str | None:
@@ -259,7 +258,7 @@ class BuildLoop:
             return "its outputs were lost"
         return wish.reason(execution.graph, action)
 
-    def _one(self, action: ActionId, execution: Execution, wish: Wish, forced: frozenset[Digest]) -> None:
+    def _one(self, action: ActionId, execution: Execution, wish: Wish, forced: frozenset[Digest], seconds: float | None) -> None:
         planned = execution.graph.actions[action]
         recipe = execution.graph.recipes[action]
 
@@ -270,7 +269,7 @@ class BuildLoop:
             return found
 
         try:
-            answer = self._runner.run(planned, made, forced=recipe in forced, private=action in execution.graph.private)
+            answer = self._runner.run(planned, made, seconds=seconds, forced=recipe in forced, private=action in execution.graph.private)
         except LkbuildError as error:
             if not isinstance(error, BlobMissing):
                 reason = self._reason(action, execution, wish, forced)

@@ -81,12 +81,21 @@ class ActionRunner:
         """Make a runner."""
         self._parts = parts
 
-    def run(self, planned: PlannedAction, made: Callable[[Output], ActionResult], *, forced: bool = False, private: bool = False) -> Answer:
+    def run(
+        self,
+        planned: PlannedAction,
+        made: Callable[[Output], ActionResult],
+        *,
+        seconds: float | None = None,
+        forced: bool = False,
+        private: bool = False,
+    ) -> Answer:
         """Bring about an action's result.
 
         Args:
             planned: the action.
             made: results of the actions that make its inputs.
+            seconds: what it took the last time.
             forced: run it whatever the cache says.
             private: nobody else is asked for it.
 
@@ -105,7 +114,6 @@ class ActionRunner:
             if hit is not None:
                 return Answer(encoded, hit, Source.REMOTE_HIT)
         command = CommandRun(planned=planned, action=encoded, layout=layout, root=root, fresh=forced)
-        seconds = parts.actions.seconds(timing_name(planned.info))
         if forced or not planned.spec.cacheable or (seconds or planned.info.resources.seconds) < _WORTH_WAITING_S:
             return self._run(command, seconds)
         with parts.actions.claim(key, parts.cancelled) as waited:
@@ -130,8 +138,6 @@ class ActionRunner:
         parts.sink.emit(ActionStarted(info=planned.info, expected_seconds=expected))
         started = time.monotonic()
         result = self._execute(command)
-        for data in command.action.messages.values():
-            parts.blobs.put_bytes(data)
         seconds = result.seconds or time.monotonic() - started
         result = ActionResult(files=result.files, trees=result.trees, log=result.log, seconds=seconds)
         if planned.spec.cacheable:
@@ -198,13 +204,14 @@ class ActionRunner:
 
     def _ensure_sources(self, planned: PlannedAction, layout: Layout) -> None:
         """Take source files into the store, where they stay what they were when they were hashed."""
+        sources: dict[Digest, SourceFile] = {}
         for item in planned.spec.inputs:
-            if isinstance(item.artifact, SourceFile):
-                leaf = layout.entries[item.path]
-                if isinstance(leaf, File) and not self._parts.blobs.has(leaf.digest):
-                    stored = self._parts.blobs.put_file(self._parts.sources.path(item.artifact))
-                    if stored != leaf.digest:
-                        raise _changed(item.artifact, planned.info)
+            leaf = layout.entries[item.path]
+            if isinstance(item.artifact, SourceFile) and isinstance(leaf, File):
+                sources[leaf.digest] = item.artifact
+        for digest in self._parts.blobs.missing(sources) if sources else ():
+            if self._parts.blobs.put_file(self._parts.sources.path(sources[digest])) != digest:
+                raise _changed(sources[digest], planned.info)
 
 
 def timing_name(info: ActionInfo) -> str:

@@ -1,9 +1,8 @@
 """Working directories of actions, used again and again: to make and remove one for each action costs more than a small action.
 
-ext4 looks at each inode that was freed in the last seconds before it gives one out (recently_deleted in fs/ext4/ialloc.c), so that
-many short-lived directories cost a quarter of the engine's time in a build of trivial actions. A directory is handed out again
-only where nothing tells it from a new one: empty, no attribute or access list of its own, no larger than when it was new. What
-can't be brought to that is given up. Does not know what runs in it.
+A directory is handed out again only where nothing tells it from a new one: empty, no attribute or access list of its own, no larger than
+when it was new. What can't be brought to that is given up. What is in it is `lkbuild.execution.spares`' business. Does not know what
+runs in it.
 """
 
 from __future__ import annotations
@@ -11,12 +10,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from lkbuild.base.values import dataclass
+from lkbuild.execution.spares import Spares
 from lkbuild.sandbox.folders import remove_tree
+
+_PRIVATE: Final = stat.S_IFDIR | 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +28,12 @@ class Scratch:
     """Folders of one action at a time.
 
     Attributes:
-        folder: holds the others, and nothing else.
+        folder: holds the others, and nothing else but spares.
         work: empty; outputs are found in it.
         temporary: empty; becomes /tmp.
         log: a file that may be there from an action before: whoever writes it cuts it first.
         size: what stat says of an empty directory here.
+        spares: for what is to be in them.
     """
 
     folder: Path
@@ -36,6 +41,7 @@ class Scratch:
     temporary: Path
     log: Path
     size: int
+    spares: Spares
 
 
 class ScratchPool:
@@ -65,7 +71,14 @@ class ScratchPool:
 
     def _make(self) -> Scratch:
         folder = self._folder / f"action-{next(self._names)}"
-        made = Scratch(folder=folder, work=folder / "build", temporary=folder / "tmp", log=folder / "log", size=_make(folder))
+        made = Scratch(
+            folder=folder,
+            work=folder / "build",
+            temporary=folder / "tmp",
+            log=folder / "log",
+            size=_make(folder),
+            spares=Spares(f"{folder}/spares"),
+        )
         _make(made.work)
         _make(made.temporary)
         return made
@@ -79,24 +92,16 @@ def _make(folder: Path) -> int:
 def _restored(scratch: Scratch) -> bool:
     """Empty it; whether it is as good as new."""
     try:
-        return all(_emptied(os.fspath(folder), scratch.size) for folder in (scratch.work, scratch.temporary))
+        return all(_emptied(os.fspath(folder), scratch) for folder in (scratch.work, scratch.temporary))
     except (OSError, RecursionError):  # moved away with a failure, or what an action has left resists
         return False
 
 
-def _emptied(folder: str, size: int) -> bool:
+def _emptied(folder: str, scratch: Scratch) -> bool:
     # No process of the action is left: between a look and a removal nothing can change.
-    os.chmod(folder, 0o700)  # noqa: PTH101 - hot: here and below, once per action
-    _empty(folder)
-    return os.lstat(folder).st_size == size and not os.listxattr(folder)
-
-
-def _empty(folder: str) -> None:
-    with os.scandir(folder) as found:
-        entries = list(found)
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            _empty(entry.path)
-            os.rmdir(entry.path)  # noqa: PTH106 - the same
-        else:
-            os.unlink(entry.path)  # noqa: PTH108 - the same
+    status = os.lstat(folder)
+    if status.st_mode != _PRIVATE:  # mostly it is, and the file system writes down each change of a mode
+        os.chmod(folder, 0o700)  # noqa: PTH101 - hot: once per action
+    if scratch.spares.empty(folder):
+        status = os.lstat(folder)
+    return status.st_size == scratch.size and not os.listxattr(folder)

@@ -10,16 +10,16 @@ import os
 from pathlib import Path
 from typing import Final
 
+from lkbuild.execution.spares import Spares
 from lkbuild.model.ports import BlobStore
 from lkbuild.model.tree import File, Layout, Subtree
 from lkbuild.store.layout import MTIME
 
 #: Below this size a copy is cheaper than a mount, and the store holds the bytes in its database anyway.
 SMALL: Final = 64 * 1024
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
-def stage(layout: Layout, work: Path, blobs: BlobStore) -> tuple[tuple[Path, str], ...]:
+def stage(layout: Layout, work: Path, blobs: BlobStore, spares: Spares) -> tuple[tuple[Path, str], ...]:
     """Write the small files into `work`; return the (host path, relative path) mounts for the rest.
 
     Raises:
@@ -32,13 +32,13 @@ def stage(layout: Layout, work: Path, blobs: BlobStore) -> tuple[tuple[Path, str
         elif leaf.digest.size >= SMALL:
             mounts.append((blobs.path_of(leaf.digest, executable=leaf.executable), path))
         else:
-            _copy(leaf, work / path, blobs)
+            _copy(leaf, f"{work}/{path}", blobs, spares)
     return tuple(mounts)
 
 
-def _copy(leaf: File, target: Path, blobs: BlobStore) -> None:
+def _copy(leaf: File, target: str, blobs: BlobStore, spares: Spares) -> None:
     data = memoryview(blobs.get_bytes(leaf.digest))
-    handle = _create(target)
+    handle = spares.create(target)
     try:
         while data:
             data = data[os.write(handle, data) :]
@@ -46,11 +46,3 @@ def _copy(leaf: File, target: Path, blobs: BlobStore) -> None:
         os.utime(handle, (MTIME, MTIME))  # as of every file that the store hands out: an archive of inputs must not tell when it was built
     finally:
         os.close(handle)
-
-
-def _create(target: Path) -> int:
-    try:
-        return os.open(target, _NEW, 0o600)
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(target, _NEW, 0o600)

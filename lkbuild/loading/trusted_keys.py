@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from lkbuild.base.errors import LoadError
@@ -62,6 +61,8 @@ def _public(coercer: Coercer, index: int, text: str) -> bytes:
 def _day(coercer: Coercer, index: int, item: FrozenMap, name: str) -> float | None:
     if item[name] is None:
         return None
+    from datetime import UTC, datetime  # noqa: PLC0415 - not for most builds
+
     try:
         return datetime.strptime(item[name], "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
     except ValueError:

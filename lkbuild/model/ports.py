@@ -142,8 +142,8 @@ class ActionCache(Protocol):
         """Record which action key a recipe key came to."""
         ...
 
-    def seconds(self, mnemonic_and_label: str) -> float | None:
-        """How long the last run of an action of this name took."""
+    def seconds(self, names: Iterable[str]) -> dict[str, float]:
+        """How long the last runs of actions took, by mnemonic and label, as far as that is known: one query for many."""
         ...
 
     def record_seconds(self, mnemonic_and_label: str, seconds: float) -> None:

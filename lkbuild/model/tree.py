@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Final
 
 from lkbuild.base import wire
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
+
+#: Tag and length of field 1 of a Digest message: 64 hexadecimal digits, always.
+_HASH: Final = b"\n\x40"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Directory:
 
 def encode_digest(digest: Digest) -> bytes:
     """The body of a REAPI Digest message."""
-    return wire.text(1, digest.hash) + wire.integer(2, digest.size)
+    return _HASH + digest.hash.encode("ascii") + wire.integer(2, digest.size)
 
 
 def decode_digest(data: bytes) -> Digest:

@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import shlex
+import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from lkbuild.sandbox.process import Child, Ending, start
 LOG_LIMIT: Final = 1 << 30
 #: How often cancellation and the log's size are looked at, in seconds. The end of the command is an event, not polled.
 _TICK_S: Final = 0.05
+_PRIVATE: Final = 0o700
+_LOG_MODE: Final = 0o644
 _NOT_FOUND: Final = 127  # a shell's exit code for a command that it does not find
 #: How both programs say that there is no such command.
 _NO_COMMAND: Final = ("bwrap: execvp ", "lkbuild-launcher: execvp ")
@@ -78,7 +81,8 @@ class BubblewrapSandbox:
             root = self._roots[request.root] = read_root(request.root)
         try:
             # A setuid file that a command makes in its working directory belongs to the host's user: nobody else may reach it.
-            request.work.chmod(0o700)
+            if stat.S_IMODE(request.work.stat().st_mode) != _PRIVATE:
+                request.work.chmod(_PRIVATE)
             return self._run(request, root, cancelled)
         except OSError as error:  # no space, no permission: a command's own failure is an exit code
             raise HostError(f"the sandbox's folders can't be made: {error}") from error
@@ -155,8 +159,10 @@ class BubblewrapSandbox:
     def _close_log(self, log: int) -> None:
         """Cut to the limit; and no mode that the command gave it (it holds the descriptor) stays."""
         with contextlib.suppress(OSError):
-            os.fchmod(log, 0o644)
-            if os.fstat(log).st_size > self._log_limit:
+            status = os.fstat(log)
+            if stat.S_IMODE(status.st_mode) != _LOG_MODE:
+                os.fchmod(log, _LOG_MODE)
+            if status.st_size > self._log_limit:
                 os.ftruncate(log, self._log_limit)
 
     def _why_not_started(self, log: Path) -> int:

@@ -7,10 +7,8 @@ takes to start. Does not refuse anything: who wants emulation has it.
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +72,8 @@ def slowdown(client: Buildx, arch: str, own: str, folder: Path, cancelled: Calla
 
 def _seconds(client: Buildx, arch: str, builder: str, folder: Path, cancelled: Callable[[], bool]) -> float | None:
     """What the turns of the long program take, on the builder for another architecture."""
+    import tempfile  # noqa: PLC0415 - not for most builds
+
     with tempfile.TemporaryDirectory(prefix="turns-", dir=folder) as name:
         context = Path(name)
         for file, turns in (("short", TURNS), ("long", _LONG)):
@@ -92,6 +92,8 @@ def _seconds(client: Buildx, arch: str, builder: str, folder: Path, cancelled: C
 
 def _steps(text: str) -> Iterator[tuple[str, float]]:
     """Steps that have ended, and how long each took, from values of JSON one after the other (moby/buildkit, client/graph.go)."""
+    from datetime import datetime  # noqa: PLC0415 - not for most builds
+
     decoder, at = json.JSONDecoder(), text.find("{")
     while at >= 0:
         try:

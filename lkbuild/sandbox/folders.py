@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +100,8 @@ def temporary_for(request: SandboxRun) -> Iterator[Path]:
     if request.temporary is not None:
         yield request.temporary
         return
+    import tempfile  # noqa: PLC0415 - not for most builds
+
     work = request.work
     folder = Path(tempfile.mkdtemp(prefix=f"{work.name}.tmp-", dir=work.parent))
     try:

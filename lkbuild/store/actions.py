@@ -54,8 +54,8 @@ class Actions:
         wanted, stale = {}, []
         for key in keys:
             queued = self._blobs.peek("actions", key)
-            if isinstance(queued, ActionResult):
-                found[key] = queued
+            if isinstance(queued, bytes):
+                found[key] = decode_result(queued)
             else:
                 wanted[bytes.fromhex(key.hash)] = key
         sql = "SELECT key, size, result, checksum, used FROM actions WHERE key IN (?)"
@@ -70,7 +70,7 @@ class Actions:
         if stale:
             for raw in self._blobs.uses.mark("actions", "key", stale):
                 del found[wanted[raw]]
-        return self._whole(found)
+        return self._whole(found) if found else found
 
     def _whole(self, found: dict[Digest, ActionResult]) -> dict[Digest, ActionResult]:
         named = {digest for result in found.values() for digest in outputs_of(result)}
@@ -95,8 +95,7 @@ class Actions:
             connection.execute(f"INSERT OR {verb} INTO actions VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608 - one of two words
 
         if replace:
-            # Read back as it will be from the database: outputs sorted, seconds in whole nanoseconds.
-            self._blobs.writer.submit(Write(("actions", key), decode_result(data), apply, 200 + len(data)))
+            self._blobs.writer.submit(Write(("actions", key), data, apply, 200 + len(data)))
 
     @contextlib.contextmanager
     def claim(self, key: Digest, cancelled: Callable[[], bool]) -> Iterator[bool]:
@@ -132,13 +131,18 @@ class Actions:
         sql = "INSERT OR REPLACE INTO recipes VALUES (?, ?, ?, ?)"
         self._blobs.writer.submit(Write(("recipes", recipe), key, lambda connection: connection.execute(sql, row)))
 
-    def seconds(self, mnemonic_and_label: str) -> float | None:
-        """How long the last run took."""
-        queued = self._blobs.peek("seconds", mnemonic_and_label)
-        if isinstance(queued, float):
-            return queued
-        row = self._blobs.database.row("SELECT seconds FROM seconds WHERE name = ?", (mnemonic_and_label,))
-        return None if row is None else float(row[0])
+    def seconds(self, names: Iterable[str]) -> dict[str, float]:
+        """How long the last runs took."""
+        found: dict[str, float] = {}
+        wanted = []
+        for name in names:
+            queued = self._blobs.peek("seconds", name)
+            if isinstance(queued, float):
+                found[name] = queued
+            else:
+                wanted.append(name)
+        found.update(self._blobs.database.rows_in("SELECT name, seconds FROM seconds WHERE name IN (?)", wanted))
+        return found
 
     def record_seconds(self, mnemonic_and_label: str, seconds: float) -> None:
         """Remember how long it took."""

@@ -74,8 +74,14 @@ class Blobs:
     # --- presence ---------------------------------------------------------------------------------------------------------
 
     def has(self, digest: Digest) -> bool:
-        """Whether the bytes are there."""
-        return not self.missing((digest,))
+        """Whether the bytes are there: `missing` for one."""
+        if self.peek("blobs", digest) is not None:
+            return True
+        key = bytes.fromhex(digest.hash)
+        row = self.database.row("SELECT size, kind, used FROM blobs WHERE hash = ?", (key,))
+        if row is None or row[0] != digest.size or not self._in_place(digest, row[1]):
+            return False
+        return not (self.uses.stale(row[2]) and self.uses.mark("blobs", "hash", (key,)))
 
     def missing(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of the digests whose bytes are not there."""
@@ -434,11 +440,13 @@ def _row(digest: Digest, entry: Entry, stored: int) -> Write:
     key = bytes.fromhex(digest.hash)
 
     def apply(connection: sqlite3.Connection) -> None:
-        sql = "UPDATE blobs SET used=max(used, ?) WHERE hash=? AND size=? AND kind=?"
+        found = connection.execute("SELECT size, kind, packed FROM blobs WHERE hash = ?", (key,)).fetchone()
         # A list replaces one: the parts of that are gone.
-        if entry.kind != PARTS and connection.execute(sql, (entry.used, key, entry.size, entry.kind)).rowcount:
+        if found is not None and found[:2] == (entry.size, entry.kind) and entry.kind != PARTS:
+            connection.execute("UPDATE blobs SET used = max(used, ?) WHERE hash = ?", (entry.used, key))
             return
-        connection.execute("DELETE FROM packed WHERE id = (SELECT packed FROM blobs WHERE hash = ?)", (key,))
+        if found is not None and found[2] is not None:
+            connection.execute("DELETE FROM packed WHERE id = ?", (found[2],))
         packed = None
         if entry.data is not None:
             packed = connection.execute("INSERT INTO packed (data) VALUES (?)", (entry.data,)).lastrowid

@@ -8,7 +8,6 @@ older marks it first, in the database, where a collector looks again before it d
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -21,29 +20,14 @@ from lkbuild.store import leases
 from lkbuild.store.actions import outputs_of
 from lkbuild.store.blobs import PARTS
 from lkbuild.store.disk import DiskStore
+from lkbuild.store.due import GcPolicy, free_bytes
 from lkbuild.store.failures import StoreReadOnly
 from lkbuild.store.inventory import ROW_BYTES, Blob, FileOnDisk, Inventory, Tree, file_name, has_file, take_inventory
 from lkbuild.store.removal import Changed, Plan, remove
 from lkbuild.store.uses import COARSE_S
 
 _ROUNDS: Final = 10
-_LOOK_S: Final = 3600
 _NEVER: Final = 1 << 62
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcPolicy:
-    """What a store may take; None: no limit of that kind.
-
-    Attributes:
-        max_bytes: size cap.
-        max_age_s: what was not used for so long goes, however small the store.
-        min_free_bytes: floor of free space on the store's file system.
-    """
-
-    max_bytes: int | None = None
-    max_age_s: int | None = None
-    min_free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +53,6 @@ class GcReport:
     actions: int
     in_use: int
     satisfied: bool
-
-
-def is_due(store: DiskStore, policy: GcPolicy, *, clock: Callable[[], float] = time.time) -> bool:
-    """Whether a store may be beyond its policy, by a look that costs milliseconds; asked anew an hour after it was last answered."""
-    if not store.writable or policy == GcPolicy():
-        return False
-    now, looked = clock(), store.database.row("SELECT value FROM meta WHERE name = 'looked'")
-    if looked is not None and 0 <= now - looked[0] < _LOOK_S:
-        return False
-    with store.database.transaction() as connection:
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('looked', ?)", (int(now),))
-    if policy.min_free_bytes is not None and _free_bytes(store) < policy.min_free_bytes:
-        return True
-    # Copies beside the blobs are not in it: it is a lower bound.
-    stored = store.database.rows("SELECT ifnull(sum(stored), 0) FROM blobs")[0][0]
-    oldest = store.database.rows("SELECT min(used) FROM actions")[0][0]
-    large = policy.max_bytes is not None and stored > policy.max_bytes
-    old = policy.max_age_s is not None and oldest is not None and oldest < now - policy.max_age_s
-    return large or old
 
 
 def collect(
@@ -170,13 +135,8 @@ def _excess(store: DiskStore, inventory: Inventory, policy: GcPolicy) -> int:
     if policy.max_bytes is not None:
         excess = inventory.bytes_on_disk() - policy.max_bytes
     if policy.min_free_bytes is not None:
-        excess = max(excess, policy.min_free_bytes - _free_bytes(store))
+        excess = max(excess, policy.min_free_bytes - free_bytes(store))
     return max(excess, 0)
-
-
-def _free_bytes(store: DiskStore) -> int:
-    usage = os.statvfs(store.layout.root)
-    return usage.f_bavail * usage.f_frsize
 
 
 _Item = Blob | Tree | FileOnDisk

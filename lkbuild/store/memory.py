@@ -246,9 +246,9 @@ class MemoryActions:
         """Record which action key a recipe key came to."""
         self._recipes[recipe] = key
 
-    def seconds(self, mnemonic_and_label: str) -> float | None:
-        """How long the last run took."""
-        return self._seconds.get(mnemonic_and_label)
+    def seconds(self, names: Iterable[str]) -> dict[str, float]:
+        """How long the last runs took."""
+        return {name: self._seconds[name] for name in names if name in self._seconds}
 
     def record_seconds(self, mnemonic_and_label: str, seconds: float) -> None:
         """Remember how long it took."""

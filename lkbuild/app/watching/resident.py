@@ -14,8 +14,8 @@ from typing import Final
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.build import build_requested
-from lkbuild.app.cache import collect_if_due
 from lkbuild.app.cancel import Cancel
+from lkbuild.app.collecting import collect_if_due
 from lkbuild.app.options import BuildOptions, new_invocation
 from lkbuild.app.request import Requested, request
 from lkbuild.app.selection import select

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import bring_inputs
@@ -69,7 +70,7 @@ class Sandboxed:
             arguments=spec.arguments,
             environment=spec.environment,
             root=self.blobs.tree_path(command.root) if command.root is not None else None,
-            mounts=stage(command.layout, scratch.work, self.blobs),
+            mounts=stage(command.layout, scratch.work, self.blobs, scratch.spares),
             work=scratch.work,
             log=scratch.log,
             timeout_s=spec.timeout_s,
@@ -78,7 +79,7 @@ class Sandboxed:
             temporary=scratch.temporary,
         )
         for folder in {output.path.rpartition("/")[0] for output in spec.outputs} - {""}:
-            (scratch.work / folder).mkdir(parents=True, exist_ok=True)
+            scratch.spares.make_folder(f"{scratch.work}/{folder}")
         return request
 
     def _run(self, planned: PlannedAction, request: SandboxRun, cancelled: Callable[[], bool], tail: Tail) -> ActionResult:
@@ -93,7 +94,14 @@ class Sandboxed:
             made = capture(planned.spec.outputs, request.work, self.blobs)
         except BuildFailed as error:
             raise keep_failure(planned, request, error.message, self.sandbox.describe(request), self.failures) from error
-        return as_result(made, self.blobs.put_file(request.log) if request.log.exists() else None)
+        return as_result(made, self._log(request.log))
+
+    def _log(self, log: Path) -> Digest | None:
+        try:
+            size = log.stat().st_size
+        except FileNotFoundError:
+            return None
+        return self.blobs.put_file(log) if size else self.blobs.put_bytes(b"")  # most say nothing
 
 
 def niceness(resources: Resources) -> int:

@@ -91,7 +91,7 @@ def test_a_recipe_can_come_to_another_key(store):
 
 
 def test_the_last_time_of_a_name_is_remembered(store):
-    assert store.actions.seconds("Compile //a:b") is None
+    assert store.actions.seconds(["Compile //a:b"]) == {}
     store.actions.record_seconds("Compile //a:b", 3.0)
     store.actions.record_seconds("Compile //a:b", 2.5)
-    assert store.actions.seconds("Compile //a:b") == 2.5
+    assert store.actions.seconds(["Compile //a:b", "Compile //a:c"]) == {"Compile //a:b": 2.5}
