@@ -12,7 +12,8 @@ import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from resolvelib import BaseReporter, ResolutionImpossible, Resolver
+from resolvelib import BaseReporter, ResolutionImpossible
+from resolvelib.resolvers import Resolution
 
 from lkbuild.base.errors import LockError
 from lkbuild.locks.deb.index import Index, Package
@@ -42,10 +43,12 @@ def resolve(index: Index, named: Sequence[str], *, exclude: frozenset[str] = fro
 def _close(offers: Offers, root: str, named: set[str], so_far: Resolved) -> None:
     """Resolve one closure and add it to what there is."""
     search = Search(offers, named | offers.certain([root]), so_far)
-    resolver: Resolver[Any, Any, str] = Resolver(search, BaseReporter())
+    # Not its Resolver: what that adds is a graph of what is reached, which this makes below. It recurses for ever where the search
+    # went back behind packages that need each other (resolvelib 1.2.1, _has_route_to_root).
+    resolution: Resolution[Any, Any, str] = Resolution(search, BaseReporter())
     versions = frozenset(package.version for package in offers.index.versions(root))
     try:
-        mapping = resolver.resolve([Need(root, versions, root)], max_rounds=100_000).mapping
+        mapping = resolution.resolve([Need(root, versions, root)], max_rounds=100_000).mapping
     except ResolutionImpossible as error:
         raise _impossible(error.causes, search, root, offers.index) from error
     todo, seen = [root], {root}

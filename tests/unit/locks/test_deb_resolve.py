@@ -162,3 +162,18 @@ def test_a_package_that_is_named_and_excluded_is_an_error(index):
 def test_the_order_of_the_request_does_not_matter(index):
     packages = index(("a", {"depends": "x | y"}), ("b", {"depends": "y | x"}), "x", "y")
     assert resolve(packages, ["a", "b"]).deps == resolve(packages, ["b", "a"]).deps
+
+
+def test_packages_that_need_each_other_and_were_tried_in_vain_are_left_out(index):
+    """The search goes back behind b, c and d, of which each needs the next: resolvelib's own graph of what is reached never ends there."""
+    found = resolve(
+        index(
+            ("a", {"version": "2", "depends": "v (= 2)"}),
+            ("a", {"version": "1"}),
+            ("b", {"version": "2", "depends": "c", "provides": "v (= 2)"}),
+            ("c", {"version": "2", "depends": "d (<= 2)"}),
+            ("d", {"version": "2", "depends": "a (<< 2), v"}),
+        ),
+        ["a"],
+    )
+    assert {name: package.version for name, package in found.packages.items()} == {"a": "1"}
