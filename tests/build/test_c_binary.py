@@ -82,7 +82,7 @@ def test_the_launcher_of_sandboxes_is_compiled_for_every_architecture_and_works(
     names = ", ".join(source.name for source in sources)
     how = f"srcs: [{names}], flags: [-std=c11, -O2, -Wall, -Wextra, -Werror]"
     c.write("launcher/BUILD.yaml", f"targets:\n  launcher: {{rule: c_binary, {how}}}\n")
-    made = {path.parts[-3]: path for path in c.build("--arch", "all", "//launcher").paths}
+    made = {path.parts[-4]: path for path in c.build("--arch", "all", "//launcher").paths}
     assert set(made) == set(ARCHES)
     program = made[{machine: arch for arch, machine in MACHINES.items()}[platform.machine()]]
     (tmp_path / "work").mkdir()
