@@ -15,7 +15,7 @@ test: ## All that needs no virtual machine and no long build
 	@VENV=$(VENV) sh tests/run -n auto -m "not boot and not slow"
 
 test-all: ## Everything: compiles the kernels, builds images, boots them, runs the documentation
-	@LKBUILD_TEST_COMPILE=1 VENV=$(VENV) sh tests/run
+	@LKBUILD_TEST_COMPILE=1 PYTEST_TIMEOUT=14400 VENV=$(VENV) sh tests/run
 
 docs: ## Write docs/reference anew from the code
 	@$(VENV)/bin/python docs/generate.py

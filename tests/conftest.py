@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from harness import engine as engines
 from harness.buildgrid import unpack
+from harness.effort import skip_what_is_too_late
 from harness.workspace import REPOSITORY, Workspace, copy_of_repository, user_store
 from hypothesis import HealthCheck, settings
 
@@ -31,6 +32,10 @@ KINDS = ("unit", "property", "golden", "arch", "conformance", "fault", "build", 
 def pytest_collection_modifyitems(items):
     """Order by kind; within a kind pytest-randomly has shuffled."""
     items.sort(key=lambda item: _rank(item.path))
+
+
+def pytest_runtest_setup(item):
+    skip_what_is_too_late(item)
 
 
 def _rank(path):

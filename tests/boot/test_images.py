@@ -5,17 +5,14 @@ compiled once (minutes); `-m "boot and not slow"` leaves that out and boots Debi
 where the store has them; `make test-all` compiles them, too.
 """
 
-import os
-
 import pytest
+from harness.effort import COMPILE
 
 from lkbuild.model.configuration import ARCHES
 
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick")
-#: Read before tests take it from the environment.
-COMPILE = os.environ.get("LKBUILD_TEST_COMPILE") == "1"
 IMAGES = ("minimal", "linuxkit", "sshd", "wireguard", "docker-desktop", "docker-baremetal")
 
 

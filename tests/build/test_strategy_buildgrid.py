@@ -7,11 +7,11 @@ import os
 
 import pytest
 from harness.buildgrid import HERE, buildgrid
+from harness.effort import COMPILE
 from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
-ON_CI = "CI" in os.environ
 PROGRAM = "targets:\n  hello: {rule: c_binary, srcs: [hello.c]}\n"
 
 
@@ -42,7 +42,7 @@ def test_a_kernel_configuration_a_c_library_and_a_go_program(repository, grid):
     assert {"kernel_config", "c_runtime", "c_compile", "go"} <= set(ran)
 
 
-@pytest.mark.skipif(ON_CI, reason="it takes a machine for longer than there is; `make test-all` has it")
+@pytest.mark.skipif(not COMPILE, reason="it takes a machine for longer than a run should: `make test-all` has it")
 def test_the_kernel(repository, grid):
     """Minutes of all processors: what was proven of an action, an engine and a way to ask it needs no second proof."""
     proof = repository.cache.with_name("lkbuild-tests") / "the-kernel-on-a-buildgrid"
