@@ -31,23 +31,23 @@ def test_what_a_command_writes_is_seen_while_it_runs_and_each_line_once(grid, ws
     marker = f"95{id(ws)}7.5"
     ws.write("p/seconds.txt", marker)
     ws.write("p/BUILD.yaml", BUILD)
-    build = ws.start("build", "--verbose", "//p:slow", "--strategy=remote", f"--remote={grid.logs}", "--remote-required")
     lines, begun = [], threading.Event()
+    with ws.start("build", "--verbose", "//p:slow", "--strategy=remote", f"--remote={grid.logs}", "--remote-required") as build:
 
-    def read():
-        for line in build.stderr:
-            lines.append(line)
-            if line.endswith("it has begun\n"):
-                begun.set()
+        def read():
+            for line in build.stderr:
+                lines.append(line)
+                if line.endswith("it has begun\n"):
+                    begun.set()
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    seen = begun.wait(HEARD_S)
-    running = processes_with(marker)
-    while build.poll() is None:
-        for pid in processes_with(marker):
-            subprocess.run(["kill", str(pid)], check=False, stderr=subprocess.DEVNULL)
-    reader.join()
+        reader = threading.Thread(target=read)
+        reader.start()
+        seen = begun.wait(HEARD_S)
+        running = processes_with(marker)
+        while build.poll() is None:
+            for pid in processes_with(marker):
+                subprocess.run(["kill", str(pid)], check=False, stderr=subprocess.DEVNULL)
+        reader.join()
     text = "".join(lines)
     assert (seen, bool(running), build.returncode) == (True, True, 0), text
     assert [text.count(f"{said}\n") for said in ("it has begun", "it ends")] == [1, 1], text
