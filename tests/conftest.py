@@ -4,6 +4,7 @@ import fcntl
 import os
 import platform
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from hypothesis import HealthCheck, settings
 # Hypothesis without its clock: what a loaded machine makes slow is not wrong.
 settings.register_profile("lkbuild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lkbuild")
+
+# A shell's background job has SIGINT ignored, and so has every process below it: nothing that a test interrupts would end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 #: Read before tests take it from the environment.
