@@ -100,8 +100,8 @@ def test_a_step_that_needs_the_agent_is_refused_where_it_stands(tmp_path):
     checkout = copy_of_repository(tmp_path / "checkout", tmp_path / "cache")
     checkout.edit(
         "images/tests/BUILD.yaml",
-        "medium: iso, mem: 512M, timeout_s: 600, arches: [amd64], steps: [up: {}]",
-        "medium: iso, steps: [run: [x]]",
+        "image: //images:minimal, medium: iso, mem: 512M, timeout_s: 600, arches: [amd64], steps: [up: {}]",
+        "image: //images:minimal, medium: iso, steps: [run: [x]]",
     )
     report = checkout.test(*QUICK, "//images/tests:minimal-iso-test", code=7)
     (error,) = report.errors
