@@ -28,11 +28,11 @@ def test_a_disk_and_its_update_are_the_same_bytes_when_they_are_made_again(repos
     repository.build("--check", *QUICK, f"{SLOTS}:a.disk", f"{SLOTS}:a.update")
 
 
-def test_the_disk_has_the_loader_one_slot_s_image_and_two_roots_of_which_one_is_empty(repository, tmp_path):
+def test_the_disk_has_the_loader_one_slot_s_image_and_two_roots_of_which_one_is_empty(repository):
     disk = repository.build(*QUICK, f"{SLOTS}:a.disk").path
     update = repository.build(*QUICK, f"{SLOTS}:a.update").path.read_bytes()
-    media = Programs(repository.build(*QUICK, "//rules/toolchains:media").path, tmp_path)
-    tools = Programs(repository.build(*QUICK, f"{SLOTS}:tools").path, tmp_path)
+    media = Programs(repository.build(*QUICK, "//rules/toolchains:media").path, disk.parent)
+    tools = Programs(repository.build(*QUICK, f"{SLOTS}:tools").path, disk.parent)
     read = subprocess.run(tools.command("/usr/sbin/sfdisk", "--json", str(disk)), capture_output=True, check=True)
     table = json.loads(read.stdout)["partitiontable"]
     esp, first, second = table["partitions"]
