@@ -20,10 +20,15 @@ from measure import LKBUILD, Run, arguments, best, lkbuild, ninja, report, run, 
 Rows = list[tuple[str, Run, float | None]]
 
 
-def edits(count: int, edit: Callable[[str], object], measured: Callable[[], Run]) -> Run:
-    """The best run after each of some edits."""
+#: Seconds after which a watch that has answered has looked at everything once more, and answers from memory.
+SETTLED_S = 10
+
+
+def edits(count: int, edit: Callable[[str], object], measured: Callable[[], Run], pause_s: float = 0) -> Run:
+    """The best run after each of some edits, each so long after the run before."""
     runs = []
     for _ in range(count + 1):
+        time.sleep(pause_s)
         edit(f"{time.time_ns()}\n")
         runs.append(measured())
     return best(runs[1:])
@@ -46,9 +51,9 @@ def one_of_many(workspace: Path, count: int) -> Rows:
     source = workspace / "p0/t0.txt"
     ours = edits(count, source.write_text, lambda: lkbuild(workspace, "-q", "//..."))
     with Watching(workspace):
-        beside = edits(count, source.write_text, lambda: lkbuild(workspace, "-q", "//..."))
+        beside = edits(count, source.write_text, lambda: lkbuild(workspace, "-q", "//..."), SETTLED_S)
         lkbuild(workspace, "-q", "//...")
-        time.sleep(10)  # it looks again until nothing moves; then it can answer from memory
+        time.sleep(SETTLED_S)
         nothing = best([lkbuild(workspace, "-q", "//...") for _ in range(10)])
     peer = edits(count, source.write_text, lambda: run([ninja()], workspace))
     return [
