@@ -24,7 +24,7 @@ def squashfs(tar: str, out: str) -> None:
 def packed(tar: str, out: str) -> None:
     """One that lies in an initrd, so in memory: where it is to be small, as small as squashfs can be.
 
-    xz with its filter for x86's calls takes a tenth less than zstd; amd64's kernels have both.
+    xz with its filter for x86's calls takes a tenth less than zstd; our amd64 kernels have both, and others must (docs/guide/images.md).
     """
     if int(os.environ["LEVEL"]) < SMALL:
         write(tar, out, BLOCK, zstd())
