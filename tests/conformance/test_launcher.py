@@ -338,6 +338,68 @@ def test_what_a_command_does_to_its_init_does_not_reach_the_next_command(boxes, 
     assert run(boxes["launcher"], tmp_path / "b", root=root, arguments=("sh", "-c", "exit 5"))[0] == 5
 
 
+#: Says which network it is in, and what is known of it; then does something in it.
+NETWORK = """
+import array, json, os, socket, sys
+FILES = ["dev", "snmp", "snmp6", "netstat", "unix", "tcp", "tcp6", "udp", "route", "ipv6_route", "sockstat6", "arp"]
+SO_NETNS_COOKIE = 71  # numbers of namespaces are given out again, cookies never
+cookie = socket.socket().getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8).hex()
+print(json.dumps([cookie, {name: open(f"/proc/net/{name}").read() for name in FILES if os.path.exists(f"/proc/net/{name}")}]))
+def nothing():
+    pass
+def listener():
+    socket.create_server(("127.0.0.1", 4000)).close()
+def connection():
+    with socket.create_server(("127.0.0.1", 4000), family=socket.AF_INET, reuse_port=False) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+        far.close(), near.close()
+def datagram():
+    socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("::1", 4000))
+def refusal():
+    try:
+        socket.create_connection(("192.0.2.1", 4000))
+    except OSError:
+        pass
+def name():
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    bound.bind("\\0left behind")
+    for one, other in ((near, far), (far, near)):  # each holds the other, and the name, when nobody holds them any more
+        one.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [bound.fileno(), one.fileno(), other.fileno()]))])
+globals()[sys.argv[1]]()
+"""
+
+
+def network(box, folder, root, what, **more):
+    """The namespace of a command that does that, and what it found there, without what counts sockets of this moment."""
+    code, log = run(box, folder, root=root, arguments=("python3", "-I", "-c", NETWORK, what), **more)
+    assert code == 0, log
+    namespace, known = json.loads(log)
+    return namespace, known
+
+
+@pytest.mark.parametrize("what", ["connection", "datagram", "refusal", "name"])
+def test_no_command_finds_what_another_has_left_in_its_network(boxes, root, tmp_path, what):
+    first, known = network(boxes["launcher"], tmp_path / "a", root, what)
+    second, then = network(boxes["launcher"], tmp_path / "b", root, "nothing")
+    assert then == known
+    assert second != first or what == "name"  # what nobody holds any more, the kernel may have found by then
+
+
+@pytest.mark.parametrize("what", ["nothing", "listener"])
+def test_a_network_in_which_nothing_was_sent_is_the_next_commands(boxes, root, tmp_path, what):
+    seen = [network(boxes["launcher"], tmp_path / str(number), root, what) for number in range(5)]
+    assert [namespace for namespace, _ in seen] == [seen[0][0]] * 5
+    assert [known for _, known in seen] == [seen[0][1]] * 5
+
+
+def test_what_may_make_user_namespaces_has_a_network_of_its_own(launcher, root, tmp_path):
+    """There it could change it."""
+    nested = BubblewrapSandbox(launcher=launcher, nested=True)
+    assert len({network(nested, tmp_path / str(number), root, "nothing")[0] for number in range(5)}) == 5
+
+
 def test_an_argument_list_of_megabytes_arrives(boxes, root, tmp_path):
     words = [f"{number:0100}" for number in range(9_000)]
     assert run(boxes["launcher"], tmp_path / "a", root=root, arguments=("sh", "-c", "echo $#", *words)) == (0, "8999\n")

@@ -5,24 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "kernel.h"
 #include "launcher.h"
 
-static void write_file(int folder, const char *path, const char *text)
+void write_file(int folder, const char *path, const char *text)
 {
 	int file = openat(folder, path, O_WRONLY | O_CLOEXEC);
 	if (file < 0 || write(file, text, strlen(text)) != (ssize_t)strlen(text))
@@ -30,27 +27,13 @@ static void write_file(int folder, const char *path, const char *text)
 	close(file);
 }
 
-/* Inside: `uid` and `gid`; outside, in the namespace above: those of `user` and `group`. */
-static void map(int proc, unsigned uid, unsigned user, unsigned gid, unsigned group)
+void map(int proc, unsigned uid, unsigned user, unsigned gid, unsigned group)
 {
 	char text[64];
 	snprintf(text, sizeof text, "%u %u 1\n", uid, user);
 	write_file(proc, "self/uid_map", text);
 	snprintf(text, sizeof text, "%u %u 1\n", gid, group);
 	write_file(proc, "self/gid_map", text);
-}
-
-/* The kernel gives lo its address when it comes up (devinet.c). */
-static void loopback_up(void)
-{
-	struct ifreq request = {.ifr_name = "lo"};
-	int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (handle < 0 || ioctl(handle, SIOCGIFFLAGS, &request))
-		fail("can't find", "lo");
-	request.ifr_flags |= IFF_UP;
-	if (ioctl(handle, SIOCSIFFLAGS, &request))
-		fail("can't bring up", "lo");
-	close(handle);
 }
 
 static void drop_capabilities(void)
@@ -110,7 +93,13 @@ static void set_up(const struct plan *plan, unsigned user, unsigned group)
 		fail("can't step back by", "--nice");
 	write_file(proc, "self/setgroups", "deny"); /* else an ordinary user can't write the map of groups (user_namespaces(7)) */
 	map(proc, 0, user, 0, group);
-	loopback_up();
+	if (!network_kept()) {
+		loopback_up();
+	} else if (!plan->no_userns) { /* in a user namespace of its own a command could change it */
+		if (unshare(CLONE_NEWNET))
+			fail("can't make", "a network");
+		loopback_up();
+	}
 	if (plan->hostname && sethostname(plan->hostname, strlen(plan->hostname)))
 		fail("can't set the host name", plan->hostname);
 	mode_t before = umask(0);

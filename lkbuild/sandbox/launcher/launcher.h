@@ -31,6 +31,19 @@ void read_options(struct plan *plan, int argc, char **argv);
 /* mounts.c: make the new root and go into it. */
 void make_root(const struct plan *plan);
 
+/* network.c: a network of this process's own, in a user namespace of its own, for all commands to come. None where that is refused. */
+void keep_network(void);
+bool network_kept(void);
+/* After a command: another one, where it has left something in it. */
+void renew_network(void);
+/* Of the network namespace that this process has just made. */
+void loopback_up(void);
+
+/* init.c: a file of a folder of the kernel's. */
+void write_file(int folder, const char *path, const char *text);
+/* Who this process is in its new user namespace: `uid` and `gid` inside; outside, in the one above, `user` and `group`. */
+void map(int proc, unsigned uid, unsigned user, unsigned gid, unsigned group);
+
 /* init.c: in new namespaces, as their first process. Writes the command's exit code, an int, to `result`, and ends.
  * `user`, `group`: who started it, in the namespace above. */
 _Noreturn void init(int argc, char **argv, int result, unsigned user, unsigned group);

@@ -7,8 +7,8 @@
  *	lkbuild-launcher OPTIONS -- COMMAND     one command, with these standard streams; exits as it does
  *	lkbuild-launcher --serve FD             one after the other, as they are asked for on a socket; launched.py is the other end
  *
- * It never goes into a namespace itself: each command's sandbox is made by a process of its own (init.c), and ends with it. When the other
- * end of the socket is closed, the command is ended, and so is this. */
+ * Each command's sandbox is made by a process of its own (init.c), and ends with it; of its namespaces only the network can have been another
+ * command's (network.c). When the other end of the socket is closed, the command is ended, and so is this. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -56,8 +56,9 @@ void refuse(const char *what, const char *name)
 /* The init of a new sandbox, in its namespaces. `process`: a descriptor of it (pidfd_open(2)). */
 static pid_t start(int argc, char **argv, const int result[2], int log, int *process)
 {
+	const uint64_t network = network_kept() ? 0 : CLONE_NEWNET;
 	struct k_clone_args how = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD,
+		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD | network,
 		.pidfd = (uint64_t)(uintptr_t)process,
 		.exit_signal = SIGCHLD,
 	};
@@ -176,6 +177,7 @@ static void serve_one(int connection, struct request request, int log)
 	free(text);
 	if (send(connection, &reply, sizeof reply, MSG_NOSIGNAL) != sizeof reply)
 		_exit(0);
+	renew_network(); /* while the other end looks at what was made */
 }
 
 int main(int argc, char **argv)
@@ -195,6 +197,7 @@ int main(int argc, char **argv)
 		fail("can't keep for itself", "what is open");
 	if (argc == 3 && !strcmp(argv[1], "--serve")) {
 		int connection = atoi(argv[2]), log;
+		keep_network();
 		for (struct request request; receive(connection, &request, &log);)
 			serve_one(connection, request, log);
 		return 0;
