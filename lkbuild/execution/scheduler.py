@@ -123,47 +123,63 @@ class Scheduler(Generic[J]):
         self._light = 0
         self._free_away = machine.away
         self._locks: set[str] = set()
-        self._finished: queue.SimpleQueue[tuple[J, BaseException | None]] = queue.SimpleQueue()
+        self._running = 0
+        self._stop = False
+        self._bug: BaseException | None = None
+        #: For all of the above; no job runs under it.
+        self._guard = threading.Lock()
+        self._workers = _Workers(self._work)
+        self._over: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._outcome: Outcome[J] = Outcome(dict.fromkeys(self._jobs, State.WAITING))
 
     def execute(self, *, keep_going: bool, cancelled: Callable[[], bool]) -> Outcome[J]:
         """Run everything that can be run. After the first failure without `keep_going`, nothing new starts.
 
+        A worker whose job is done takes the next one itself: to ask another thread for it would leave a processor idle for two switches.
         An exception that is no LkbuildError is a bug: it is raised again here once the running jobs have ended.
         """
+        self._keep_going, self._cancelled = keep_going, cancelled
         self._prepare()
-        running = 0
-        stop = False
-        bug: BaseException | None = None
-        with _Workers(self._work) as workers:
-            while True:
-                stop = stop or cancelled()
-                while not stop and (job := self._next()) is not None:
-                    self._outcome.states[job] = State.RUNNING
-                    running += 1
-                    workers.start(job, running)
-                if running == 0:
-                    break
-                done, error = self._wait(cancelled)
-                if done is None:
-                    stop = True
-                    continue
-                running -= 1
-                self._release(done)
-                if error is None:
-                    self._done(done)
-                elif isinstance(error, LkbuildError):
-                    self._outcome.states[done] = State.FAILED
-                    self._outcome.errors[done] = error
-                    stop = stop or not keep_going
-                else:
-                    bug, stop = error, True
-        if bug is not None:
-            raise bug
+        with self._workers:
+            with self._guard:
+                self._hand_out()
+            self._over.get()
+        if self._bug is not None:
+            raise self._bug
         for job, state in self._outcome.states.items():
             if state in (State.WAITING, State.READY):
                 self._outcome.states[job] = State.SKIPPED
         return self._outcome
+
+    def _hand_out(self, *, to_caller: bool = False) -> J | None:
+        """Start what fits now. The first of it is returned, where the caller is a worker; others are for workers that wait."""
+        mine: J | None = None
+        while not self._stopped() and (job := self._next()) is not None:
+            self._outcome.states[job] = State.RUNNING
+            self._running += 1
+            if to_caller and mine is None:
+                mine = job
+            else:
+                self._workers.start(job, self._running)
+        if self._running == 0:
+            self._over.put(None)
+        return mine
+
+    def _stopped(self) -> bool:
+        self._stop = self._stop or self._cancelled()  # running actions look for themselves
+        return self._stop
+
+    def _settle(self, job: J, error: BaseException | None) -> None:
+        self._running -= 1
+        self._release(job)
+        if error is None:
+            self._done(job)
+        elif isinstance(error, LkbuildError):
+            self._outcome.states[job] = State.FAILED
+            self._outcome.errors[job] = error
+            self._stop = self._stop or not self._keep_going
+        else:
+            self._bug, self._stop = error, True
 
     def _prepare(self) -> None:
         for job in self._jobs.values():
@@ -236,23 +252,22 @@ class Scheduler(Generic[J]):
             if self._open[waiter] == 0:
                 self._push(waiter)
 
-    def _wait(self, cancelled: Callable[[], bool]) -> tuple[J | None, BaseException | None]:
-        while True:
-            try:
-                return self._finished.get(timeout=0.1)
-            except queue.Empty:
-                if cancelled():
-                    # Running actions see the flag themselves and end; their answers are still collected.
-                    return self._finished.get()
-
     def _work(self, job: J) -> None:
+        """A worker's: this job, and what there is to do after it."""
+        following: J | None = job
+        while following is not None:
+            job, error = following, self._attempt(following)
+            with self._guard:
+                self._settle(job, error)
+                following = self._hand_out(to_caller=True)
+
+    def _attempt(self, job: J) -> BaseException | None:
         threading.current_thread().name = f"action {job}"
         try:
             self._run(job)
-        except BaseException as error:  # noqa: BLE001 - a worker hands every outcome to the thread that decides
-            self._finished.put((job, error))
-        else:
-            self._finished.put((job, None))
+        except BaseException as error:  # noqa: BLE001 - a worker hands every outcome to who decides
+            return error
+        return None
 
 
 class _Workers(Generic[J]):
@@ -264,7 +279,7 @@ class _Workers(Generic[J]):
         self._threads: list[threading.Thread] = []
 
     def start(self, job: J, running: int) -> None:
-        """Hand a job over; `running`: how many there are with it."""
+        """Hand a job over; `running`: how many there are with it, each in a thread."""
         if running > len(self._threads):
             thread = threading.Thread(target=self._run, daemon=True)
             self._threads.append(thread)
