@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from lkbuild.analysis.analyzer import Analyses
@@ -23,8 +24,9 @@ from lkbuild.app.session import Session, open_session
 from lkbuild.app.settings import make_wish
 from lkbuild.app.trace import TraceSink
 from lkbuild.app.workspace_state import WorkspaceState
+from lkbuild.app.written_early import WrittenEarly
 from lkbuild.base.digest import Digest
-from lkbuild.execution.build import Execution
+from lkbuild.execution.build import BuildLoop, Execution
 from lkbuild.execution.critical import measured_path
 from lkbuild.keys.closure import closure_key
 from lkbuild.model.action import PlannedAction, Source
@@ -35,6 +37,8 @@ from lkbuild.model.report import BuildReport, TargetReport
 
 #: Is told of a report while the session is open.
 Observer: TypeAlias = Callable[[Session, BuildReport], None]
+#: Is told of an action that is done, in the thread that ran it.
+Done: TypeAlias = Callable[[BuildLoop, ActionId, Execution], None]
 
 
 def nobody(session: Session, report: BuildReport) -> None:
@@ -66,7 +70,12 @@ def build_requested(session: Session, analyses: Analyses, requested: Sequence[Re
     """Execute what was requested, write its outputs, and tell what came of it."""
     _check_places(session, requested)
     state = WorkspaceState(session.state / "state")
-    execution = execute(session, analyses, requested, sink, state)
+    early = WrittenEarly(requested, session.out)
+
+    def write_early(loop: BuildLoop, action: ActionId, execution: Execution) -> None:
+        early.done(action, execution, Materialiser(session.store.blobs, session.sources, execution, state, session.out, loop.new_file))
+
+    execution = execute(session, analyses, requested, sink, state, write_early)
     again: tuple[ActionId, ...] = ()
     if session.options.check and not execution.errors:
         nodes = tuple(dict.fromkeys(item.selected.node for item in requested))
@@ -115,7 +124,14 @@ def plan(session: Session, analyses: Analyses, requested: Sequence[Requested], s
     return BuildReport(elapsed_s=time.monotonic() - started, targets=targets, counts=counts)
 
 
-def execute(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, state: WorkspaceState) -> Execution:
+def execute(
+    session: Session,
+    analyses: Analyses,
+    requested: Sequence[Requested],
+    sink: EventSink,
+    state: WorkspaceState,
+    done: Done | None = None,
+) -> Execution:
     """Run what must run for the requested artifacts."""
     actions = actions_of(analyses)
     wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
@@ -127,6 +143,8 @@ def execute(session: Session, analyses: Analyses, requested: Sequence[Requested]
     trace = TraceSink()
     with make_loop(session, Tee(sink, trace)) as loop:
         try:
+            if done is not None:
+                wish = replace(wish, done=partial(done, loop))
             execution = loop.execute(wish)
             loop.publish_closures(execution, closures)
         finally:

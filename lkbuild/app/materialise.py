@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lkbuild.app.workspace_state import WorkspaceState
-from lkbuild.base.atomic import replacing
+from lkbuild.base.atomic import new_file, replacing
 from lkbuild.base.errors import HostError
 from lkbuild.base.values import dataclass
 from lkbuild.execution.build import Execution
@@ -27,13 +27,23 @@ from lkbuild.model.tree import File, Subtree
 
 @dataclass(frozen=True, slots=True)
 class Materialiser:
-    """Writes outputs of one execution."""
+    """Writes outputs of one execution. For one thread at a time to a target.
+
+    Attributes:
+        blobs: has them.
+        sources: what is asked for may be one.
+        execution: says which they are.
+        state: what was written before.
+        out: the folder for all of them.
+        create: makes files, as `lkbuild.base.atomic.new_file` does.
+    """
 
     blobs: BlobStore
     sources: SourceDigests
     execution: Execution
     state: WorkspaceState
     out: Path
+    create: Callable[[str], int] = new_file
 
     def write(self, files: Sequence[NamedArtifact], folder: Path) -> tuple[BuiltOutput, ...]:
         """Write artifacts under a folder. Raises HostError where the disk refuses."""
@@ -102,7 +112,8 @@ class Materialiser:
             return
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
-        with replacing(target, mode=0o755 if leaf.executable else 0o644) as out, self.blobs.open(leaf.digest) as stream:
+        mode = 0o755 if leaf.executable else 0o644
+        with replacing(target, mode=mode, create=self.create) as out, self.blobs.open(leaf.digest) as stream:
             shutil.copyfileobj(stream, out, 1 << 20)
         self.state.remember(target, folder, leaf.digest, executable=leaf.executable)
 

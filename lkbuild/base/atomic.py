@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,11 +21,19 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = 
         file.write(data)
 
 
+def new_file(path: str) -> int:
+    """A file that was not there, open for writing, and nobody else's to read."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
 @contextlib.contextmanager
-def replacing(path: Path, *, mode: int = 0o644, durable: bool = False) -> Iterator[BinaryIO]:
-    """A temporary file beside `path` that takes its place when the block ends well, and vanishes when it does not."""
+def replacing(path: Path, *, mode: int = 0o644, durable: bool = False, create: Callable[[str], int] = new_file) -> Iterator[BinaryIO]:
+    """A temporary file beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    `create`: makes the temporary file, as `new_file` does.
+    """
     temporary = path.with_name(f".tmp-{os.urandom(8).hex()}")
-    handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    handle = create(os.fspath(temporary))
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

@@ -84,6 +84,7 @@ class Wish:
         reason: tells why an action runs, for events; None: nobody wants to know.
         download: which bytes of remote results are to be in the store at the end.
         closures: keys of the closures that remotes may know of it.
+        done: is told of each action that has a result now and had none before, in the thread that got it.
     """
 
     wanted: tuple[ActionId, ...]
@@ -98,6 +99,7 @@ class Wish:
     reason: Callable[[ActionGraph, ActionId], str] | None = None
     download: Download = Download.TOPLEVEL
     closures: tuple[Digest, ...] = ()
+    done: Callable[[ActionId, Execution], None] | None = None
 
 
 class BuildLoop:
@@ -188,6 +190,10 @@ class BuildLoop:
             if result is not None and None not in inputs and planned.spec.cacheable:
                 encoded = self._runner.encode(planned, lambda output: execution.results[graph.recipe_of(output)])
                 yield _publication(planned, recipe, encoded, result)
+
+    def new_file(self, path: str) -> int:
+        """As `lkbuild.base.atomic.new_file`, of what actions have left where that is cheaper."""
+        return self._parts.scratch.new_file(path)
 
     def remote_use(self) -> RemoteUse:
         """What went over the wire to remotes, so far."""
@@ -287,6 +293,8 @@ class BuildLoop:
                 execution.executed.append(action)
             else:
                 execution.saved_seconds += answer.result.seconds
+        if wish.done is not None:
+            wish.done(action, execution)
         reason = self._reason(action, execution, wish, forced) if answer.source is Source.EXECUTED else None
         self._parts.sink.emit(ActionFinished(info=planned.info, source=answer.source, seconds=answer.result.seconds, reason=reason))
 

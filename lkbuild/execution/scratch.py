@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from lkbuild.base.atomic import new_file
 from lkbuild.base.values import dataclass
 from lkbuild.execution.spares import Spares
 from lkbuild.sandbox.folders import remove_tree
@@ -68,6 +69,23 @@ class ScratchPool:
                     self._free.append(scratch)
             else:
                 remove_tree(scratch.folder)
+
+    def new_file(self, path: str) -> int:
+        """As `lkbuild.base.atomic.new_file`: a spare file where there is one, and one is no other there than a new one."""
+        folder = path.rpartition("/")[0]
+        if os.stat(folder).st_mode & stat.S_ISGID or os.listxattr(folder):  # noqa: PTH116 - hot; a group or access list that is inherited
+            return new_file(path)
+        with self._guard:
+            scratch = self._free.pop() if self._free else None
+        if scratch is None:
+            return new_file(path)
+        try:
+            return scratch.spares.create(path)
+        except OSError:  # of another file system
+            return new_file(path)
+        finally:
+            with self._guard:
+                self._free.append(scratch)
 
     def _make(self) -> Scratch:
         folder = self._folder / f"action-{next(self._names)}"

@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import signal
+import time
 
 import pytest
+
+from lkbuild.app.session import host_arch
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -24,6 +28,29 @@ def analyze(ctx):
 
 
 RULE = Rule(name="folder", doc="A folder.", attrs={}, analyze=analyze)
+"""
+
+#: A rule with two outputs, each by an action of its own.
+PAIR_RULE = """\
+from lkbuild.model.action import DeclaredOutput
+from lkbuild.model.artifact import NamedArtifact
+from lkbuild.model.attrs import Attr, String
+from lkbuild.model.providers import Files
+from lkbuild.model.rule import Rule
+
+from ..toolchains.bundled import bundled_toolchain
+
+
+def analyze(ctx):
+    files = []
+    for name in ("one", "two"):
+        command = ["/bin/sh", "-c", f"({ctx.attrs[name]}) > {name}"]
+        (made,) = ctx.run(name, command, root=bundled_toolchain(ctx), outputs=[DeclaredOutput(name)])
+        files.append(NamedArtifact(name, made))
+    return [Files(tuple(files))]
+
+
+RULE = Rule(name="pair", doc="Two.", attrs={name: Attr(type=String(), doc="A command.") for name in ("one", "two")}, analyze=analyze)
 """
 
 
@@ -183,3 +210,34 @@ def test_outputs_of_a_target_in_a_folder_of_anothers_are_not_its_own(ws):
     ws.edit("p/BUILD.yaml", "[x]", "[z]")
     assert ws.build("//p:a").path.name == "z"
     assert inner.exists()
+
+
+def test_what_is_done_lies_there_while_others_run(ws):
+    ws.write(
+        "BUILD.yaml",
+        "workspace: {name: w}\ntargets:\n"
+        "  quick: {rule: genrule, outs: [quick], cmd: echo a > $OUT}\n"
+        "  never: {rule: genrule, outs: [never], cmd: echo a > $OUT; sleep 600}\n",
+    )
+    building = ws.start("build", "//...")
+    out, deadline = ws.root / "lkbuild-out" / host_arch() / "quick/quick", time.monotonic() + 60
+    while not out.exists():
+        assert building.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    building.send_signal(signal.SIGINT)
+    building.communicate()
+    assert out.read_text() == "a\n"
+    assert not (ws.root / "lkbuild-out" / host_arch() / "never/never").exists()
+
+
+@pytest.mark.parametrize("broken", ["one", "two"])
+def test_of_a_target_of_two_actions_nothing_is_new_where_one_fails(ws, broken):
+    ws.write("rules/pair/rule.py", PAIR_RULE)
+    ws.write("BUILD.yaml", "workspace: {name: w}\ntargets: {a: {rule: pair, one: echo 1, two: echo 1}}\n")
+    paths = ws.build("//:a").paths
+    other = {"one": "two", "two": "one"}[broken]
+    ws.edit("BUILD.yaml", f"{broken}: echo 1", f"{broken}: sleep 1; exit 1")
+    ws.edit("BUILD.yaml", f"{other}: echo 1", f"{other}: echo 2")
+    assert ws.build("//:a", "--keep-going", code=1).executed
+    assert [path.read_text() for path in paths] == ["1\n", "1\n"]

@@ -1,6 +1,8 @@
 """Working directories that are used again: nothing tells them from new ones."""
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +75,42 @@ def test_one_that_has_grown_is_given_up(pool):
         for number in range(300):
             (first.work / f"{number:0100}").touch()
     assert used(pool).work.stat().st_size == fresh
+
+
+def given_out(pool, path):
+    """Whether what is made there is what an action has left."""
+    with pool.take() as scratch:
+        left = scratch.work / "left"
+        left.write_text("left")
+        inode = left.stat().st_ino
+    handle = pool.new_file(str(path))
+    status = os.fstat(handle)
+    os.close(handle)
+    assert (status.st_size, status.st_mode & 0o777, status.st_nlink) == (0, 0o600, 1)
+    return status.st_ino == inode
+
+
+def test_a_file_for_others_is_what_an_action_left(pool, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert given_out(pool, tmp_path / "out/a")
+
+
+def test_where_a_group_or_a_list_is_inherited_a_file_is_new(pool, tmp_path):
+    (tmp_path / "out").mkdir()
+    os.setxattr(tmp_path / "out", "user.acl", b"as an access list is kept")
+    assert not given_out(pool, tmp_path / "out/a")
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group").chmod(0o2755)
+    assert not given_out(pool, tmp_path / "group/a")
+
+
+def test_on_another_file_system_a_file_is_new(pool, tmp_path):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        assert Path(other).stat().st_dev != tmp_path.stat().st_dev
+        assert not given_out(pool, Path(other) / "a")
+
+
+def test_without_spares_a_file_is_new(pool, tmp_path):
+    os.close(pool.new_file(str(tmp_path / "a")))
+    with pytest.raises(FileExistsError):
+        pool.new_file(str(tmp_path / "a"))
