@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import marshal
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from zlib import crc32
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.session import Session
 from lkbuild.base.atomic import write_atomic
-from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, RACY_NS, name_of, packed, stat_of
+from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, RACY_NS, name_of, stat_of, written
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport
@@ -77,7 +76,7 @@ class Snapshot:
         workspace = f"{crc32(os.fsencode(self._root)):08x}"
         path = self._folder / f"{name_of(self._key)}-{workspace}"
         with contextlib.suppress(OSError):
-            data = marshal.dumps((self._key, self._root, self._paths, packed(self._stats), self._missing, stdout, stderr))
+            data = written((self._key, self._root, self._missing, stdout, stderr), self._paths, self._stats)
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data)
             _prune(self._folder, workspace)

@@ -3,9 +3,11 @@
 One small module that both sides import: `lkbuild.app.snapshot` writes, `lkbuild.cli.fast` reads before anything else is imported, so
 nothing but modules that Python has loaded at its start may be imported here. It does not know what the files are.
 
-A snapshot is `<cache>/snapshots/<key>-<workspace>`: marshal (the cache is the user's own; another Python's marshal has another
-key) of a tuple: key, root, paths relative to root, their stats (`packed`), paths that did not exist, stdout, stderr. Texts are pairs around
-the place where the time taken stands.
+A snapshot is `<cache>/snapshots/<key>-<workspace>`, of two parts. The head: its length and its CRC-32, four bytes each, then marshal
+(the cache is the user's own; another Python's marshal has another key) of a tuple: key, root, paths that did not exist, stdout, stderr.
+Texts are pairs around the place where the time taken stands. The rest is for lkbuild/cli/unchanged too, so all numbers are this
+machine's, of 64 bits: how many files there are, the stats of each (`packed`), and their paths relative to root, each with a zero byte
+after it.
 """
 
 from __future__ import annotations
@@ -14,20 +16,21 @@ import marshal
 import os
 import sys
 from _operator import attrgetter  # operator itself is a module in Python, half a millisecond
+from itertools import chain
 from zlib import crc32
 
 from lkbuild import __version__
 
 TYPE_CHECKING = False  # typing itself costs 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
 
     #: Plain values, as marshal takes them.
     Key: TypeAlias = tuple[Any, ...]
 
 #: Raised when the tuple's meaning changes.
-FORMAT = 2
+FORMAT = 3
 FOLDER = "snapshots"
 #: How many are kept of one workspace, and of all together.
 PER_WORKSPACE, IN_ALL = 8, 64
@@ -35,15 +38,41 @@ PER_WORKSPACE, IN_ALL = 8, 64
 #: because that is the coarsest clock of a file system in use (FAT).
 RACY_NS = 2_000_000_000
 
-#: The version of marshal's format in which what is written depends on values alone (later ones have references to objects).
-_NO_REFERENCES = 2
 #: What is compared of each file.
-stat_of = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_mode")
+FIELDS = ("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino", "st_mode")
+stat_of = attrgetter(*FIELDS)
 
 
-def packed(stats: list[tuple[int, ...]]) -> bytes:
-    """Stats as one text, the same for the same numbers: to make it takes a third of what it takes to read them back, and compare."""
-    return marshal.dumps(stats, _NO_REFERENCES)
+#: Bytes of the head's length and sum, and of a count.
+PREFIX, WORD = 8, 8
+
+
+def packed(stats: Sequence[Iterable[int]]) -> bytes:
+    """Stats as one text, the same for the same numbers."""
+    from array import array  # noqa: PLC0415 - lkbuild/cli/unchanged does it mostly
+
+    return array("q", chain.from_iterable(stats)).tobytes()
+
+
+def written(head: tuple[Any, ...], paths: Sequence[str], stats: Sequence[Iterable[int]]) -> bytes:
+    """A snapshot as it is kept."""
+    data = marshal.dumps(head)
+    prefix = len(data).to_bytes(4, sys.byteorder) + crc32(data).to_bytes(4, sys.byteorder)
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    return prefix + data + len(paths).to_bytes(WORD, sys.byteorder) + packed(stats) + names
+
+
+def head_size(prefix: bytes) -> int:
+    """The head's size by the first bytes of a snapshot."""
+    return int.from_bytes(prefix[:4], sys.byteorder)
+
+
+def read_head(prefix: bytes, data: bytes) -> tuple[Any, ...] | None:
+    """The head of a snapshot, or None where it is damaged."""
+    if len(data) != head_size(prefix) or crc32(data) != int.from_bytes(prefix[4:], sys.byteorder):
+        return None
+    head = marshal.loads(data)  # noqa: S302 - the user's own cache folder, and as it was written
+    return head if isinstance(head, tuple) else None
 
 
 #: Variables beside LKBUILD_* that a build or its output depends on.

@@ -14,6 +14,7 @@ import pytest
 
 from lkbuild.app import snapshot
 from lkbuild.base import snapshot_format
+from lkbuild.cli import fast
 from lkbuild.cli.fast import answer
 from lkbuild.cli.main import main
 
@@ -57,8 +58,9 @@ class Here:
         return out.out
 
 
-@pytest.fixture
-def here(ws, capfd, monkeypatch):
+@pytest.fixture(params=[pytest.param(0, id="program"), pytest.param(sys.maxsize, id="python")])
+def here(request, ws, capfd, monkeypatch):
+    monkeypatch.setattr(fast, "WORTH", request.param)  # in bytes of a snapshot; without a compiler both are Python's way
     monkeypatch.setattr(snapshot, "RACY_NS", 0)
     ws.write("p/BUILD.yaml", "targets:\n" + _FILES + _COPY)
     ws.write("p/a.txt", "a\n")

@@ -33,7 +33,9 @@ def build(tmp_path_factory, **environment):
     for name in ("pyproject.toml", "README.md", "hatch_build.py"):
         shutil.copy2(REPOSITORY / name, source)
     for name in ("lkbuild", "rules"):
-        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "lkbuild-launcher"))
+        shutil.copytree(
+            REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "lkbuild-launcher", "lkbuild-unchanged")
+        )
     script = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
     environment = os.environ | environment
     done = subprocess.run([sys.executable, "-c", script, out], cwd=source, env=environment, capture_output=True, text=True, check=False)
@@ -67,20 +69,20 @@ def python_with_pip():
     pytest.fail("no pip, neither here nor in the Python that this environment was made from")
 
 
-PROGRAM = "lkbuild/sandbox/launcher/lkbuild-launcher"
+PROGRAMS = {"lkbuild/sandbox/launcher/lkbuild-launcher", "lkbuild/cli/unchanged/lkbuild-unchanged"}
 
 
-def test_a_wheel_that_a_compiler_helped_to_make_carries_the_launcher_and_names_its_machine(wheel):
+def test_a_wheel_that_a_compiler_helped_to_make_carries_its_programs_and_names_its_machine(wheel):
     if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
         pytest.skip("no C compiler here")
-    assert PROGRAM in zipfile.ZipFile(wheel).namelist()
+    assert set(zipfile.ZipFile(wheel).namelist()) >= PROGRAMS
     assert wheel.name.endswith(f"-linux_{platform.machine()}.whl")
 
 
 @pytest.mark.parametrize("environment", [{"CC": "/no/compiler"}, {"CC": "false"}, {"LKBUILD_LAUNCHER": "no"}])
 def test_a_wheel_without_a_compiler_is_for_every_machine(tmp_path_factory, environment):
     made = build(tmp_path_factory, **environment)
-    assert PROGRAM not in zipfile.ZipFile(made).namelist()
+    assert PROGRAMS.isdisjoint(zipfile.ZipFile(made).namelist())
     assert made.name.endswith("-py3-none-any.whl")
 
 
