@@ -183,7 +183,7 @@ def _target(session: Session, item: Requested, execution: Execution, analyses: A
     if any(source in (Source.FAILED, Source.SKIPPED) for source in sources):
         failed = Source.FAILED in sources
         return TargetReport(label=text, configuration=str(node.configuration), key=key, state="failed" if failed else "skipped")
-    folder = session.out / folder_of(node)
+    folder = f"{session.out}/{folder_of(node)}"
     state = "up_to_date" if all(source is Source.UP_TO_DATE for source in sources) else "built"
     outputs = materialiser.write(item.files, folder) if materialiser.can_write(item.files) else ()
     materialiser.forget_others(all_files(node, analyses), folder)

@@ -45,7 +45,7 @@ class Materialiser:
     out: Path
     create: Callable[[str], int] = new_file
 
-    def write(self, files: Sequence[NamedArtifact], folder: Path) -> tuple[BuiltOutput, ...]:
+    def write(self, files: Sequence[NamedArtifact], folder: str) -> tuple[BuiltOutput, ...]:
         """Write artifacts under a folder. Raises HostError where the disk refuses."""
         try:
             return tuple(self._one(item, folder) for item in files)
@@ -63,26 +63,28 @@ class Materialiser:
         digests = {leaf.root if isinstance(leaf, Subtree) else leaf.digest for leaf in leaves}
         return not self.blobs.missing(digests)
 
-    def _one(self, item: NamedArtifact, folder: Path) -> BuiltOutput:
+    def _one(self, item: NamedArtifact, folder: str) -> BuiltOutput:
         if isinstance(item.artifact, SourceFile):
             leaf = self.sources.file(item.artifact)
             return BuiltOutput(path=str(self.sources.path(item.artifact)), digest=leaf.digest)
-        found = self._leaf(item.artifact)
-        target = folder / item.name
-        self._make_folder(target.parent)
+        found, target = self._leaf(item.artifact), f"{folder}/{item.name}"
         if isinstance(found, Subtree):
-            self._tree(found, target, folder)
-            return BuiltOutput(path=str(target), digest=found.root, tree=True)
-        self._file(found, target, folder)
-        return BuiltOutput(path=str(target), digest=found.digest)
+            if not self.state.is_current(target, found.root):
+                self._tree(found, Path(target), folder)
+            return BuiltOutput(path=target, digest=found.root, tree=True)
+        if not self.state.is_current(target, found.digest, executable=found.executable):
+            self._file(found, Path(target), folder)
+        return BuiltOutput(path=target, digest=found.digest)
 
-    def forget_others(self, files: Sequence[NamedArtifact], folder: Path) -> None:
+    def forget_others(self, files: Sequence[NamedArtifact], folder: str) -> None:
         """Remove what earlier builds wrote for a target and it declares no more, unless somebody has changed it since."""
-        declared = {str(folder / item.name) for item in files if not isinstance(item.artifact, SourceFile)}
-        for path in self.state.written_into(folder):
-            if str(path) in declared:
-                continue
-            if self.state.forget(path):
+        written = self.state.written_into(folder)
+        if not written:
+            return
+        declared = {f"{folder}/{item.name}" for item in files if not isinstance(item.artifact, SourceFile)}
+        for name in written:
+            if name not in declared and self.state.forget(name):
+                path = Path(name)
                 _remove(path)
                 for parent in path.parents[: len(path.relative_to(folder).parts) - 1]:
                     with contextlib.suppress(OSError):  # something else is in it
@@ -107,24 +109,22 @@ class Materialiser:
             raise AssertionError(msg)  # callers write outputs of results only
         return leaf
 
-    def _file(self, leaf: File, target: Path, folder: Path) -> None:
-        if self.state.is_current(target, leaf.digest, executable=leaf.executable):
-            return
+    def _file(self, leaf: File, target: Path, folder: str) -> None:
+        self._make_folder(target.parent)
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
         mode = 0o755 if leaf.executable else 0o644
         with replacing(target, mode=mode, create=self.create) as out, self.blobs.open(leaf.digest) as stream:
             shutil.copyfileobj(stream, out, 1 << 20)
-        self.state.remember(target, folder, leaf.digest, executable=leaf.executable)
+        self.state.remember(str(target), folder, leaf.digest, executable=leaf.executable)
 
-    def _tree(self, leaf: Subtree, target: Path, folder: Path) -> None:
-        if self.state.is_current(target, leaf.root):
-            return
+    def _tree(self, leaf: Subtree, target: Path, folder: str) -> None:
+        self._make_folder(target.parent)
         _remove(target)
         shutil.copytree(self.blobs.tree_path(leaf.root), target, symlinks=True)
         for below, _, _ in os.walk(target):
             Path(below).chmod(0o755)
-        self.state.remember(target, folder, leaf.root)
+        self.state.remember(str(target), folder, leaf.root)
 
 
 def _remove(path: Path) -> None:

@@ -25,14 +25,15 @@ class Place:
     artifact: Output | Inline
 
 
-def folder_of(node: NodeKey) -> PurePath:
+def folder_of(node: NodeKey) -> str:
     """Where the outputs of a target go, below lkbuild-out/."""
-    return PurePath(node.configuration.arch, node.label.package, node.label.name)
+    label, arch = node.label, node.configuration.arch
+    return f"{arch}/{label.package}/{label.name}" if label.package else f"{arch}/{label.name}"
 
 
 def places(node: NodeKey, position: Position | None, files: Sequence[NamedArtifact]) -> Iterable[Place]:
     """Places of a target's outputs. A source file stays where it is."""
-    folder = folder_of(node).parts
+    folder = folder_of(node).split("/")
     for item in files:
         if not isinstance(item.artifact, SourceFile):
             yield Place((*folder, *PurePath(item.name).parts), node.label.short, position, item.artifact)

@@ -39,28 +39,28 @@ class WorkspaceState:
             self.recipes = frozenset(recipes)
             self._written = written
 
-    def is_current(self, path: Path, digest: Digest, *, executable: bool = False) -> bool:
+    def is_current(self, path: str, digest: Digest, *, executable: bool = False) -> bool:
         """Whether a path still is what was written there for this digest."""
-        known = self._written.get(str(path))
+        known = self._written.get(path)
         return known is not None and known[0] == _name(digest, executable) and known[1] == _signature(path)
 
-    def remember(self, path: Path, folder: Path, digest: Digest, *, executable: bool = False) -> None:
+    def remember(self, path: str, folder: str, digest: Digest, *, executable: bool = False) -> None:
         """Note what was written into a target's folder."""
         signature = _signature(path)
         if signature is not None:
-            self._written[str(path)] = (_name(digest, executable), signature, str(folder))
+            self._written[path] = (_name(digest, executable), signature, folder)
 
-    def written_into(self, folder: Path) -> list[Path]:
+    def written_into(self, folder: str) -> list[str]:
         """What builds before this one wrote for the target whose folder this is."""
         if self._folders is None:
             self._folders = {}
             for path, (_, _, owner) in self._written.items():
                 self._folders.setdefault(owner, []).append(path)
-        return [Path(path) for path in self._folders.get(str(folder), ())]
+        return self._folders.get(folder, [])
 
-    def forget(self, path: Path) -> bool:
+    def forget(self, path: str) -> bool:
         """Note that a path is nobody's any more; whether it still is what was written there."""
-        known = self._written.pop(str(path), None)
+        known = self._written.pop(path, None)
         return known is not None and known[1] == _signature(path)
 
     def save(self, recipes: Iterable[str]) -> None:
@@ -76,7 +76,7 @@ def _name(digest: Digest, executable: bool) -> str:  # noqa: FBT001 - its one me
     return f"{digest.hash}.x" if executable else digest.hash
 
 
-def _signature(path: Path) -> str | None:
+def _signature(path: str) -> str | None:
     """What stat says of a path and of all below it; None where it can't be asked."""
     try:
         status = os.lstat(path)
@@ -87,7 +87,7 @@ def _signature(path: Path) -> str | None:
         return None
 
 
-def _lines(folder: Path, status: os.stat_result) -> Iterator[str]:
+def _lines(folder: str, status: os.stat_result) -> Iterator[str]:
     yield f"{folder} {_fields(status)}"
     for parent, folders, files in os.walk(folder):
         folders.sort()

@@ -37,7 +37,7 @@ class WrittenEarly:
         for item in ready:
             with contextlib.suppress(LkbuildError):
                 if materialiser.can_write(item.files):
-                    materialiser.write(item.files, self._out / folder_of(item.selected.node))
+                    materialiser.write(item.files, f"{self._out}/{folder_of(item.selected.node)}")
 
     def _ready(self, action: ActionId, execution: Execution) -> list[Requested]:
         if self._waiting is None:
