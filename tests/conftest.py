@@ -146,17 +146,6 @@ def fetched(once):
     return once("fetched", fill) / "cache"
 
 
-@pytest.fixture
-def new_checkout(fetched, tmp_path):
-    """Makes checkouts of the repository, each with a store of its own in which only the fetched inputs are."""
-
-    def make(name, **environment):
-        store = Path(shutil.copytree(fetched, tmp_path / f"{name}-cache", symlinks=True))
-        return copy_of_repository(tmp_path / name, store).with_(HOME=str(tmp_path), **environment)
-
-    return make
-
-
 @pytest.fixture(scope="session")
 def buildgrid_parts(tmp_path_factory):
     """What a BuildGrid is made of, over the user's store: it is fetched once for many runs."""
