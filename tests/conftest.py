@@ -33,6 +33,11 @@ ACCEPT = os.environ.get("LKBUILD_ACCEPT") == "1"
 KINDS = ("unit", "property", "golden", "arch", "conformance", "fault", "build", "repro", "boot", "docs")
 
 
+def pytest_xdist_auto_num_workers():
+    """`-n auto`: two for a processor. Tests wait half of their time: for servers and guests that come up, for disks, for time limits."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Order by kind; within a kind pytest-randomly has shuffled."""
@@ -144,17 +149,6 @@ def fetched(once):
         assert done.returncode == 0, done.stderr
 
     return once("fetched", fill) / "cache"
-
-
-@pytest.fixture
-def new_checkout(fetched, tmp_path):
-    """Makes checkouts of the repository, each with a store of its own in which only the fetched inputs are."""
-
-    def make(name, **environment):
-        store = Path(shutil.copytree(fetched, tmp_path / f"{name}-cache", symlinks=True))
-        return copy_of_repository(tmp_path / name, store).with_(HOME=str(tmp_path), **environment)
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import urllib.request
 from datetime import UTC, datetime
 
 import pytest
+from harness.proofs import proof
 from harness.workspace import PATIENCE_S
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
@@ -51,9 +52,9 @@ def page(url):
     raise AssertionError(url)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def desktop(repository, tmp_path):
-    """A running guest whose clock is years behind: its folder, and the port that leads to its port 80."""
+    """A guest that runs, and whose clock is years behind: the port that leads to its port 80."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "note").write_text("from this machine\n")
     with socket.socket() as free:
@@ -73,21 +74,28 @@ def desktop(repository, tmp_path):
         pytest.fail("".join(said[-50:]))
     console = threading.Thread(target=running.stdout.read, daemon=True)  # a full pipe would stop the guest's console
     console.start()
-    yield tmp_path, port
-    running.terminate()
     try:
-        running.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        running.kill()
-        raise
-    console.join()
-    drained.join()
-    running.stdout.close()
-    running.stderr.close()
+        yield port
+    finally:
+        running.terminate()
+        try:
+            running.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            raise
+        console.join()
+        drained.join()
+        running.stdout.close()
+        running.stderr.close()
 
 
-def test_the_host_has_the_engine_and_the_guest_has_the_hosts_folders_ports_and_time(repository, desktop):
-    folder, port = desktop
+def test_the_host_has_the_engine_and_the_guest_has_the_hosts_folders_ports_and_time(repository, tmp_path):
+    built = repository.build(*QUICK, "//images:docker-desktop", "//images/tests:hello-oci")
+    with proof(__file__, built.digests), desktop(repository, tmp_path) as port:
+        all_of_it(repository, tmp_path, port)
+
+
+def all_of_it(repository, folder, port):
     with (
         contextlib.closing(Engine(str(folder / "docker.sock"))) as engine,
         contextlib.closing(Engine(str(folder / "docker.sock"))) as second,

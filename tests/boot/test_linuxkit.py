@@ -4,6 +4,7 @@ import tarfile
 
 import pytest
 from harness.oci import Images
+from harness.proofs import proof
 from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
@@ -44,8 +45,9 @@ def member(path, name="usr/bin/busybox"):
 
 def test_a_linuxkit_image_boots(tmp_path):
     checkout = copy_of_repository(tmp_path / "linuxkit", user_store())
-    kernel = {path.name: path for path in checkout.build("--config", "quick", "--arch", "amd64", "//kernel").paths}["kernel"].read_bytes()
-    busybox = next(found for path in checkout.build("--arch", "amd64", "//pkg/busybox").paths if (found := member(path)))
+    built = checkout.build("--config", "quick", "--arch", "amd64", "//kernel", "//pkg/busybox")
+    kernel = next(path for path in built.paths if path.name == "kernel").read_bytes()
+    busybox = next(found for path in built.paths if path.suffix == ".tar" and (found := member(path)))
     (checkout.root / "lk").mkdir()
     images = Images(checkout.root / "lk" / "oci")
     images.add("test/kernel", {"kernel": kernel})
@@ -54,6 +56,11 @@ def test_a_linuxkit_image_boots(tmp_path):
     checkout.write("lk/BUILD.yaml", BUILD)
     checkout.write("lk/linuxkit.yml", CONFIG)
     assert checkout.lkbuild("lock", "update", "//lk:lock").returncode == 0
+    with proof(__file__, built.digests):
+        comes_up(checkout)
+
+
+def comes_up(checkout):
     done = checkout.lkbuild("run", "--arch", "amd64", "--mem", "512M", "//lk:image")
     told = [line for line in done.stdout.replace("\r", "").splitlines() if line.startswith(SAID)]
     assert told == [

@@ -1,6 +1,7 @@
 """`lkbuild run` with what is not QEMU's own: UEFI firmware, a shared folder, a TPM, user data."""
 
 import pytest
+from harness.proofs import proof
 from harness.workspace import copy_of_repository, user_store
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow, pytest.mark.network]
@@ -28,6 +29,7 @@ targets:
     onboot: [{name: metadata, package: //pkg/metadata, command: [/usr/bin/metadata, cidata]}]
     services: [{name: look, package: ":look"}]
 """
+QUICK = ("--config", "quick", "--arch", "amd64")
 LOOK = """\
 #!/bin/sh
 mkdir /mnt/host
@@ -52,7 +54,8 @@ def test_a_guest_finds_what_it_was_given(tmp_path):
     shared.mkdir()
     (shared / "note").write_text("from this machine\n")
     given = ("--share", f"{shared},tag=files", "--tpm", str(tmp_path / "tpm"), "--uefi", "--data", '{"greeting": {"content": "hello"}}')
-    done = checkout.lkbuild("run", "--config", "quick", "--arch", "amd64", "--mem", "512M", *given, "//run:image")
-    assert done.returncode == 0, done.stderr
-    assert (shared / "said").read_text().split("\n") == ["from this machine", "/sys/firmware/efi", "2", "hello"], done.stdout
-    assert list((tmp_path / "tpm").iterdir())
+    with proof(__file__, checkout.build(*QUICK, "//run:image").digests):
+        done = checkout.lkbuild("run", *QUICK, "--mem", "512M", *given, "//run:image")
+        assert done.returncode == 0, done.stderr
+        assert (shared / "said").read_text().split("\n") == ["from this machine", "/sys/firmware/efi", "2", "hello"], done.stdout
+        assert list((tmp_path / "tpm").iterdir())

@@ -5,12 +5,11 @@ The server of logs is the harness's own: no release of BuildGrid and no program 
 
 from __future__ import annotations
 
-import subprocess
 import threading
 
 import pytest
 from harness.buildgrid import buildgrid
-from harness.host_root import processes_with
+from harness.host_root import end_until, processes_with
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -44,9 +43,7 @@ def test_what_a_command_writes_is_seen_while_it_runs_and_each_line_once(grid, ws
         reader.start()
         seen = begun.wait(HEARD_S)
         running = processes_with(marker)
-        while build.poll() is None:
-            for pid in processes_with(marker):
-                subprocess.run(["kill", str(pid)], check=False, stderr=subprocess.DEVNULL)
+        end_until(lambda: build.poll() is not None, marker)
         reader.join()
     text = "".join(lines)
     assert (seen, bool(running), build.returncode) == (True, True, 0), text

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from harness.casd import engine
-from harness.host_root import processes_with
+from harness.host_root import began, end_until, over
 from harness.workspace import as_report, copy_of_repository, user_store
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
@@ -112,31 +112,18 @@ def slow(p):
     return marker
 
 
-def began(marker, build):
-    """The process of a marker, once there is one."""
-    while not (found := processes_with(marker)):
-        assert build.poll() is None, build.communicate()
-    return found
-
-
 def test_an_engine_that_dies_in_the_middle_of_an_action_is_done_without(p, slow, tmp_path):
     with engine(tmp_path / "engine") as url:
         build = p.start("build", "--json", "//p:slow", "--strategy=remote", f"--remote={url}")
         began(slow, build)
-    finish(slow, build)
-    report = done(build)
+    report = done(slow, build)
     assert report.text == "x\n"
     assert about(report, url)
 
 
-def finish(marker, build):
-    """End the marker's process until the build has ended: the command goes on then."""
-    while build.poll() is None:
-        for pid in processes_with(marker):
-            subprocess.run(["kill", str(pid)], check=False, stderr=subprocess.DEVNULL)
-
-
-def done(build):
+def done(marker, build):
+    """The report of a build whose command goes on once the marker's process is ended."""
+    end_until(lambda: build.poll() is not None, marker)
     stdout, stderr = build.communicate()
     return as_report(subprocess.CompletedProcess([], build.returncode, stdout, stderr), 0)
 
@@ -147,8 +134,7 @@ def test_an_engine_that_is_started_again_in_the_middle_of_an_action_runs_it_agai
         began(slow, build)
     (tmp_path / "engine/casd.sock").unlink(missing_ok=True)
     with engine(tmp_path / "engine"):
-        finish(slow, build)
-    assert done(build).text == "x\n"
+        assert done(slow, build).text == "x\n"
 
 
 def test_an_interrupt_ends_what_runs_there(p, slow, url):
@@ -157,8 +143,7 @@ def test_an_interrupt_ends_what_runs_there(p, slow, url):
     build.send_signal(signal.SIGINT)
     _, stderr = build.communicate()
     assert build.returncode == 8, stderr
-    while processes_with(slow):
-        pass
+    over(slow)
 
 
 def test_a_blob_that_the_engine_has_lost_goes_up_again(p, tmp_path):

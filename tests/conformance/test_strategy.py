@@ -7,7 +7,7 @@ import threading
 import pytest
 from harness.buildgrid import buildgrid
 from harness.casd import engine
-from harness.host_root import make_root, processes_with
+from harness.host_root import make_root, over, processes_with
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
@@ -216,8 +216,7 @@ def test_what_is_cancelled_ends_and_leaves_nothing_running(run):
     with pytest.raises(Exception) as caught:  # noqa: PT011 - who stopped it asks for no reason
         run(f"sleep {marker}", out("out"), cancelled=lambda: bool(processes_with(marker)))
     assert not isinstance(caught.value, AssertionError)
-    while processes_with(marker):
-        pass
+    over(marker)
 
 
 def test_a_lost_input_is_told_as_that(run):

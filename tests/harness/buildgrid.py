@@ -214,13 +214,16 @@ class BuildGrid:
         return _below(self.running[name].pid) if name in self.running else []
 
     def kill(self, name: str) -> None:
-        """As a machine dies: without a word."""
+        """As a machine dies: without a word. Returns once nothing of it runs, which on a busy machine is not at once."""
         with self.turn:
             process = self.running.pop(name)
-        for pid in (process.pid, *_below(process.pid)):
+        killed = (process.pid, *_below(process.pid))
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait(PATIENCE_S)
+        while any(_runs(pid) for pid in killed):
+            time.sleep(0.01)  # they are no children of ours: there is no event to wait for
 
     def _inside(self, tree: Path, options: str) -> list[str | Path]:
         root = (
@@ -245,6 +248,14 @@ class BuildGrid:
                 probe.connect(str(address))
                 return
             time.sleep(0.05)  # there is no event to wait for
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended: one that nobody has waited for yet has no command line any more."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def _below(pid: int) -> list[int]:

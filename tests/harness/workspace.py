@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import forks
+
 from lkbuild.cli.options import default_cache
 
 LKBUILD = Path(sys.executable).with_name("lkbuild")
@@ -114,7 +116,11 @@ class Workspace:
         file.write_text(text.replace(old, new), encoding="utf-8")
 
     def lkbuild(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run the command and wait for it, whatever comes of it."""
+        """Run the command and wait for it, whatever comes of it. With options it is a start; without, a fork of one (harness.forks)."""
+        if not options and self.command == (str(LKBUILD),):
+            done = forks.run(arguments, self.root, self._environment())
+            if done is not None:
+                return done
         return subprocess.run(
             [*self.command, *arguments],
             cwd=self.root,

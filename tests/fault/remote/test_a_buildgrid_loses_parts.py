@@ -7,7 +7,7 @@ import time
 
 import pytest
 from harness.buildgrid import buildgrid
-from harness.host_root import processes_with
+from harness.host_root import began, end_until, processes_with
 from harness.workspace import as_report
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -35,16 +35,13 @@ def begun(ws, grid):
     ws.write("p/seconds.txt", marker)
     ws.write("p/BUILD.yaml", BUILD)
     build = ws.start("build", "--json", "//p:last", "--strategy=remote", f"--remote={grid.url}", "--remote-required")
-    while not processes_with(marker):
-        assert build.poll() is None, build.communicate()
+    began(marker, build)
     return build, marker
 
 
 def end(build, marker):
     """Let the command come to its end, wherever and however often it runs; the report of the build."""
-    while build.poll() is None:
-        for pid in processes_with(marker):
-            subprocess.run(["kill", str(pid)], check=False, stderr=subprocess.DEVNULL)
+    end_until(lambda: build.poll() is not None, marker)
     stdout, stderr = build.communicate()
     return as_report(subprocess.CompletedProcess([], build.returncode, stdout, stderr), 0)
 
@@ -60,8 +57,7 @@ def test_what_a_dead_worker_ran_runs_on_another_one(grid, begun):
     lost = worker_of(grid, marker)
     grid.kill(lost)
     try:
-        while not processes_with(marker):
-            assert build.poll() is None, build.communicate()
+        began(marker, build)
         assert worker_of(grid, marker) != lost
         report = end(build, marker)
     finally:
