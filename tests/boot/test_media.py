@@ -5,7 +5,6 @@ import json
 import tarfile
 
 import pytest
-from harness.proofs import proof
 from harness.workspace import copy_of_repository
 
 pytestmark = [pytest.mark.boot, pytest.mark.network]
@@ -39,8 +38,7 @@ def test_firmware_boots_each_edition_from_what_is_shipped(repository, edition):
 
 def test_every_format_is_the_same_bytes_when_it_is_made_again(repository):
     media = [f"//images:minimal.{form}" for form in MEDIA]
-    with proof(__file__, repository.build(*QUICK, *media).digests):
-        repository.build("--check", *QUICK, *media)
+    repository.build("--check", *QUICK, *media)
 
 
 @pytest.mark.parametrize("form", ["raw-efi", "iso-efi"])
