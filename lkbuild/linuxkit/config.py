@@ -14,7 +14,7 @@ from lkbuild.base.errors import LoadError, Position
 from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.decode import Decoder, Places, Templates, no_templates
 from lkbuild.linuxkit.scalars import resolve
-from lkbuild.linuxkit.schema import CONFIGURATION, LABEL
+from lkbuild.linuxkit.schema import CONFIGURATION, LABEL, TEXT, Record
 from lkbuild.model.attrs import FrozenMap
 from lkbuild.model.references import expand
 from lkbuild.syntax.general import parse
@@ -23,6 +23,8 @@ from lkbuild.syntax.source import Source
 
 #: Sections of containers, in the order in which ids are given to them.
 SECTIONS: Final = ("onboot", "onshutdown", "services")
+#: A label may name them, as long as it says nothing: LinuxKit writes its own values over them before it checks.
+_NAMED_LABEL: Final = Record(LABEL.what, {**LABEL.fields, "name": TEXT, "image": TEXT})
 _VOLUME_NAME: Final = re.compile(r"[a-z0-9_-]*\Z")
 
 
@@ -160,7 +162,11 @@ def label(text: str, reference: str) -> Part:
     if root is None:
         raise Source(file).error((0, 0), "the label is empty", "an object is expected: {}")
     decoder = Decoder(source)
-    return Part(values=decoder.value(root, LABEL), places=decoder.places)
+    values: FrozenMap = decoder.value(root, _NAMED_LABEL)
+    for name in ("name", "image"):
+        if values.get(name):
+            raise decoder.places.error((name,), f"a label can't say '{name}'", "it is for whoever runs the image to say: take it out")
+    return Part(values=values, places=decoder.places)
 
 
 def merge(configs: Iterable[Config]) -> Config:

@@ -145,14 +145,7 @@ class Decoder:
         return self._templates(node.text, self._source.position(node.spot)) if node.text.startswith(TEMPLATE) else node.text
 
     def _unfit(self, node: Node, kind: Kind) -> LoadError:
-        hint = None
-        if isinstance(node, Scalar):
-            if isinstance(kind, Text | Either) and node.plain and node.text:
-                hint = f'put it in quotes: "{node.text}"'
-            elif isinstance(kind, Whole | Flag) and not node.plain:
-                hint = "take the quotes away"
-            elif isinstance(kind, Many):
-                hint = f"write [{node.text}]" if node.text else "write [], or leave the key out"
+        hint = _remedy(node, kind) if isinstance(node, Scalar) else _other_shape(kind)
         return self._source.error(node.spot, f"expected {_expected(kind)}, found {_found(node)}", hint)
 
 
@@ -169,6 +162,26 @@ def _expected(kind: Kind) -> str:
     if isinstance(kind, Many):
         return "a list" if isinstance(kind.item, Record) else "a list of strings"
     return f"a mapping ({kind.what})" if isinstance(kind, Record) else _WORDS[type(kind)]
+
+
+def _remedy(node: Scalar, kind: Kind) -> str:
+    """What to write in place of a scalar that does not fit."""
+    if isinstance(kind, Many):
+        return f"write [{node.text}]" if node.text else "write [], or leave the key out"
+    if isinstance(kind, Record | Table):
+        return "write key: value on the lines below it, or {key: value}; or leave it out"
+    if isinstance(kind, Whole | Flag):
+        return f"write {_WORDS[type(kind)]}" if node.plain else "take the quotes away"
+    return f'put it in quotes: "{node.text}"' if node.text else 'write "" for an empty text, or leave the key out'
+
+
+def _other_shape(kind: Kind) -> str:
+    """What to write in place of a list or mapping that does not fit."""
+    if isinstance(kind, Many):
+        return "each item starts with '- '"
+    if isinstance(kind, Record | Table):
+        return "its keys stand below it, without '- '"
+    return "one value is meant: take the brackets away, or the '- ' and the keys"
 
 
 def _found(node: Node) -> str:

@@ -72,8 +72,21 @@ DEVIATIONS: Final = (
         reason="The cause is shown, not the consequence.",
     ),
     Deviation(
+        name="folded text",
+        linuxkit="""The file is written anew before it is read, and text in block style suffers: folded text (`>`) gets an empty line before
+            each line that is further in, and `>+` one at its end; an item of a list that starts with an empty line is a syntax error.""",
+        lkbuild="It is the text that YAML says it is.",
+        reason="It is an accident of a library; no other reader of the file sees that text.",
+    ),
+    Deviation(
+        name="tags",
+        linuxkit="A scalar with a tag that YAML does not know (`!name`), or with `!!binary` or `!!timestamp`, is taken as text.",
+        lkbuild="It is an error.",
+        reason="Whoever writes a tag believes that it does something.",
+    ),
+    Deviation(
         name="ids out of range",
-        linuxkit="A negative `uid`, or one above 4294967295, is wrapped to 32 bits.",
+        linuxkit="A negative `uid` or `mode`, or a `uid` above 4294967295, is wrapped to 32 bits.",
         lkbuild="It is an error.",
         reason="`-1` would become an id that no process can have.",
     ),

@@ -45,6 +45,7 @@ def entries(config: Config, has_source: Callable[[Part], bool]) -> Iterator[File
         path = part.get("path", "").removeprefix("/")
         if not path:
             raise _error(part, "path", "a file needs a path", "write path: and where it goes in the image")
+        mode, owner = _mode(part), _owner(part, ids)
         kind = _kind(part, path)
         if kind == "source" and not has_source(part):
             if part.get("optional", False):
@@ -54,9 +55,9 @@ def entries(config: Config, has_source: Callable[[Part], bool]) -> Iterator[File
             path=path,
             kind=kind,
             value="" if kind == "directory" else part.get(kind),
-            mode=_mode(part, 0o700 if kind == "directory" else 0o600),
+            mode=mode,
             part=part,
-            **_owner(part, ids),
+            **owner,
         )
 
 
@@ -75,10 +76,10 @@ def _kind(part: Part, path: str) -> str:
     return kind
 
 
-def _mode(part: Part, default: int) -> int:
+def _mode(part: Part) -> int:
     text = part.get("mode", "")
     if not text:
-        return default
+        return 0o700 if part.get("directory", False) else 0o600
     if not _OCTAL.match(text) or (mode := int(text, 8)) >= 1 << 31:
         raise _error(part, "mode", f"'{text}' is no octal mode", 'write mode: "0644"')
     return mode

@@ -30,6 +30,8 @@ def mounts_of(settings: Settings, volumes: Mapping[str, Volume], *, readonly: bo
         if len(options) > 1:
             raise refused(at, f"'{text}' is no tmpfs", "write /destination, or /destination:option,option")
         found[destination] = _mount(destination, "tmpfs", "tmpfs", options[0].split(",") if options else [])
+    for text, at in settings.unused("binds"):
+        _source(text, at, volumes, own=True)  # for its checks: LinuxKit looks volumes up before it decides what counts
     for text, at, own in settings.added("binds"):
         mount = _bind(text, at, volumes, own=own)
         found[mount["destination"]] = mount
@@ -75,11 +77,16 @@ def _bind(text: str, at: Position, volumes: Mapping[str, Volume], *, own: bool) 
     parts = text.split(":")
     if len(parts) not in (2, 3):
         raise refused(at, f"'{text}' is no bind", "write source:/destination, or source:/destination:option,option")
-    source, destination, *rest = parts
-    options = [*rest[0].split(","), "rbind"] if rest else ["rw", "rbind", "rshared"]
-    if not source.startswith("/") and (own or source in volumes):
-        source = _volume(source, options, at, volumes, f"{source}:{destination}:ro")
-    return _mount(destination, "bind", source, options)
+    options = [*parts[2].split(","), "rbind"] if len(parts) == 3 else ["rw", "rbind", "rshared"]
+    return _mount(parts[1], "bind", _source(text, at, volumes, own=own), options)
+
+
+def _source(text: str, at: Position, volumes: Mapping[str, Volume], *, own: bool) -> str:
+    """The path that a bind's source means. Raises LoadError for a volume that there is not, or that must not be written to."""
+    source, destination, options, *_ = *text.split(":"), "", ""
+    if source.startswith("/") or not (own or source in volumes):
+        return source
+    return _volume(source, options.split(","), at, volumes, f"{source}:{destination}:ro")
 
 
 def _declared(value: FrozenMap, at: Position, volumes: Mapping[str, Volume], *, own: bool) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def resources_of(declared: FrozenMap, rules: list[dict[str, Any]]) -> dict[str, 
         found["devices"] = devices
     for name, oci in _PLAIN.items():
         if name in declared:
-            found[oci] = dict(declared[name])
+            found[oci] = {field: value for field, value in declared[name].items() if value != ""}
     if "pids" in found:
         found["pids"].setdefault("limit", 0)
     if "blockio" in declared:

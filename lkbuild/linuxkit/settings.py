@@ -57,6 +57,12 @@ class Settings:
             for index, value in enumerate(part.get(key, ())):
                 yield value, part.places.position(key, index), part is self.entry
 
+    def unused(self, name: str) -> Iterator[tuple[Any, Position]]:
+        """The items of `<name>.add` that come to nothing, since the entry has a list of its own."""
+        if self.entry.get(name) is not None:
+            key = f"{name}.add"
+            yield from ((value, self.entry.places.position(key, index)) for index, value in enumerate(self.entry.get(key, ())))
+
 
 def refused(position: Position, message: str, hint: str | None = None) -> LoadError:
     """An error at a position, to be raised by the caller."""

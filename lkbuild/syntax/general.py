@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import yaml
+
 from lkbuild.base.errors import nearest
 from lkbuild.syntax.nodes import Fields, Items, Node, Scalar
 from lkbuild.syntax.parser import Builder, Frame, built, decoded, short_tag, spot_of
@@ -34,6 +36,7 @@ class _GeneralBuilder(Builder):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.second: Spot | None = None
+        self._ended = False
         self._anchors: dict[str, Node] = {}
         self._frame_anchors: dict[int, str] = {}
         self._merges: dict[int, list[tuple[Scalar, Node]]] = {}
@@ -54,8 +57,15 @@ class _GeneralBuilder(Builder):
         hint = nearest(tag, ("!!str", *_RESOLVED)) or "write the value itself; quote it to get a string"
         raise self.source.error(spot_of(event), f"the tag '{tag}' is not supported", hint)
 
+    def unread(self, spot: Spot) -> bool:
+        """As Builder: yaml.v3 reads up to the end of the first document, and no further."""
+        if self._ended:
+            self.second = spot
+        return self._ended
+
     def take(self, event: Any) -> None:
         """As Builder."""
+        self._ended = self._ended or type(event) is yaml.DocumentEndEvent
         tag = getattr(event, "tag", None)
         if tag is not None and hasattr(event, "value"):
             # PyYAML says "plain" only of what has no tag: `!!int "5"` is 5, `!!str 5` is text.

@@ -42,7 +42,9 @@ def built(data: bytes, builder: Builder) -> Node | None:
                 break
             builder.take(event)
     except yaml.YAMLError as error:
-        raise translate(builder.source, error, builder.open_bracket) from None
+        mark = getattr(error, "problem_mark", None)
+        if mark is None or not builder.unread((mark.line, mark.column)):
+            raise translate(builder.source, error, builder.open_bracket) from None
     return builder.root
 
 
@@ -125,6 +127,11 @@ class Builder:
             self._alias(event)
         elif kind is yaml.DocumentStartEvent:
             self._document(event)
+
+    def unread(self, spot: Spot) -> bool:
+        """Whether what is wrong there does not count, since it stands behind all that is read."""
+        del spot
+        return False
 
     def _close(self, frame: Frame, node: Node) -> None:
         del frame  # for those who do more

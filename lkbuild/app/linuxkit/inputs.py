@@ -110,16 +110,17 @@ def _near(path: Path) -> str:
 
 
 def source_of(part: Part, cwd: Path) -> Path | None:
-    """The file that an entry of `files:` names as its source, or None where there is none.
+    """The file that an entry of `files:` names as its source, or None where there is none. Raises LoadError where it is a folder.
 
     LinuxKit looks in the current folder; a configuration means the same wherever it is read from, so its own folder comes first.
     """
     name: str = part.get("source")
-    if name.startswith("~/"):
-        found = Path.home() / name[2:]
-        return found if found.is_file() else None
     folder = (cwd / part.places.file).parent
-    return next((path for path in (folder / name, cwd / name) if path.is_file()), None)
+    places = [Path.home() / name[2:]] if name.startswith("~/") else [folder / name, cwd / name]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None and any(path.is_dir() for path in places):
+        raise part.places.error(("source",), f"'{name}' is a folder", "a source is one file: name each, or take an image that has them")
+    return found
 
 
 class LockedImages:

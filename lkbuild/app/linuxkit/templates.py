@@ -37,7 +37,7 @@ class Packages:
 
     def __call__(self, text: str, position: Position) -> str:
         """The image that `@pkg:PATH` stands for. Raises LoadError at the position."""
-        folder = self.folder / text.removeprefix(TEMPLATE)
+        folder = self.folder / text.removeprefix(TEMPLATE).lstrip("/")  # LinuxKit joins it to the folder, whatever it starts with
         fields, build = self._build_file(folder, position)
         name, org, tag = (fields.get(key) for key in ("image", "org", "tag"))
         if not isinstance(name, Scalar) or not name.text:

@@ -19,6 +19,15 @@ def mount(spec, destination):
     return found
 
 
+def test_a_folder_is_no_source(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.yml").write_text("files: [{path: a, source: folder, optional: true}]")
+    (part,) = read_config(["a.yml"], tmp_path, {}).files
+    with pytest.raises(LoadError) as caught:
+        source_of(part, tmp_path)
+    assert (caught.value.position.line, caught.value.position.column) == (1, 27)
+
+
 def test_volume_as_a_mounts_source(made):
     service = "services: [{name: s, image: i, mounts: [{type: bind, source: v, destination: /v, options: [rw]}]}]\n"
     found = made(VOLUME + service)["containers/services/s/config.json"]
@@ -119,6 +128,18 @@ def test_read_only_binds_with_more_options(made):
     for options in ("", ":rw", ":rw,ro", ":nosuid"):
         with pytest.raises(LoadError):
             bound(options)
+
+
+def test_folded_text(one):
+    found = one("command:\n  - >\n    a\n     b\n    c\n  - >+\n    d\n\n  - |\n\n    e\n")
+    assert found["process"]["args"] == ["a\n b\nc\n", "d\n\n", "\ne\n"]
+
+
+@pytest.mark.parametrize("tag", ["!name", "!!binary", "!!timestamp"])
+def test_tags(one, tag):
+    with pytest.raises(LoadError) as caught:
+        one(f"hostname: {tag} aGk=")
+    assert (caught.value.position.line, caught.value.position.column) == (4, 15)
 
 
 def test_sources(tmp_path):

@@ -129,6 +129,38 @@ def test_aliases_of_aliases_have_a_bound():
     assert f"{MAX_NODES:,}" in caught.value.message
 
 
+@pytest.mark.parametrize("rest", ["---\nservices: [\n", "...\nfoo: [\n", "...\n}\n"])
+def test_what_follows_the_first_document_is_not_read(rest):
+    found = read(f"init: [a]\n{rest}".encode(), "a.yml")
+    assert [name for name, _ in found.init] == ["docker.io/library/a"]
+    assert [warning.position.line for warning in found.warnings] in ([2], [3])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kernel: ~",
+        "kernel: []",
+        "init: {}",
+        "init: a",
+        "init: [~]",
+        "init: [[a]]",
+        "services: x",
+        "services: [x]",
+        "files: [{path: 5}]",
+        "files: [{directory: 'true'}]",
+        "files: [{directory: yes}]",
+        "services: [{name: s, image: i, oomScoreAdj: high}]",
+        "services: [{name: s, image: i, sysctl: []}]",
+        "services: [{name: , image: i}]",
+    ],
+)
+def test_a_value_of_another_kind_says_what_to_write(text):
+    with pytest.raises(LoadError) as caught:
+        read(text.encode(), "a.yml")
+    assert caught.value.hint
+
+
 def test_a_byte_order_mark_is_no_mistake():
     assert read(b"\xef\xbb\xbfinit: [x]", "a.yml").init
 
@@ -189,6 +221,8 @@ def test_files_of_all_kinds():
         "{path: a, symlink: b, source: x}",
         "{path: a, metadata: toml}",
         '{path: a, contents: x, mode: "0888"}',
+        '{path: a, source: nowhere, optional: true, mode: "0888"}',
+        "{path: a, source: nowhere, optional: true, gid: nobody}",
         "{path: a, contents: x, uid: nobody}",
     ],
 )

@@ -108,6 +108,10 @@ def test_a_mistake_in_a_label_names_the_image(one):
         assert caught.value.position.file == "docker.io/library/i (label org.mobyproject.config)"
 
 
+def test_a_label_may_have_a_name_that_says_nothing(one):
+    assert one(label='{"name": "", "image": "", "hostname": "h"}')["hostname"] == "h"
+
+
 def test_default_mounts_and_what_readonly_adds(one):
     writable, readonly = one(), one("readonly: true")
     assert mount(writable, "/dev")["options"] == ["nosuid", "strictatime", "mode=755", "size=65536k"]
@@ -135,6 +139,18 @@ def test_binds_are_added_to_those_of_the_label(one):
     spec = one('binds.add: ["/c:/c", "/d:/a"]', label=label)
     assert [mount(spec, name)["source"] for name in ("/a", "/b", "/c")] == ["/d", "/b", "/c"]
     assert all(item["destination"] != "/a" for item in one('binds: ["/c:/c"]', label=label)["mounts"])
+
+
+@pytest.mark.parametrize(
+    ("added", "place"),
+    [('["nowhere:/x"]', (6, 17)), ('["/a:/a", "v:/x"]', (6, 26)), ('["v:/x:ro,nosuid", "nowhere:/x:ro"]', (6, 35))],
+)
+def test_volumes_of_binds_that_are_added_must_be_there_even_where_they_come_to_nothing(made, added, place):
+    service = 'services:\n  - name: s\n    image: i\n    binds: ["/a:/b"]\n'
+    with pytest.raises(LoadError) as caught:
+        made(f"volumes: [{{name: v, readonly: true}}]\n{service}    binds.add: {added}\n")
+    assert (caught.value.position.line, caught.value.position.column) == place
+    assert len(made(f'{service}    binds.add: ["/c"]\n')["containers/services/s/config.json"]["mounts"]) == 6
 
 
 def test_devices_are_nodes_and_rules(one):
@@ -184,6 +200,10 @@ def test_the_rest_goes_over_as_it_is(one):
         "maskedPaths": ["/proc/kcore"],
         "readonlyPaths": ["/proc/sys"],
     }
+
+
+def test_an_empty_text_of_resources_is_not_there(one):
+    assert one('resources: {cpu: {cpus: "", mems: "", shares: 0}}')["linux"]["resources"] == {"cpu": {"shares": 0}}
 
 
 def test_ids_by_name_count_from_100_and_the_last_of_a_name_counts(made):

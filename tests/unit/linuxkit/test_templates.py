@@ -38,6 +38,7 @@ def tree(tmp_path, name):
 def test_the_tag_is_the_hash_of_the_tree(packages, tmp_path):
     (tmp_path / "images").mkdir()
     assert packages("@pkg:../pkg/a", HERE) == f"linuxkit/a:{tree(tmp_path, 'a')}"
+    assert packages("@pkg:/../pkg/a", HERE) == f"linuxkit/a:{tree(tmp_path, 'a')}"
 
 
 def test_extra_sources_organisation_and_tag_count(packages, tmp_path):
