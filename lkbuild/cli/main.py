@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 def console_script() -> int:
     """What the `lkbuild` command runs."""
     _open_closed_streams()
-    answered = fast_path(sys.argv[1:], os.environ)
-    if answered is not None:
-        os._exit(answered)  # all is written: to take tens of thousands of objects apart costs as much as to look at the files
-    # A build makes values that stay: by default the collector goes through all of them again and again (15 % at 10,000 targets).
-    gc.set_threshold(50_000, 20, 100)
-    return _long_way(sys.argv[1:], os.environ)
+    try:
+        answered = fast_path(sys.argv[1:], os.environ)
+        if answered is not None:
+            os._exit(answered)  # all is written: to take tens of thousands of objects apart costs as much as to look at the files
+        # A build makes values that stay: by default the collector goes through all of them again and again (15 % at 10,000 targets).
+        gc.set_threshold(50_000, 20, 100)
+        return _long_way(sys.argv[1:], os.environ)
+    except KeyboardInterrupt:  # before, or after, lkbuild.cli.guard was there to see it
+        _wrote("error: interrupted\n", 2)
+        os._exit(8)
 
 
 def _open_closed_streams() -> None:
@@ -71,10 +75,10 @@ def fast_path(arguments: Sequence[str], environment: Mapping[str, str]) -> int |
     return answer(arguments, environment) if answered is None else answered
 
 
-def _wrote(text: str) -> int | None:
-    """0, or None where stdout does not take it: the long way has the words for that."""
+def _wrote(text: str, descriptor: int = 1) -> int | None:
+    """0, or None where it can't be written: the long way has the words for that."""
     try:
-        os.write(1, text.encode())
+        os.write(descriptor, text.encode())
     except OSError:
         return None
     return 0

@@ -136,3 +136,15 @@ def test_streams_that_the_caller_closed_are_no_fault(closed, tmp_path):
     (tmp_path / "BUILD.yaml").write_text("workspace: {name: x}\n")
     words = ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-c", code]
     assert subprocess.run(words, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+
+
+def test_an_interrupt_before_anything_is_loaded_is_8_and_no_traceback():
+    code = """
+import lkbuild.cli.main as main
+def interrupted(*_):
+    raise KeyboardInterrupt
+main.fast_path = interrupted
+main.console_script()
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (8, "error: interrupted\n")
