@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from lkbuild.base.errors import AnalysisError, LkbuildError, Position
+from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError, Position
 from lkbuild.base.label import Label
 from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Closure, Edge, close
-from lkbuild.loading.dependencies import dependencies
+from lkbuild.loading.dependencies import Dependency, dependencies
 from lkbuild.loading.select import resolve_target
 from lkbuild.model.configuration import Configuration, NodeKey
 from lkbuild.model.rule import Analysis, Rule, RuleContext, Shared
@@ -112,7 +112,19 @@ class Analyzer:
         for dependency in dependencies(rule, target.attrs, target, configuration):
             position = dependency.position or target.at(*dependency.path)
             there = configuration.for_execution() if dependency.execution else configuration
-            yield self._target(dependency.label, position), NodeKey(dependency.label, there), position
+            yield self._needed(target, dependency, position), NodeKey(dependency.label, there), position
+
+    def _needed(self, target: Target, dependency: Dependency, position: Position) -> Target:
+        """The target that one depends on. Of one that is not there, and that nobody wrote, it says where it comes from."""
+        try:
+            return self._target(dependency.label, position)
+        except LoadError as error:
+            written = dependency.position or not dependency.path or any(path[:1] == dependency.path[:1] for path in target.positions)
+            if written or error.position != position:
+                raise
+            what = f"rule {target.rule} needs {dependency.label} here, the default of '{dependency.path[0]}': {error.message}"
+            hint = f"write {dependency.path[0]}: yourself, or copy that package from lkbuild's repository, with the packages that it names"
+            raise LoadError(what, position=position, hint=hint, label=str(target.label)) from error
 
     def _evaluate(self, node: NodeKey, done: Mapping[NodeKey, Analysis]) -> Analysis:
         target = self._resolved[node]

@@ -25,6 +25,8 @@ EVENTS_VERSION: Final = 1
 @contextlib.contextmanager
 def event_file(path: Path, invocation: str) -> Iterator[EventFile]:
     """A sink that writes to a new file, or to a pipe that is there. Raises UsageError where it can't be opened."""
+    if path.name == "-":  # stdout has results only
+        raise UsageError("--events names a file, and '-' is none", hint="--events /dev/stderr shows events among the progress")
     try:
         file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
     except OSError as error:

@@ -80,11 +80,11 @@ def _by_target(options: BuildOptions, opened: DiskStore) -> dict[str, dict[str, 
 
 
 def rules(options: BuildOptions) -> dict[str, Any]:
-    """Every rule with the first line of its documentation and its attributes."""
+    """Every rule with the first paragraph of its documentation and its attributes."""
     found = {}
     for rule in _rules(options):
         attrs = {key: f"{attr.doc}{' (required)' if attr.required else ''}" for key, attr in rule.attrs.items()}
-        found[rule.name] = {"doc": rule.doc.partition("\n")[0], "attributes": attrs}
+        found[rule.name] = {"doc": " ".join(rule.doc.partition("\n\n")[0].split()), "attributes": attrs}
     return found
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from lkbuild.base.errors import UsageError
+from lkbuild.base.errors import HostError, UsageError
 
 _BUILD: Final = """\
 # The root of the workspace. `lkbuild help targets` explains this file, `lkbuild info rules` lists the rules.
@@ -47,6 +47,7 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
     A .gitignore or README.md that is there stays as it is.
 
     Raises:
+        HostError: the folder can't be made or written.
         UsageError: there is a BUILD.yaml or a greeting.txt already, the folder is a file, or the name is none.
     """
     title = name or _FOREIGN.sub("-", directory.resolve().name).strip("-_.") or "workspace"
@@ -62,9 +63,12 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
             raise UsageError(
                 f"{directory / file} is there already", hint="nothing was written; init starts workspaces, it does not change them"
             )
-    directory.mkdir(parents=True, exist_ok=True)
     wanted = required | {file: text for file, text in optional.items() if not (directory / file).exists()}
-    return [_write(directory / file, text) for file, text in wanted.items()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return [_write(directory / file, text) for file, text in wanted.items()]
+    except OSError as error:
+        raise HostError(f"can't write {error.filename or directory}: {error.strerror}", hint="give another folder") from error
 
 
 def _write(path: Path, text: str) -> Path:

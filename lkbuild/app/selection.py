@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from pathlib import Path
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.session import Session
@@ -46,7 +47,20 @@ def parse_patterns(session: Session, patterns: Sequence[str]) -> tuple[Pattern, 
         package = session.options.cwd.relative_to(session.root).as_posix()
     except ValueError:
         package = "."
-    return tuple(Pattern.parse(text, package="" if package == "." else package) for text in patterns)
+    return tuple(Pattern.parse(_from_root(text, session.root), package="" if package == "." else package) for text in patterns)
+
+
+def _from_root(text: str, root: Path) -> str:
+    """A pattern whose path was written from the root of the file system, as one from the workspace's; any other as it is."""
+    sign, body = ("-", text[1:]) if text.startswith("-") else ("", text)
+    if not body.startswith("/") or body.startswith("//"):
+        return text
+    path, colon, name = body.partition(":")
+    for folder in (Path(path), Path(path).resolve()):  # the second for a workspace that was reached by a link
+        if folder.is_relative_to(root):
+            inside = folder.relative_to(root).as_posix()
+            return f"{sign}//{'' if inside == '.' else inside}{colon}{name}"
+    raise UsageError(f"'{text}' is outside of the workspace {root}", hint="write //package/path:name")
 
 
 def select(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:

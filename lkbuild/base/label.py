@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from posixpath import normpath
 from typing import Final
 
 from lkbuild.base.errors import LoadError
@@ -62,6 +63,8 @@ class Label:
 
 
 def _check(text: str, package: str, name: str) -> None:
+    if not package and not name:
+        raise LabelError(f"'{text}' names no target", hint="the root's targets are //:name, all of them //:all")
     segments = [*package.split("/"), *name.split("/")]
     if not _PACKAGE.match(package) or not _NAME.match(name) or any(part in (".", "..") for part in segments):
         hint = "write //package/path:name; names hold letters, digits and _ . + @ = - only"
@@ -83,6 +86,15 @@ def short_text(label: str) -> str:
     """What `Label.short` says of a label that is given as `str` gives it."""
     package, _, name = label.partition(":")
     return package if package.endswith(f"/{name}") and package.rpartition("/")[2] == name else label
+
+
+def _absolute(text: str, relative: str, package: str) -> str:
+    """What a path from a package's folder means from the root. Raises LabelError where it leaves the workspace."""
+    path, colon, name = relative.partition(":")
+    where = normpath(f"{package}/{path}" if package else path)
+    if where == ".." or where.startswith(("../", "/")):
+        raise LabelError(f"'{text}' is outside of the workspace", hint="write //package/path:name")
+    return f"//{'' if where == '.' else where}{colon}{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +134,15 @@ class Pattern:
     def parse(cls, text: str, *, package: str = "") -> Pattern:
         """Parse `//...`, `//a/...`, `//a:all`, `//a:*`, a label, or any of these after `-`. Raises LabelError.
 
-        A relative `a:b`, `a/...` or `a` is taken from the given package, as on Bazel's command line.
+        A relative `a:b`, `a/...` or `a` is taken from the given package, as on Bazel's command line; so is `./a`, and `a/`, which is how
+        shells complete it. `//a/...:all` is Bazel's longer form of `//a/...`.
         """
         body = text.removeprefix("-")
         if not body.startswith(("//", ":")):
-            body = "//" + (f"{package}/{body}" if package else body)
+            body = _absolute(text, body, package)
+        for wildcard in (":all", ":*"):
+            if body.endswith(f"...{wildcard}"):
+                body = body.removesuffix(wildcard)
         if body == "//..." or body.endswith("/..."):
             root = body[2:].removesuffix("...").removesuffix("/")
             if not _PACKAGE.match(root) or any(part in (".", "..") for part in root.split("/")):

@@ -29,6 +29,9 @@ _HOST_ERRORS: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EFBIG}
 )
 
+#: Bytes that may be free again on a full disk, once what was written in part has gone.
+_NEARLY_NOTHING: Final = 64 << 20
+
 
 def guarded(run: Callable[[], int], arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns its exit code, or that of what it raised, which is then shown."""
@@ -40,7 +43,7 @@ def guarded(run: Callable[[], int], arguments: Sequence[str], environment: Mappi
         signal.signal(signal.SIGTERM, _terminated)
     try:
         code = run()
-        sys.stdout.flush()
+        _flush_results()
     except BrokenPipeError:
         return _silenced()
     except KeyboardInterrupt:
@@ -56,7 +59,7 @@ def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _failed(error: Exception, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:
     if isinstance(error, OSError) and error.errno in _HOST_ERRORS:
-        error = _host_error(error)
+        error = _host_error(error, arguments, environment)
     if isinstance(error, LkbuildError):
         return _show(error, arguments, environment, started)
     return _crashed(error, arguments, environment, started)
@@ -83,11 +86,35 @@ def _show(error: LkbuildError, arguments: Sequence[str], environment: Mapping[st
     return error.exit_code
 
 
-def _host_error(error: OSError) -> HostError:
+def _flush_results() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HostError(f"can't write results to stdout: {error.strerror}") from error
+
+
+def _host_error(error: OSError, arguments: Sequence[str], environment: Mapping[str, str]) -> HostError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     name = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename or b"")
+    if full and not name:
+        name = _without_space(arguments, environment)
     what = f"{name}: {error.strerror}" if name else str(error.strerror)
-    hint = "`lkbuild doctor` looks at the disk; `lkbuild cache gc` frees some" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    hint = "free some space there: `lkbuild doctor` looks at the store's disk, `lkbuild cache gc` makes the store smaller" if full else None
     return HostError(what, hint=hint)
+
+
+def _without_space(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The folder whose disk seems to be full, or nothing: an error of write(2) does not tell in which file it was."""
+    out = _given("out", arguments, environment) or "."
+    free = {}
+    for folder in (_cache_of(arguments, environment), Path(out), Path(environment.get("TMPDIR") or "/tmp")):  # noqa: S108 - only looked at
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(folder)
+            free[str(folder.absolute())] = disk.f_bavail * disk.f_frsize
+    fullest = min(free, key=lambda folder: free[folder], default="")
+    return fullest if fullest and free[fullest] < _NEARLY_NOTHING else ""
 
 
 def _crashed(error: Exception, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:

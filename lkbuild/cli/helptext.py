@@ -40,13 +40,18 @@ def verb_help(command: Command) -> str:
     """What `lkbuild help VERB` prints."""
     from textwrap import fill  # noqa: PLC0415 - not for the overview
 
-    parts = [f"usage: lkbuild {command.name} {command.usage}".rstrip(), "", VERBS[command.name].capitalize() + "."]
-    for paragraph in command.doc.split("\n\n"):
+    parts = [f"usage: lkbuild {command.name} {command.usage}".rstrip(), "", _sentence(VERBS[command.name])]
+    for paragraph in command.doc.split("\n\n") if command.doc else ():
         parts += ["", fill(" ".join(paragraph.split()), _WIDTH)]
     if command.examples:
         parts += ["", "examples:", *columns(command.examples)]
     parts += ["", "flags:", *columns((spelling(flag), flag.doc) for flag in command.flags)]
     return "\n".join(parts)
+
+
+def _sentence(summary: str) -> str:
+    """`run a target in QEMU` as a sentence; `str.capitalize` would make it `qemu`."""
+    return summary[:1].upper() + summary[1:] + "."
 
 
 def spelling(flag: Flag) -> str:

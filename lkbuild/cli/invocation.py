@@ -53,7 +53,8 @@ class Command:
         if given < least:
             raise UsageError(f"`lkbuild {self.name}` wants {self.usage}", hint=self._example())
         if greatest is not None and given > greatest:
-            raise UsageError(f"`lkbuild {self.name}` takes no more than {greatest} argument(s), not {given}", hint=self._example())
+            allowed = {0: "no argument", 1: "one argument"}.get(greatest, f"no more than {greatest} arguments")
+            raise UsageError(f"`lkbuild {self.name}` takes {allowed}, not {given}", hint=self._example())
 
     def _example(self) -> str:
         return f"for example: {self.examples[0][0]}" if self.examples else f"`lkbuild help {self.name}` explains it"

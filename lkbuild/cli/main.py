@@ -18,12 +18,28 @@ if TYPE_CHECKING:
 
 def console_script() -> int:
     """What the `lkbuild` command runs."""
-    answered = fast_path(sys.argv[1:], os.environ)
-    if answered is not None:
-        os._exit(answered)  # all is written: to take tens of thousands of objects apart costs as much as to look at the files
-    # A build makes values that stay: by default the collector goes through all of them again and again (15 % at 10,000 targets).
-    gc.set_threshold(50_000, 20, 100)
-    return _long_way(sys.argv[1:], os.environ)
+    _open_closed_streams()
+    try:
+        answered = fast_path(sys.argv[1:], os.environ)
+        if answered is not None:
+            os._exit(answered)  # all is written: to take tens of thousands of objects apart costs as much as to look at the files
+        # A build makes values that stay: by default the collector goes through all of them again and again (15 % at 10,000 targets).
+        gc.set_threshold(50_000, 20, 100)
+        return _long_way(sys.argv[1:], os.environ)
+    except KeyboardInterrupt:  # before, or after, lkbuild.cli.guard was there to see it
+        _wrote("error: interrupted\n", 2)
+        os._exit(8)
+
+
+def _open_closed_streams() -> None:
+    """Give what was closed by the caller (`>&-`) to /dev/null: else the next file that is opened, the store's, is where results go."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the process ends
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -59,10 +75,10 @@ def fast_path(arguments: Sequence[str], environment: Mapping[str, str]) -> int |
     return answer(arguments, environment) if answered is None else answered
 
 
-def _wrote(text: str) -> int | None:
-    """0, or None where stdout does not take it: the long way has the words for that."""
+def _wrote(text: str, descriptor: int = 1) -> int | None:
+    """0, or None where it can't be written: the long way has the words for that."""
     try:
-        os.write(1, text.encode())
+        os.write(descriptor, text.encode())
     except OSError:
         return None
     return 0
@@ -104,7 +120,8 @@ def split_verb(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
         return _verb_after_flags(arguments)
     if is_pattern(first):
         return "build", arguments
-    raise UsageError(f"no verb '{first}'", hint=nearest(first, VERBS) or "`lkbuild help` lists the verbs; labels start with // or :")
+    known = nearest(first, VERBS) or "`lkbuild help` lists the verbs"
+    raise UsageError(f"no verb '{first}'", hint=f"{known.removesuffix('?')}; a target of this folder is written :{first or 'name'}")
 
 
 def _verb_after_flags(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -122,5 +139,5 @@ def _verb_after_flags(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def is_pattern(word: str) -> bool:
-    """Whether a first word is a target pattern and no verb: it has a slash or a colon, or is `...`."""
-    return "/" in word or ":" in word or word.endswith("...")
+    """Whether a first word is a target pattern and no verb: it has a slash or a colon, or is `.`, `..` or `...`."""
+    return "/" in word or ":" in word or word in (".", "..") or word.endswith("...")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -148,12 +148,24 @@ def _builders(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+#: What others call our architectures: `uname -m`, GNU, Docker.
+_ARCH_ALIASES: Final = {"x86_64": "amd64", "x86-64": "amd64", "x64": "amd64", "aarch64": "arm64", "arm64/v8": "arm64"}
+
+
+def _arch_hint(name: str, known: Sequence[str]) -> str:
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) > 1 and all(part in known for part in parts):
+        return "repeat the flag: " + " ".join(f"--arch {part}" for part in parts)
+    alias = _ARCH_ALIASES.get(name.removeprefix("linux/"), name.removeprefix("linux/"))
+    return f"did you mean '{alias}'?" if alias in known else nearest(name, known) or f"there are: {', '.join(known)}, all"
+
+
 def _arches(names: tuple[str, ...]) -> tuple[str, ...]:
     from lkbuild.model.configuration import ARCHES  # noqa: PLC0415 - the same
 
     chosen: dict[str, None] = {}
     for name in names:
         if name != "all" and name not in ARCHES:
-            raise UsageError(f"no architecture '{name}'", hint=nearest(name, ARCHES) or f"there are: {', '.join(ARCHES)}, all")
+            raise UsageError(f"no architecture '{name}'", hint=_arch_hint(name, ARCHES))
         chosen.update(dict.fromkeys(ARCHES if name == "all" else (name,)))
     return tuple(chosen)

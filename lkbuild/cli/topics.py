@@ -13,7 +13,7 @@ A label names a target: //package/path:name. The package is a folder with a BUIL
   //pkg/dhcpcd:dhcpcd     the target dhcpcd of pkg/dhcpcd/BUILD.yaml
   //pkg/dhcpcd            short for it: the name is the folder's
   :dhcpcd                 a target of the package where you are
-  pkg/dhcpcd              from the folder where you are, as a path
+  pkg/dhcpcd              from the folder where you are, as a path; so are ./pkg/dhcpcd, .. and /home/you/lkbuild/pkg/dhcpcd
   //:hello                a target of the root package
   //images:minimal.iso    one output of //images:minimal
   //pkg/dhcpcd.oci        one output of //pkg/dhcpcd, for //pkg/dhcpcd:dhcpcd.oci

@@ -279,7 +279,8 @@ class BuildLoop:
         except LkbuildError as error:
             if not isinstance(error, BlobMissing):
                 reason = self._reason(action, execution, wish, forced)
-                self._parts.sink.emit(ActionFinished(info=planned.info, source=Source.FAILED, reason=reason))
+                source = Source.SKIPPED if self._parts.cancelled() else Source.FAILED  # what was stopped is nobody's fault
+                self._parts.sink.emit(ActionFinished(info=planned.info, source=source, reason=reason))
             raise
         if planned.spec.cacheable:
             self._parts.actions.put_recipe(recipe, answer.key)

@@ -9,6 +9,7 @@ what a job does. States, one enum and one place that changes them:
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import queue
 import threading
@@ -25,6 +26,9 @@ J = TypeVar("J", bound=Hashable)
 
 #: How many jobs that only wait (downloads) run beside those that compute.
 LIGHT_SLOTS: Final = 8
+
+#: Seconds after which the waiting thread looks whether a signal has come to another one.
+_LOOK_UP_S: Final = 0.2
 
 
 class State(Enum):
@@ -143,13 +147,23 @@ class Scheduler(Generic[J]):
         with self._workers:
             with self._guard:
                 self._hand_out()
-            self._over.get()
+            self._wait()
         if self._bug is not None:
             raise self._bug
         for job, state in self._outcome.states.items():
             if state in (State.WAITING, State.READY):
                 self._outcome.states[job] = State.SKIPPED
         return self._outcome
+
+    def _wait(self) -> None:
+        """Until all is over.
+
+        Python handles signals in the main thread, which this may be, and the kernel gives one to any thread (to which, when it came while
+        the process was stopped, is chance): a wait without an end would not notice that Ctrl-C was pressed.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._over.get(timeout=_LOOK_UP_S)
 
     def _hand_out(self, *, to_caller: bool = False) -> J | None:
         """Start what fits now. The first of it is returned, where the caller is a worker; others are for workers that wait."""

@@ -178,7 +178,7 @@ class _Parser:
             if kind == "n" and self._tokens[self._next][0] == ")":
                 break
             if index:
-                self._expect(",")
+                self._expect(",", "',' or ')'" if kind == "n" else "','")
             arguments.append(self._chain() if kind == "e" else self._word(kind))
         if self._tokens[self._next][0] != ")":
             raise self._error(f"{name} takes {len(_FUNCTIONS[name])} arguments", place)
@@ -197,10 +197,10 @@ class _Parser:
         self._next += 1
         return self._tokens[self._next - 1][0]
 
-    def _expect(self, mark: str) -> None:
+    def _expect(self, mark: str, wording: str = "") -> None:
         piece, place = self._tokens[self._next]
         if piece != mark:
-            raise self._error(f"expected '{mark}'", place)
+            raise self._error(f"expected {wording or repr(mark)}", place)
         self._take()
 
     def _error(self, message: str, place: int, hint: str | None = None) -> UsageError:

@@ -164,6 +164,10 @@ def _visible_to(coercer: Coercer, node: Node, index: int, word: str) -> Pattern:
     if not word.startswith("//"):
         hint = nearest(word, ("public", "private")) or "write public, private, //package:all or //package/..."
         raise coercer.scope.source.error(spot, f"'{word}' is no visibility", hint, label=coercer.label)
+    if word.startswith("//visibility:"):  # Bazel's words
+        meant = word.removeprefix("//visibility:")
+        hint = f"write {meant}" if meant in ("public", "private") else "write public or private"
+        raise coercer.scope.source.error(spot, f"'{word}' is no visibility", hint, label=coercer.label)
     try:
         return Pattern.parse(word, package=package)
     except LabelError as error:

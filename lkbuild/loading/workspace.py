@@ -171,7 +171,8 @@ class WorkspaceLoader:
         try:
             if last in self._targets_of(parent):
                 return LoadError(f"no package '{name}'", position=referrer, hint=f"did you mean '//{parent}:{last}'?")
-            hint = nearest(name, self.packages())
+            below = next(self.packages(name), None)
+            hint = nearest(name, self.packages()) if below is None else f"there are packages below it: '//{name}/...', '//{below}'"
         except LoadError:  # what lies on the way is broken too: say what was asked about
             hint = None
         return LoadError(f"no package '{name}'", position=referrer, hint=hint or f"a package is a directory with a {BUILD_FILE}")

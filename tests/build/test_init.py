@@ -27,6 +27,12 @@ def test_an_edit_of_its_greeting_builds_again(empty):
     assert (again.executed, again.text) == (["//:hello genrule"], "Good day.\n")
 
 
+def test_a_folder_that_can_not_be_made_is_told(ws):
+    done = ws.lkbuild("init", "/proc/none")
+    assert done.returncode == 36
+    assert "/proc/none" in done.stderr
+
+
 def test_a_workspace_that_is_there_is_not_touched(empty):
     empty.write("BUILD.yaml", "workspace: {name: mine}\n")
     assert empty.lkbuild("init").returncode == 2

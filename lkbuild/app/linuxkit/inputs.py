@@ -73,6 +73,9 @@ def images_from(files: Sequence[str], *, layout: str | None, lock: str | None, c
         raise UsageError("images come from --images or from --lock", hint="give one of them")
     if layout is not None:
         return ImagesFrom(layout=cwd / layout)
+    for name in files:
+        if name != STDIN and not (cwd / name).exists() and not name.startswith(("http://", "https://")):
+            raise UsageError(f"can't read {name}: it does not exist", hint=_near(cwd / name))
     beside = lock_beside(files, cwd)
     if lock is None and not beside.is_file():
         command = f"lkbuild linuxkit lock {' '.join(files)}"

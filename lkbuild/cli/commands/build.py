@@ -13,7 +13,8 @@ def command() -> Command:
         name="build",
         usage="[FLAGS] [PATTERN...] [-- -PATTERN...]",
         doc="""Builds targets and what they need, places their outputs under lkbuild-out/ and prints the paths. Without a pattern,
-            the workspace's default targets. What did not change is not built again; what someone else built comes from the cache.""",
+            the workspace's default targets. What did not change is not built again; what someone else built comes from the cache.
+            Tests that a pattern selects are built too, that is run: their output is the log.""",
         examples=(
             ("lkbuild //images:minimal", "build one image"),
             ("lkbuild build //pkg/... -- -//pkg/docker", "all packages but one"),

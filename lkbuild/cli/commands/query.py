@@ -15,7 +15,7 @@ def command() -> Command:
         name="query",
         usage="[FLAGS] EXPRESSION",
         doc="""Prints the targets that an expression selects: a pattern, deps(X), rdeps(UNIVERSE, X), somepath(A, B), allpaths(A, B),
-            kind(RULE, X), attr(NAME, REGEX, X), filter(REGEX, X), and these combined by + (union), ^ (intersection) and - (except).
+            kind(REGEX, X), attr(NAME, REGEX, X), filter(REGEX, X), and these combined by + (union), ^ (intersection) and - (except).
             deps and rdeps take a depth as last argument; attr matches what is no text as JSON. Builds nothing.
 
             With --actions, the actions of these targets: command, environment, inputs and outputs, one JSON object a line.""",

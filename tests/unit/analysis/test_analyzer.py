@@ -3,7 +3,7 @@
 import pytest
 
 from lkbuild.analysis.analyzer import Analyzer
-from lkbuild.base.errors import AnalysisError, Position
+from lkbuild.base.errors import AnalysisError, LoadError, Position
 from lkbuild.base.label import Label, Pattern
 from lkbuild.graph.closure import CycleError
 from lkbuild.model.artifact import Inline, NamedArtifact
@@ -132,3 +132,19 @@ def test_a_rule_sees_only_what_its_attributes_name():
 
 def test_a_missing_provider_is_an_error_at_the_attribute():
     assert error(target("//a:a", "demanding", ["//a:b"]), target("//a:b")).position.line == 7
+
+
+def test_a_default_that_is_not_there_is_told_as_such():
+    attrs = FrozenMap({"dep": Label.parse("//b:b")})
+    plain = Target(label=Label.parse("//a:a"), rule="demanding", attrs=attrs, position=Position(file="B"), visibility=PUBLIC)
+
+    def find(label, referrer):
+        if label == plain.label:
+            return plain
+        raise LoadError("no package 'b'", position=referrer)
+
+    analyzer = Analyzer(target=find, rule=RULES.get, tool=lambda *_: b"")
+    with pytest.raises(LoadError) as caught:
+        analyzer.analyze([NodeKey(plain.label, HERE)])
+    assert "'dep'" in caught.value.message
+    assert "dep:" in caught.value.hint

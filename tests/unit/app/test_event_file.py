@@ -84,3 +84,9 @@ def test_a_tee_tells_every_sink_in_order():
     one, other = Sink(), Sink()
     Tee(one, other).emit(EVENTS[0])
     assert one.seen == other.seen == [EVENTS[0]]
+
+
+def test_a_dash_is_no_file(tmp_path):
+    with pytest.raises(UsageError), event_file(tmp_path / "-", "id"):
+        pass
+    assert not list(tmp_path.iterdir())

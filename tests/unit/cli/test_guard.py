@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -119,3 +120,31 @@ def test_sigterm_outside_of_a_build_ends_like_an_interrupt():
 def test_a_path_that_is_not_utf8_goes_out_as_it_is():
     done = run_python("def run():\n    print(os.fsdecode(b'a\\xff'))\n    return 0\nsys.exit(guarded(run, [], {}))")
     assert (done.returncode, done.stdout) == (0, b"a\xff\n")
+
+
+def test_a_full_disk_is_named_where_the_error_names_no_file(tmp_path, monkeypatch, capsys):
+    place = SimpleNamespace(f_bavail=0, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda folder: place if folder == tmp_path else SimpleNamespace(f_bavail=1 << 40, f_frsize=1))
+    assert guarded(raising(OSError(errno.ENOSPC, "full")), ["--cache", str(tmp_path)], {}) == 36
+    assert f"{tmp_path}: full" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
+def test_streams_that_the_caller_closed_are_no_fault(closed, tmp_path):
+    code = "import sys; sys.argv = ['lkbuild', 'info', 'rules']; from lkbuild.cli.main import console_script; sys.exit(console_script())"
+    redirect = " ".join(f"{number}>&-" for number in closed)
+    (tmp_path / "BUILD.yaml").write_text("workspace: {name: x}\n")
+    words = ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-c", code]
+    assert subprocess.run(words, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+
+
+def test_an_interrupt_before_anything_is_loaded_is_8_and_no_traceback():
+    code = """
+import lkbuild.cli.main as main
+def interrupted(*_):
+    raise KeyboardInterrupt
+main.fast_path = interrupted
+main.console_script()
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (8, "error: interrupted\n")

@@ -42,6 +42,12 @@ def test_every_label_in_the_topic_on_labels_is_one():
 
 
 @pytest.mark.parametrize("verb", VERBS)
+def test_a_summary_keeps_the_names_that_are_in_it(verb):
+    summary = VERBS[verb]
+    assert f"\n{summary[0].upper()}{summary[1:]}.\n" in verb_help(load_command(verb))
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb_has_its_usage_examples_and_every_flag(verb):
     command = load_command(verb)
     text = verb_help(command)

@@ -41,6 +41,16 @@ def test_an_unknown_architecture_is_refused_with_the_nearest():
     assert "arm64" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("x86_64", "'amd64'"), ("aarch64", "'arm64'"), ("linux/riscv64", "'riscv64'"), ("amd64,arm64", "--arch amd64 --arch arm64")],
+)
+def test_what_others_call_an_architecture_is_told_in_our_words(given, told):
+    with pytest.raises(UsageError) as caught:
+        options(f"--arch={given}")
+    assert told in caught.value.hint
+
+
 def test_the_cache_follows_the_specification_of_xdg():
     assert default_cache({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/lkbuild")
     assert default_cache({"XDG_CACHE_HOME": "relative", "HOME": "/h"}) == Path("/h/.cache/lkbuild")

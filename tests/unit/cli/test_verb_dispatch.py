@@ -19,6 +19,9 @@ from lkbuild.cli.verbs import VERBS
         ("path/x", "build", "path/x"),
         ("path:x", "build", "path:x"),
         ("...", "build", "..."),
+        (".", "build", "."),
+        ("./x", "build", "./x"),
+        ("/abs/x", "build", "/abs/x"),
         ("pkg/... -- -//pkg/a", "build", "pkg/... -- -//pkg/a"),
         ("test //...", "test", "//..."),
         ("-k //x", "build", "-k //x"),
@@ -41,6 +44,12 @@ def test_an_unknown_verb_is_refused(word):
     with pytest.raises(UsageError) as caught:
         split_verb([word])
     assert caught.value.hint
+
+
+def test_a_word_that_may_be_a_target_is_told_how_targets_are_written():
+    with pytest.raises(UsageError) as caught:
+        split_verb(["hello"])
+    assert ":hello" in caught.value.hint
 
 
 @pytest.mark.parametrize("verb", VERBS)
