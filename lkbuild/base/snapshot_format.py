@@ -101,7 +101,20 @@ def cache_folder(arguments: Sequence[str], environment: Mapping[str, str], cwd: 
             chosen = arguments[at + 1]
     if chosen:
         return os.path.join(cwd, chosen)  # noqa: PTH118 - pathlib costs 5 ms
-    base, home = environment.get("XDG_CACHE_HOME", ""), environment.get("HOME", "")
+    base = environment.get("XDG_CACHE_HOME", "")
     if base.startswith("/"):
         return f"{base}/lkbuild"
-    return f"{home if home.startswith('/') else '/tmp'}/.cache/lkbuild"  # noqa: S108 - no HOME: nothing better is known
+    return f"{home_of(environment)}/.cache/lkbuild"
+
+
+def home_of(environment: Mapping[str, str]) -> str:
+    """The user's folder: HOME, else what the system knows of who runs this, as shells have it for `~`."""
+    home = environment.get("HOME", "")
+    if home.startswith("/"):
+        return home
+    import pwd  # noqa: PLC0415 - HOME is there mostly
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "/tmp"  # noqa: S108 - a user whom the system does not know: nothing better is known

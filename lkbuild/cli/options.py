@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lkbuild.base.errors import UsageError, nearest
+from lkbuild.base.snapshot_format import home_of
 from lkbuild.cli.flags import Flag, Parsed
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ def default_cache(environment: Mapping[str, str]) -> Path:
     base = environment.get("XDG_CACHE_HOME", "")
     if base.startswith("/"):
         return Path(base) / "lkbuild"
-    home = environment.get("HOME", "")
-    return Path(home if home.startswith("/") else "/tmp") / ".cache" / "lkbuild"  # noqa: S108 - no HOME: nothing better is known
+    return Path(home_of(environment)) / ".cache" / "lkbuild"
 
 
 def build_options(parsed: Parsed, environment: Mapping[str, str], cwd: Path) -> BuildOptions:

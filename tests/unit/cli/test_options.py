@@ -1,10 +1,13 @@
 """From a parsed command line to BuildOptions."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from lkbuild.base.errors import UsageError
+from lkbuild.base.snapshot_format import cache_folder
 from lkbuild.cli.flags import parse
 from lkbuild.cli.options import BUILD_FLAGS, build_options, default_cache
 from lkbuild.model.configuration import ARCHES
@@ -54,7 +57,9 @@ def test_what_others_call_an_architecture_is_told_in_our_words(given, told):
 def test_the_cache_follows_the_specification_of_xdg():
     assert default_cache({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/lkbuild")
     assert default_cache({"XDG_CACHE_HOME": "relative", "HOME": "/h"}) == Path("/h/.cache/lkbuild")
-    assert default_cache({}).is_absolute()
+    # What the system knows of this user: not a folder that anyone may make first.
+    assert default_cache({}) == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache/lkbuild"
+    assert str(default_cache({})) == cache_folder((), {}, "/")
 
 
 def test_each_build_has_a_cancel_flag_of_its_own_that_is_no_part_of_its_identity():
