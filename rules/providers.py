@@ -145,6 +145,8 @@ class ImageInfo:
         early: layers of an initrd that finds the image on a disk: init and modules. None where the kernel has to find it (LinuxKit's init).
         modules: the layer of them, one of `early`.
         compression: of formats, `fast` or `small`.
+        config: the kernel's .config, which says what it can unpack; None where it is not known.
+        leave_out: patterns of files that the packed root of media is without.
     """
 
     kernel: Artifact
@@ -155,3 +157,5 @@ class ImageInfo:
     early: tuple[Artifact, ...] = ()
     modules: Artifact | None = None
     compression: str = "fast"
+    config: Artifact | None = None
+    leave_out: tuple[str, ...] = ()

@@ -90,6 +90,12 @@ ATTRS: Final = {
         doc="How layers are packed: `fast` for work, `small` for what is shipped (a sixth less, forty times as slow; cached either way), "
         "`media` for kernel and initrd fast, formats small.",
     ),
+    "leave_out": Attr(
+        type=ListOf(item=String()),
+        default=(),
+        doc="Patterns of files that no program of the image needs, `usr/lib/*/libm.so.*`: media that firmware boots are without them. "
+        "One that a program links is an error.",
+    ),
     "files": Attr(type=FILES, default=(), doc="Files of the root, on top of everything else."),
     "volumes": Attr(
         type=ListOf(

@@ -61,6 +61,8 @@ def analyze(ctx: RuleContext) -> list[Any]:
         early=tuple(base),
         modules=kernel.modules,
         compression="small" if compression == "media" else compression,
+        config=kernel.config,
+        leave_out=tuple(ctx.attrs["leave_out"]),
     )
     return outputs(ctx, image)
 
