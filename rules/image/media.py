@@ -16,7 +16,7 @@ from ..oci_layout import GROUP, oci_layout
 from ..providers import ImageInfo, ToolchainInfo
 from .formats import FORMATS, ROOTS
 from .initrd import LEVELS, segment
-from .root import boot_tar, disk_initrd, disk_tar, packed_initrd, packed_tar
+from .root import boot_tar, disk_initrd, disk_tar, initrd_tar, packed_initrd, packed_tar
 
 _OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\n"
 _TOOLS: Final = (
@@ -85,12 +85,15 @@ class _Maker:
             self._packed = {**self._parts, "initrd.img": self._packed_initrd()}
 
     def _packed_initrd(self) -> Artifact:
-        """The root as a squashfs, and init and the modules beside it, each as the kernel can unpack it."""
+        """The root as a squashfs, and init and the modules beside it, each as the kernel can unpack it; or all of it as one archive."""
         ctx, image = self._ctx, self._image
         # An action of its own: of a configuration that changes, what is read here mostly stays, and packing takes minutes.
         can = self._run("unpacks", ".options", {"config": image.config or _UNKNOWN})
-        inputs = {"root.tar": packed_tar(ctx, image), "unpacks": can}
-        root, *_ = self._all("packed", ".squashfs", inputs, how={"LEAVE_OUT": "\n".join(image.leave_out)})
+        how = {"LEAVE_OUT": "\n".join(image.leave_out)}
+        if image.compression == "least":
+            whole, *_ = self._all("left", ".tar", {"root.tar": initrd_tar(ctx, image)}, how=how)
+            return self._run("early", ".img", {"unpacks": can, "early/0000": segment(ctx, whole, "", "plain")})
+        root, *_ = self._all("packed", ".squashfs", {"root.tar": packed_tar(ctx, image), "unpacks": can}, how=how)
         early: list[Artifact] = [segment(ctx, layer, "", "plain" if image.compression == "small" else "fast") for layer in image.early]
         if image.compression == "small":
             early = [self._run("early", ".img", {"unpacks": can, **{f"early/{index:04d}": part for index, part in enumerate(early)}})]

@@ -46,6 +46,11 @@ def packed_tar(ctx: RuleContext, image: ImageInfo) -> Output:
     return _tar(ctx, (Piece(skeleton), Piece(beside), *pieces), files=_FILES)
 
 
+def initrd_tar(ctx: RuleContext, image: ImageInfo) -> Output:
+    """Emit the root as an initrd has it, in one tar."""
+    return _tar(ctx, image.pieces)
+
+
 def packed_initrd(ctx: RuleContext, image: ImageInfo, root: Artifact, early: Sequence[Artifact]) -> Output:
     """Emit the initrd with a packed root; `early` are the segments beside it."""
     entry = {"path": "root.squashfs", "kind": "file", "mode": 0o600, "input": "in/root"}

@@ -12,6 +12,7 @@ import archives
 import disks
 import iso
 import kernels
+import linked
 import pe
 import roots
 import rpi
@@ -87,6 +88,7 @@ FORMATS = {
     "tar-kernel-initrd": lambda out: archives.pack(out, ("kernel", "initrd.img", "cmdline")),
     "unpacks": lambda out: unpacks.options("config", out),
     "packed": lambda out: roots.packed("root.tar", out),
+    "left": lambda out: linked.leave_out("root.tar", out, os.environ["LEAVE_OUT"].split()),
     "early": lambda out: unpacks.early([f"early/{name}" for name in sorted(os.listdir("early"))], out),
     "kernel+squashfs": lambda out: roots.squashfs("root.tar", out),
     "kernel+erofs": lambda out: roots.erofs("root.tar", out),
