@@ -144,7 +144,9 @@ class ImageInfo:
         pieces: what the initrd unpacks to; a later one wins.
         early: layers of an initrd that finds the image on a disk: init and modules. None where the kernel has to find it (LinuxKit's init).
         modules: the layer of them, one of `early`.
-        compression: of formats, `fast` or `small`.
+        compression: of formats, `fast`, `small` or `least`.
+        config: the kernel's .config, which says what it can unpack; None where it is not known.
+        leave_out: patterns of files that the packed root of media is without.
     """
 
     kernel: Artifact
@@ -155,3 +157,5 @@ class ImageInfo:
     early: tuple[Artifact, ...] = ()
     modules: Artifact | None = None
     compression: str = "fast"
+    config: Artifact | None = None
+    leave_out: tuple[str, ...] = ()

@@ -40,7 +40,8 @@ class LayerSet:
 
 
 #: zstd levels: 470 MB pack in 3 s at the first, and take a sixth less at the second, forty times as slowly.
-LEVELS: Final = {"fast": 3, "small": 19}
+#: `plain` is not packed at all: for who packs it in another way.
+LEVELS: Final = {"plain": 0, "fast": 3, "small": 19, "least": 19}
 
 
 def segment(ctx: RuleContext, artifact: Artifact, prefix: str, compression: str = "fast") -> Output:

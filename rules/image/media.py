@@ -15,8 +15,8 @@ from lkbuild.model.rule import RuleContext
 from ..oci_layout import GROUP, oci_layout
 from ..providers import ImageInfo, ToolchainInfo
 from .formats import FORMATS, ROOTS
-from .initrd import LEVELS
-from .root import boot_tar, disk_initrd, disk_tar, packed_initrd, packed_tar
+from .initrd import LEVELS, segment
+from .root import boot_tar, disk_initrd, disk_tar, initrd_tar, packed_initrd, packed_tar
 
 _OS_RELEASE: Final = "ID=lkbuild\nNAME=lkbuild\nPRETTY_NAME={name}\nVERSION_ID=1\n"
 _TOOLS: Final = (
@@ -25,16 +25,20 @@ _TOOLS: Final = (
     "gpt.py",
     "iso.py",
     "kernels.py",
+    "linked.py",
     "media.py",
     "pe.py",
     "roots.py",
     "rpi.py",
     "slots.py",
+    "unpacks.py",
     "verity.py",
 )
 _WITH_STUB: Final = ("uki", "disk-uki", "disk")
 #: Formats with the initrd as the image has it.
 _PLAIN: Final = ("tar-kernel-initrd",)
+#: What a kernel is taken to have that does not say what it has: what we pack without being asked.
+_UNKNOWN: Final = Inline(b"".join(f"CONFIG_{name}=y\n".encode() for name in ("BLK_DEV_LOOP", "SQUASHFS", "SQUASHFS_ZSTD", "RD_ZSTD")))
 _FREE: Final = "init=/init"  # for who leaves the initrd out: a kernel looks for /init in an initrd alone
 
 
@@ -78,8 +82,22 @@ class _Maker:
         # What firmware boots has its root packed in the initrd; where init is not ours, and where others load the initrd, it is as it is.
         self._packed = self._parts
         if image.early:
-            root = self._run("packed", ".squashfs", {"root.tar": packed_tar(ctx, image)})
-            self._packed = {**self._parts, "initrd.img": packed_initrd(ctx, image, root)}
+            self._packed = {**self._parts, "initrd.img": self._packed_initrd()}
+
+    def _packed_initrd(self) -> Artifact:
+        """The root as a squashfs, and init and the modules beside it, each as the kernel can unpack it; or all of it as one archive."""
+        ctx, image = self._ctx, self._image
+        # An action of its own: of a configuration that changes, what is read here mostly stays, and packing takes minutes.
+        can = self._run("unpacks", ".options", {"config": image.config or _UNKNOWN})
+        how = {"LEAVE_OUT": "\n".join(image.leave_out)}
+        if image.compression == "least":
+            whole, *_ = self._all("left", ".tar", {"root.tar": initrd_tar(ctx, image)}, how=how)
+            return self._run("early", ".img", {"unpacks": can, "early/0000": segment(ctx, whole, "", "plain")})
+        root, *_ = self._all("packed", ".squashfs", {"root.tar": packed_tar(ctx, image), "unpacks": can}, how=how)
+        early: list[Artifact] = [segment(ctx, layer, "", "plain" if image.compression == "small" else "fast") for layer in image.early]
+        if image.compression == "small":
+            early = [self._run("early", ".img", {"unpacks": can, **{f"early/{index:04d}": part for index, part in enumerate(early)}})]
+        return packed_initrd(ctx, image, root, early)
 
     def format(self, name: str) -> Artifact:
         """A format of one file."""

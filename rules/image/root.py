@@ -6,7 +6,7 @@ Does not know which file systems there are. The form of such a root is in docs/f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from lkbuild.model.action import DeclaredOutput, Input
@@ -46,11 +46,16 @@ def packed_tar(ctx: RuleContext, image: ImageInfo) -> Output:
     return _tar(ctx, (Piece(skeleton), Piece(beside), *pieces), files=_FILES)
 
 
-def packed_initrd(ctx: RuleContext, image: ImageInfo, root: Artifact) -> Output:
-    """Emit the initrd with a packed root."""
+def initrd_tar(ctx: RuleContext, image: ImageInfo) -> Output:
+    """Emit the root as an initrd has it, in one tar."""
+    return _tar(ctx, image.pieces)
+
+
+def packed_initrd(ctx: RuleContext, image: ImageInfo, root: Artifact, early: Sequence[Artifact]) -> Output:
+    """Emit the initrd with a packed root; `early` are the segments beside it."""
     entry = {"path": "root.squashfs", "kind": "file", "mode": 0o600, "input": "in/root"}
     packed = layer(ctx, [entry], [Input("in/root", root)], message=f"packed root of {ctx.label.short}")
-    return initrd(ctx, map(Piece, image.early), image.compression, before=[segment(ctx, packed, "")])
+    return initrd(ctx, (), image.compression, before=[segment(ctx, packed, ""), *early])
 
 
 def boot_tar(ctx: RuleContext, image: ImageInfo) -> Output:

@@ -54,13 +54,15 @@ def analyze(ctx: RuleContext) -> list[Any]:
     compression = ctx.attrs["compression"]
     image = ImageInfo(
         kernel=kernel.image,
-        initrd=initrd(ctx, pieces, "fast" if compression == "media" else compression),
+        initrd=initrd(ctx, pieces, {"media": "fast", "least": "small"}.get(compression, compression)),
         cmdline=ctx.attrs["cmdline"],
         arch=ctx.arch,
         pieces=tuple(pieces),
         early=tuple(base),
         modules=kernel.modules,
         compression="small" if compression == "media" else compression,
+        config=kernel.config,
+        leave_out=tuple(ctx.attrs["leave_out"]),
     )
     return outputs(ctx, image)
 

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.boot, pytest.mark.network]
 QUICK = ("--config", "quick")
 BOOTED = (
     *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure"),
-    *("iso-bios", "iso-efi", "iso", "iso-uefi", "squashfs-root", "erofs-root", "cdrom-root", "disk", "microvm"),
+    *("iso-bios", "iso-efi", "iso", "iso-uefi", "debian-small", "squashfs-root", "erofs-root", "cdrom-root", "disk", "microvm"),
 )
 MEDIA = (
     *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure", "gcp", "uki"),
@@ -30,7 +30,7 @@ def test_firmware_boots_the_medium_until_init_says_that_all_is_up(repository, fo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("edition", ["docker-aws", "docker-azure", "docker-gcp", "docker-hyperv", "docker-baremetal"])
+@pytest.mark.parametrize("edition", ["docker-aws", "docker-azure", "docker-gcp", "docker-hyperv", "docker-baremetal", "docker-desktop"])
 def test_firmware_boots_each_edition_from_what_is_shipped(repository, edition):
     target = f"//images/tests:{edition}-medium-test"
     assert repository.test(*QUICK, "--arch", "amd64", target).states == {target: "passed"}

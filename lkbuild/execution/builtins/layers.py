@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from lkbuild.base.errors import BuildFailed
 from lkbuild.execution.builtin_call import BuiltinCall
-from lkbuild.image.cpio import segment
+from lkbuild.image.cpio import layer_to_cpio, segment
 from lkbuild.image.entries import Entry, Kind
 from lkbuild.image.layer import debs_to_layer, files_to_layer, merge_layers, placed_layers, tar_to_layer
 from lkbuild.model.action import OutputFile
@@ -73,17 +73,18 @@ def layer(call: BuiltinCall) -> tuple[OutputFile]:
 
 
 def cpio(call: BuiltinCall) -> tuple[OutputFile]:
-    """A layer as a compressed initramfs segment.
+    """A layer as an initramfs segment.
 
-    Arguments: the folder it goes to, in which `{id}` is the layer's short digest, and the zstd level.
+    Arguments: the folder it goes to, in which `{id}` is the layer's short digest, and the zstd level; 0: it is not compressed.
     """
     ((_, file),) = call.files()
+    level = int(call.arguments[1])
     prefix = call.arguments[0].replace("{id}", file.digest.short)
     spool = call.scratch / "layer.tar"  # read twice, for names and for content: the store's streams can't seek
     with call.blobs.open(file.digest) as source, spool.open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
     with spool.open("rb") as source:
-        return _store(call, segment(source, prefix, level=int(call.arguments[1])))
+        return _store(call, segment(source, prefix, level=level) if level else layer_to_cpio(source, prefix))
 
 
 def _entry(call: BuiltinCall, item: Mapping[str, Any], opened: contextlib.ExitStack) -> tuple[Entry, BinaryIO | None]:

@@ -18,6 +18,9 @@ import gpt
 SECTOR, MIB, GIB = 512, 1 << 20, 1 << 30
 FIRST = MIB  # where the partition begins: aligned to whatever the medium's blocks are
 FAT_LIMIT = (1 << 32) - 1
+CLUSTER, TRACK = 4096, 32 * SECTOR  # of one that is not written to
+#: Kinds of FAT by how many clusters they have; mkfs.vfat refuses what is close to where one ends and the next begins (4085, 65525).
+KINDS = ((12, 1, 4_060), (16, 4_100, 65_480), (32, 65_600, 1 << 28))
 
 
 def fat(path: str, files: dict[str, str], *, offset: int = 0, spare: int = 0, tail: int = 0, tight: bool = False) -> int:
@@ -28,24 +31,32 @@ def fat(path: str, files: dict[str, str], *, offset: int = 0, spare: int = 0, ta
     for source in files.values():
         if os.path.getsize(source) > FAT_LIMIT:
             raise SystemExit(f"{source} has 4 GiB or more: FAT can't hold it; use a format with another file system")
-    content = sum(os.path.getsize(source) + 64 * 1024 for source in files.values())
+    folders = sorted({name[:end] for name in files for end, letter in enumerate(name) if letter == "/"})
     if tight:
-        # Its tables take 4 bytes of each cluster's 2048 at most, twice; then the boot sectors, and the root directory of FAT16.
-        content = sum(os.path.getsize(source) + 8 * 1024 for source in files.values())
-        size = -(-(content + content // 256 + 64 * 1024) // (32 * 1024)) * 32 * 1024
+        size, form = least([os.path.getsize(source) for source in files.values()], len(folders))
     else:
-        size = max(-(-(content + spare + (content + spare) // 64 + 2 * MIB) // MIB), 8) * MIB
+        content = sum(os.path.getsize(source) + 64 * 1024 for source in files.values())
+        size, form = max(-(-(content + spare + (content + spare) // 64 + 2 * MIB) // MIB), 8) * MIB, []
     with open(path, "wb") as file:
         file.truncate(offset + size + tail)
     words = ["mkfs.vfat", "--invariant", "-i", "4c4b4255", "-n", "LKBUILD", "--offset", str(offset // SECTOR)]
-    run([*words, *(["-s", "4"] if tight else []), "-h", str(offset // SECTOR), path, str(size // 1024)])
+    run([*words, *form, "-h", str(offset // SECTOR), path, str(size // 1024)])
     image = f"{path}@@{offset}"
-    folders = sorted({name[:end] for name in files for end, letter in enumerate(name) if letter == "/"})
     if folders:
         run(["mmd", "-i", image, *(f"::{folder}" for folder in folders)])
     for name, source in files.items():
         run(["mcopy", "-m", "-i", image, plain(source), f"::{name}"])
     return size
+
+
+def least(sizes: list[int], folders: int) -> tuple[int, list[str]]:
+    """How large a FAT file system has to be for files, and what mkfs.vfat is told."""
+    wanted = sum(-(-size // CLUSTER) for size in sizes) + folders
+    kind, fewest, _ = next(row for row in KINDS if wanted <= row[2])
+    clusters = max(wanted, fewest)
+    # Two tables; the boot sectors, 32 of FAT32, and what aligns them; a root directory of 16 entries. Then tracks, to which mkfs.vfat cuts.
+    size = clusters * CLUSTER + 2 * clusters * kind // 8 + (12 if kind == 32 else 6) * CLUSTER
+    return -(-size // TRACK) * TRACK, ["-F", str(kind), "-s", str(CLUSTER // SECTOR), *(["-r", "16"] if kind < 32 else [])]
 
 
 def plain(source: str) -> str:

@@ -12,10 +12,12 @@ import archives
 import disks
 import iso
 import kernels
+import linked
 import pe
 import roots
 import rpi
 import slots
+import unpacks
 import verity
 
 #: Name of the EFI program that firmware starts from removable media (UEFI 2.10, 3.5.1.1), of the stub, by architecture,
@@ -84,7 +86,10 @@ FORMATS = {
     "gcp": lambda out: archives.gcp("from", out),
     "docker": lambda out: archives.docker("from", out),
     "tar-kernel-initrd": lambda out: archives.pack(out, ("kernel", "initrd.img", "cmdline")),
+    "unpacks": lambda out: unpacks.options("config", out),
     "packed": lambda out: roots.packed("root.tar", out),
+    "left": lambda out: linked.leave_out("root.tar", out, os.environ["LEAVE_OUT"].split()),
+    "early": lambda out: unpacks.early([f"early/{name}" for name in sorted(os.listdir("early"))], out),
     "kernel+squashfs": lambda out: roots.squashfs("root.tar", out),
     "kernel+erofs": lambda out: roots.erofs("root.tar", out),
     "kernel+iso": lambda out: iso.data(out, {"root.erofs": "root.erofs"}),

@@ -10,10 +10,11 @@ import uuid
 
 import disks
 import gpt
+import linked
+import unpacks
 
 BLOCK = 128 * 1024  # what is read and unpacked at once: larger packs better and costs memory and time for each small read
 LARGE = 1024 * 1024  # the largest that there is
-SMALL = 19  # the level from which on size is what counts
 
 
 def squashfs(tar: str, out: str) -> None:
@@ -22,16 +23,13 @@ def squashfs(tar: str, out: str) -> None:
 
 
 def packed(tar: str, out: str) -> None:
-    """One that lies in an initrd, so in memory: where it is to be small, as small as squashfs can be.
-
-    xz with its filter for x86's calls takes a tenth less than zstd; our amd64 kernels have both, and others must (docs/guide/images.md).
-    """
-    if int(os.environ["LEVEL"]) < SMALL:
-        write(tar, out, BLOCK, zstd())
-    elif os.environ["ARCH"] == "amd64":
-        write(tar, out, LARGE, ["-comp", "xz", "-Xbcj", "x86"])
-    else:
-        write(tar, out, LARGE, ["-comp", "zstd", "-Xcompression-level", "22"])
+    """One that lies in an initrd, so in memory: where it is to be small, as small as the kernel can read it."""
+    small = int(os.environ["LEVEL"]) >= unpacks.SMALL
+    compression = unpacks.squashfs(unpacks.read("unpacks"), os.environ["ARCH"], int(os.environ["LEVEL"]))
+    if patterns := os.environ["LEAVE_OUT"].split():
+        linked.leave_out(tar, "/tmp/root.tar", patterns)
+        tar = "/tmp/root.tar"
+    write(tar, out, LARGE if small else BLOCK, compression)
 
 
 def zstd() -> list[str]:
