@@ -54,6 +54,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     compression = ctx.attrs["compression"]
     image = ImageInfo(
         kernel=kernel.image,
+        efi=kernel.efi or kernel.image,
         initrd=initrd(ctx, pieces, "fast" if compression == "media" else compression),
         cmdline=ctx.attrs["cmdline"],
         arch=ctx.arch,
