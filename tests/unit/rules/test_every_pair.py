@@ -64,6 +64,13 @@ def test_a_kernel_is_compiled_by_a_program_of_the_builder_for_the_target(analyze
     assert all(message.endswith(f"_{builder}.deb") for message in compilers)
 
 
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_kernel_that_firmware_can_not_start_as_it_is_comes_as_a_program_that_unpacks_it(analyzer, arch):
+    key = NodeKey(Label("kernel", "linux"), configuration("amd64", arch, "source"))
+    groups = analyzer.analyze([key]).by_node[key].providers["OutputGroups"].groups
+    assert ("efi" in groups) == (arch in {"arm64", "riscv64"})
+
+
 @pytest.mark.parametrize("label", [Label("rules/toolchains", "go"), Label("pkg/binfmt", "qemu")])
 def test_what_an_architecture_does_not_have_is_refused_with_what_it_has(analyzer, label):
     with pytest.raises(AnalysisError) as caught:
