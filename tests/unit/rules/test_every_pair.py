@@ -80,10 +80,10 @@ def test_a_kernel_that_firmware_can_not_start_as_it_is_comes_as_a_program_that_u
 
 
 def test_patience_multiplies_all_times_of_a_boot_test_and_init_s(analyzer):
-    usual, patient = (boot_test(analyzer, Label("images", "docker-desktop-test"), arch) for arch in ("s390x", "riscv64"))
+    usual, patient = (boot_test(analyzer, Label("images", "docker-desktop-test"), arch) for arch in ("amd64", "s390x"))
     assert (usual["cmdline"], patient["cmdline"]) == ("", "lkbuild.patience=5")
     assert patient["timeout_s"] == 5 * usual["timeout_s"]
-    assert [step["timeout_s"] for step in patient["steps"]] == [5 * step.get("timeout_s", 60) for step in usual["steps"]]
+    assert [step["timeout_s"] for step in patient["steps"][:-1]] == [5 * step.get("timeout_s", 60) for step in usual["steps"][:-1]]
 
 
 @pytest.mark.parametrize("label", [Label("rules/toolchains", "go"), Label("pkg/binfmt", "qemu")])
