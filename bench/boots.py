@@ -49,7 +49,7 @@ ROWS = (
 
 def measured(test: str, flags: list[str]) -> Measured:
     """What the test reports of its first `up`."""
-    command = ["lkbuild", "test", "--arch", "amd64", "--json", *flags, test]
+    command = ["lkbuild", "test", "--json", *flags, test]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
@@ -74,14 +74,14 @@ def main() -> None:
     parser.add_argument("--server", action="store_true", help="compile and boot //kernel:linux-server, too")
     parser.add_argument("--store", help="a store of its own, so that every guest is booted now")
     arguments = parser.parse_args()
-    store = ["--cache", arguments.store] if arguments.store else []
+    flags = ["--arch", "amd64", *(["--cache", arguments.store] if arguments.store else [])]
     print("Each figure: kernel from source / Debian's cloud kernel.\n")
     print("| image | started from | kernel to up (s) | power-on to up (s) | memory at up (MiB) |\n|---|---|---|---|---|", flush=True)
     for row in ROWS:
         if arguments.images and row.image not in arguments.images:
             continue
-        ours = measured(row.test, store) if arguments.server or not row.server else None
-        print("|", " | ".join([row.image, row.form, *cells(ours, measured(row.test, [*store, "--config", "quick"]))]), "|", flush=True)
+        ours = measured(row.test, flags) if arguments.server or not row.server else None
+        print("|", " | ".join([row.image, row.form, *cells(ours, measured(row.test, [*flags, "--config", "quick"]))]), "|", flush=True)
 
 
 if __name__ == "__main__":

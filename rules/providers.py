@@ -91,6 +91,7 @@ class KernelInfo:
 
     Attributes:
         image: what a boot loader starts.
+        efi: what EFI firmware starts, where that is another file.
         modules: a layer with /lib/modules/<release>, or None where all is built in.
         config: the final .config, where it is known.
         release: a file with what `uname -r` will say.
@@ -98,6 +99,7 @@ class KernelInfo:
     """
 
     image: Artifact
+    efi: Artifact | None = None
     modules: Artifact | None = None
     config: Artifact | None = None
     release: Artifact | None = None
@@ -139,6 +141,7 @@ class ImageInfo:
 
     Attributes:
         kernel, initrd: artifacts.
+        efi: the kernel that EFI firmware starts.
         cmdline: the kernel's command line.
         arch: what it runs on.
         pieces: what the initrd unpacks to; a later one wins.
@@ -150,6 +153,7 @@ class ImageInfo:
     """
 
     kernel: Artifact
+    efi: Artifact
     initrd: Artifact
     cmdline: str
     arch: str

@@ -89,6 +89,7 @@ STEP: Final = Struct(
         "timeout_s": Attr(type=Integer(minimum=1), doc="Seconds that one command may take. Default 60."),
     }
 )
+_STEP_S: Final = 60  # tools/boot.py's
 _KINDS: Final = ("up", "run", "fails", "put", "event", "reboot", "cut", "poweroff", "powerdown")
 
 
@@ -97,7 +98,9 @@ def analyze(ctx: RuleContext) -> list[Any]:
     image = ctx.require(ctx.attrs["image"], ImageInfo, attr=("image",))
     toolchain = ctx.require(ctx.attrs["qemu"], ToolchainInfo, attr=("qemu",), execution=True)
     medium = ctx.attrs["medium"]
-    steps = [_step(ctx, index, step) for index, step in enumerate(ctx.attrs["steps"])]
+    patience = ctx.attrs["patience"]
+    timeout_s = ctx.attrs["timeout_s"] * patience
+    steps = [_patient(_step(ctx, index, step), patience) for index, step in enumerate(ctx.attrs["steps"])]
     how, parts = _direct(ctx, image, medium) if medium in _DIRECT else _medium(ctx, image, medium)
     drives, peer = _drives(ctx, ctx.attrs["drives"], "drives"), _drives(ctx, (ctx.attrs["peer"] or {}).get("drives", ()), "peer")
     test = {
@@ -105,9 +108,9 @@ def analyze(ctx: RuleContext) -> list[Any]:
         "mem": ctx.attrs["mem"],
         "cpus": ctx.attrs["cpus"],
         "disk": _size(ctx.attrs["disk"]) if ctx.attrs["disk"] else 0,
-        "timeout_s": ctx.attrs["timeout_s"],
+        "timeout_s": timeout_s,
         "steps": steps,
-        "cmdline": ctx.attrs["cmdline"],
+        "cmdline": f"{ctx.attrs['cmdline']} lkbuild.patience={patience}".strip() if patience > 1 else ctx.attrs["cmdline"],
         "small": ctx.attrs["machine"] == "microvm",
         **({"watchdog": True} if ctx.attrs["watchdog"] else {}),
         "drives": [item.path for item in drives],
@@ -129,7 +132,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
         ],
         outputs=[DeclaredOutput("out/report.jsonl")],
         environment={"PYTHONDONTWRITEBYTECODE": "1"},
-        timeout_s=ctx.attrs["timeout_s"] + 60,
+        timeout_s=timeout_s + 60,
         message=f"boot {ctx.attrs['image'].short}{medium and '.' + medium} ({image.arch})",
         resources=Resources(cpus=1, timed=True, memory_mib=(_size(ctx.attrs["mem"]) >> 20) * (2 if ctx.attrs["peer"] else 1), seconds=30),
     )
@@ -199,6 +202,14 @@ def _step(ctx: RuleContext, index: int, step: Any) -> dict[str, Any]:
     return plain
 
 
+def _patient(step: dict[str, Any], patience: int) -> dict[str, Any]:
+    """The step, whose times are so many times as long."""
+    if patience == 1:
+        return step
+    within = {"within_s": step["within_s"] * patience} if "within_s" in step else {}
+    return {**step, "timeout_s": step.get("timeout_s", _STEP_S) * patience, **within}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -252,6 +263,11 @@ again when the image, the steps or the tools change.""",
         "watchdog": Attr(type=Boolean(), default=False, doc="The machine has a watchdog (i6300esb), which starts it anew. With PCI only."),
         "cmdline": Attr(type=String(), default="", doc="Added to the image's command line."),
         "timeout_s": Attr(type=Integer(minimum=1), default=300, doc="Seconds for all of it."),
+        "patience": Attr(
+            type=Integer(minimum=1, maximum=100),
+            default=1,
+            doc="A guest that is slow under emulation: all these times, and those of its init, are so many times as long.",
+        ),
         "agent": Attr(type=File(), default=TargetRef(Label("rules/boot_test", "agent")), doc="The agent, for the guest's architecture."),
         "qemu": Attr(type=LabelOf(provides=("ToolchainInfo",), execution=True), default=QEMU_BY_ARCH, doc="QEMU and Python."),
     },

@@ -175,7 +175,8 @@ class _Maker:
         ctx, out = self._ctx, f"out/medium{ending}"
         if form in _WITH_STUB:
             stub = ctx.require(ctx.attrs["efi_stub"], ToolchainInfo, attr=("efi_stub",)).tree
-            inputs = {**inputs, "stub": stub}
+            started = {"kernel": self._image.efi} if "kernel" in inputs else {}
+            inputs = {**inputs, **started, "stub": stub}
         level = str(LEVELS[self._image.compression])
         environment = {"ARCH": ctx.arch, "NAME": ctx.label.name, "LEVEL": level, "PYTHONDONTWRITEBYTECODE": "1", **(how or {})}
         return ctx.run(

@@ -54,6 +54,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     compression = ctx.attrs["compression"]
     image = ImageInfo(
         kernel=kernel.image,
+        efi=kernel.efi or kernel.image,
         initrd=initrd(ctx, pieces, {"media": "fast", "least": "small"}.get(compression, compression)),
         cmdline=ctx.attrs["cmdline"],
         arch=ctx.arch,

@@ -44,7 +44,8 @@ def analyze(ctx: RuleContext) -> list[Any]:
     compression = ctx.attrs["compression"]
     packed = initrd(ctx, pieces, compression, before=before)
     cmdline = config.kernel.get("cmdline", "")
-    return outputs(ctx, ImageInfo(kernel=kernel, initrd=packed, cmdline=cmdline, arch=ctx.arch, pieces=pieces, compression=compression))
+    info = ImageInfo(kernel=kernel, efi=kernel, initrd=packed, cmdline=cmdline, arch=ctx.arch, pieces=pieces, compression=compression)
+    return outputs(ctx, info)
 
 
 def _configs(target: Target, templates: Templates) -> Iterator[Config]:

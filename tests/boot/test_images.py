@@ -13,6 +13,7 @@ from lkbuild.model.configuration import ARCHES
 pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick")
+LONG = pytest.mark.skipif(not COMPILE, reason="takes longer than a run should: LKBUILD_TEST_COMPILE=1 boots it")
 IMAGES = ("minimal", "linuxkit", "sshd", "wireguard", "docker-desktop", "docker-baremetal")
 
 
@@ -26,6 +27,11 @@ def passes(repository, target, *arguments):
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_with_debians_kernel_boots(repository, image):
     passes(repository, f"//images:{image}-test", *QUICK)
+
+
+def needs_kernel(repository, arch):
+    if not COMPILE and repository.build("--dry-run", "--arch", arch, "//kernel:linux").states != {"//kernel:linux": "up_to_date"}:
+        pytest.skip(f"the store has no kernel for {arch}: LKBUILD_TEST_COMPILE=1 compiles it")
 
 
 def by_configuration(report):
@@ -50,7 +56,7 @@ def test_every_architecture_has_services(repository):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["arm64", "s390x"])
+@pytest.mark.parametrize("arch", ["arm64", pytest.param("riscv64", marks=LONG), "s390x"])
 def test_a_docker_engine_for_another_architecture_runs_a_container(repository, arch):
     passes(repository, "//images:docker-desktop-test", *QUICK, "--arch", arch)
 
@@ -66,9 +72,23 @@ def test_an_image_with_a_kernel_from_source_boots(repository, image):
 @pytest.mark.parametrize("arch", ["arm64", "s390x"])
 def test_an_architecture_boots_its_kernel_from_source(repository, arch):
     """Also the first container's program for devices, which a kernel compiles (BPF)."""
-    if not COMPILE and repository.build("--dry-run", "--arch", arch, "//kernel:linux").states != {"//kernel:linux": "up_to_date"}:
-        pytest.skip(f"the store has no kernel for {arch}: LKBUILD_TEST_COMPILE=1 compiles it")
+    needs_kernel(repository, arch)
     passes(repository, "//images:minimal-test", "--arch", arch)
+
+
+@pytest.mark.slow
+@LONG
+@pytest.mark.parametrize("arch", ["arm64", "s390x"])
+def test_a_docker_engine_runs_on_an_architecture_s_kernel_from_source(repository, arch):
+    passes(repository, "//images:docker-desktop-test", "--arch", arch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["raw-efi", "iso-efi"])
+def test_firmware_starts_arm64_s_kernel_from_source(repository, form):
+    """As an EFI program that unpacks itself: firmware knows no Image.gz."""
+    needs_kernel(repository, "arm64")
+    passes(repository, f"//images/tests:minimal-{form}-arm64-test", "--arch", "arm64")
 
 
 def test_every_image_has_a_test_and_is_among_these(repository):

@@ -16,6 +16,7 @@ import time
 from machine import Direct, Machine, guest_boots_with_kvm
 
 _PROBE_S = 20
+_PATIENCE = "lkbuild.patience=10"  # of init in a guest of another architecture (docs/format/image.md)
 #: The number that Docker's socket has in the guest.
 DOCKER = 2375
 
@@ -39,6 +40,12 @@ def size(text: str) -> int:
     """Bytes of 512M, 2G or a plain number."""
     factor = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}.get(text[-1:].upper())
     return int(text[:-1]) * factor if factor else int(text)
+
+
+def native() -> str:
+    """The architecture of this machine."""
+    machine = os.uname().machine
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def qemu_takes_kvm(machine: Machine) -> bool:
@@ -154,6 +161,8 @@ def main() -> None:
     options = parse()
     with open(options.cmdline) as file:
         cmdline = file.read().strip()
+    if options.arch != native() and "lkbuild.patience=" not in cmdline:
+        cmdline = f"{cmdline} {_PATIENCE}"
     if options.vsock and not os.path.exists("/dev/vhost-vsock"):
         sys.exit("lkbuild: --vsock needs /dev/vhost-vsock, which this machine does not have or this user can't open")
     if options.tpm and options.arch not in ("amd64", "arm64"):

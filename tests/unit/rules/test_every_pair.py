@@ -1,5 +1,6 @@
 """The repository's targets in every pair of execution and target architecture: analysed, not built. No BUILD.yaml names a pair."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def configuration(builder, arch, kernel="debian"):
     return Configuration(arch=arch, exec_arch=builder, settings=(("kernel", kernel),))
 
 
+def boot_test(analyzer, label, arch):
+    """What a boot test tells its tool."""
+    key = NodeKey(label, configuration("amd64", arch))
+    (action,) = [planned.spec for planned in analyzer.analyze([key]).by_node[key].actions if planned.spec.arguments[-1] == "tools/boot.py"]
+    return next(json.loads(item.artifact.data) for item in action.inputs if item.path == "test.json")
+
+
 def builders(target):
     """The tags that say where a target can be made: boot loaders are packages of one architecture."""
     return {tag for tag in target.tags if tag.startswith("builder-")}
@@ -62,6 +70,20 @@ def test_a_kernel_is_compiled_by_a_program_of_the_builder_for_the_target(analyze
     # The native one is there too, for programs of the build. No other is, and none of another machine.
     assert len(compilers) == len({arch, builder})
     assert all(message.endswith(f"_{builder}.deb") for message in compilers)
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_kernel_that_firmware_can_not_start_as_it_is_comes_as_a_program_that_unpacks_it(analyzer, arch):
+    key = NodeKey(Label("kernel", "linux"), configuration("amd64", arch, "source"))
+    groups = analyzer.analyze([key]).by_node[key].providers["OutputGroups"].groups
+    assert ("efi" in groups) == (arch in {"arm64", "riscv64"})
+
+
+def test_patience_multiplies_all_times_of_a_boot_test_and_init_s(analyzer):
+    usual, patient = (boot_test(analyzer, Label("images", "docker-desktop-test"), arch) for arch in ("amd64", "s390x"))
+    assert (usual["cmdline"], patient["cmdline"]) == ("", "lkbuild.patience=5")
+    assert patient["timeout_s"] == 5 * usual["timeout_s"]
+    assert [step["timeout_s"] for step in patient["steps"][:-1]] == [5 * step.get("timeout_s", 60) for step in usual["steps"][:-1]]
 
 
 @pytest.mark.parametrize("label", [Label("rules/toolchains", "go"), Label("pkg/binfmt", "qemu")])

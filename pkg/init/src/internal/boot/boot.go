@@ -46,6 +46,7 @@ type boot struct {
 	reports  *report.Reporter
 	procs    *proc.Table
 	plan     plan.Plan
+	patience time.Duration // see machine.Patience
 	modules  *modules.Tree
 	services *supervise.Loop
 	hosts    *supervise.Loop
@@ -181,6 +182,7 @@ func (b *boot) setUp() {
 			b.reports.SetQuiet(true)
 		}
 	}
+	b.patience = machine.Patience(cmdline)
 	b.reports.Say(report.Boot{Version: plan.Version, Kernel: sys.KernelRelease()})
 	b.complain(machine.Setup(b.plan.Hostname, cmdline))
 	b.complain(mounts.EnableControllers())
@@ -257,7 +259,7 @@ func (b *boot) complain(err error) {
 func (b *boot) containers() []supervise.Service {
 	var out []supervise.Service
 	for _, s := range b.plan.Services {
-		out = append(out, supervise.Service{Name: s.Name, After: s.After, Policy: policyOf(s.Supervision), Unit: newContainerUnit(b.runtime(), s)})
+		out = append(out, supervise.Service{Name: s.Name, After: s.After, Policy: policyOf(s.Supervision, b.patience), Unit: newContainerUnit(b.runtime(), s)})
 	}
 	return out
 }
@@ -265,7 +267,7 @@ func (b *boot) containers() []supervise.Service {
 func (b *boot) hostServices() []supervise.Service {
 	var out []supervise.Service
 	for _, h := range b.plan.HostServices {
-		out = append(out, supervise.Service{Name: h.Name, Policy: policyOf(h.Supervision), Unit: newHostUnit(b.procs, h)})
+		out = append(out, supervise.Service{Name: h.Name, Policy: policyOf(h.Supervision, b.patience), Unit: newHostUnit(b.procs, h)})
 	}
 	return out
 }

@@ -92,5 +92,5 @@ func (b *boot) inOrder(ctx context.Context, all []plan.Container, say func(repor
 func rounded(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 func (b *boot) runtime() container.Runtime {
-	return container.Runtime{Path: b.plan.Runtime, Procs: b.procs}
+	return container.Runtime{Path: b.plan.Runtime, Procs: b.procs, Patience: b.patience}
 }

@@ -166,11 +166,11 @@ func (u *hostUnit) Clean() { u.output.close() }
 // Tail implements supervise.Unit.
 func (u *hostUnit) Tail() []string { return u.output.log.Tail() }
 
-func policyOf(s plan.Supervision) supervise.Policy {
+func policyOf(s plan.Supervision, patience time.Duration) supervise.Policy {
 	return supervise.Policy{
 		Restart: s.Restart, Delay: seconds(s.RestartDelay), Limit: s.RestartLimit,
 		OneShot: s.Ready.Exit, Probed: !s.Ready.None(),
-		ReadyTimeout: seconds(s.ReadyTimeout), StopTimeout: seconds(s.StopTimeout),
+		ReadyTimeout: seconds(s.ReadyTimeout) * patience, StopTimeout: seconds(s.StopTimeout),
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 const (
 	stateDir  = "/run/lkbuild/runtime"
 	writeDir  = "/run/lkbuild/containers"
-	callLimit = 60 * time.Second // of one call of the runtime
+	callLimit = 60 * time.Second // of one call of the runtime, by an ordinary machine
 )
 
 // Env is the environment of what init starts.
@@ -28,8 +28,9 @@ var Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 // Runtime is an OCI runtime.
 type Runtime struct {
-	Path  string
-	Procs *proc.Table
+	Path     string
+	Procs    *proc.Table
+	Patience time.Duration // times that, and what Exec's callers say
 }
 
 // Spec is a container to run.
@@ -93,7 +94,7 @@ func (r Runtime) Remove(s Spec, out *os.File) {
 // Exec runs a command in the container and tells whether it exited with 0.
 func (r Runtime) Exec(id string, argv []string, limit time.Duration) bool {
 	command := proc.Command{Argv: append(r.argv("exec", id), argv...), Env: Env, Dir: "/"}
-	status, err := r.Procs.Run(command, limit)
+	status, err := r.Procs.Run(command, limit*r.Patience)
 	return err == nil && status.OK()
 }
 
@@ -103,7 +104,7 @@ func (r Runtime) argv(args ...string) []string {
 
 func (r Runtime) call(out *os.File, args ...string) error {
 	command := proc.Command{Argv: r.argv(args...), Env: Env, Dir: "/", Stdout: out, Stderr: out}
-	status, err := r.Procs.Run(command, callLimit)
+	status, err := r.Procs.Run(command, callLimit*r.Patience)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", filepath.Base(r.Path), args[0], err)
 	}

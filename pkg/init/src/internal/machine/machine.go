@@ -10,11 +10,15 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"lkbuild/init/internal/link"
 )
 
-const openFiles = 1 << 20 // the kernel's own limit, fs.nr_open, by default
+const (
+	openFiles    = 1 << 20 // the kernel's own limit, fs.nr_open, by default
+	mostPatience = 1000
+)
 
 // Cmdline is the kernel's command line, as words.
 func Cmdline() []string {
@@ -23,6 +27,20 @@ func Cmdline() []string {
 		return nil
 	}
 	return strings.Fields(string(text))
+}
+
+// Patience is how many times as long as usual init waits for what may hang,
+// from `lkbuild.patience=N`: on a slow machine, and an emulated one is, what
+// takes long would be killed, start from its beginning, and take as long again.
+func Patience(cmdline []string) time.Duration {
+	for _, word := range cmdline {
+		if text, ok := strings.CutPrefix(word, "lkbuild.patience="); ok {
+			if n, err := strconv.Atoi(text); err == nil {
+				return time.Duration(min(max(n, 1), mostPatience))
+			}
+		}
+	}
+	return 1
 }
 
 // Consoles are the devices of the consoles that the kernel writes to: all of
