@@ -33,11 +33,6 @@ ACCEPT = os.environ.get("LKBUILD_ACCEPT") == "1"
 KINDS = ("unit", "property", "golden", "arch", "conformance", "fault", "build", "repro", "boot", "docs")
 
 
-def pytest_xdist_auto_num_workers():
-    """`-n auto`: two for a processor. Tests wait half of their time: for servers and guests that come up, for disks, for time limits."""
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * len(os.sched_getaffinity(0))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Order by kind; within a kind pytest-randomly has shuffled."""
