@@ -63,7 +63,8 @@ def _find(key: tuple[Any, ...], cache: str) -> tuple[tuple[Any, ...], str, int] 
             path = f"{folder}/{file}"
             with open(path, "rb", 0) as opened:  # noqa: PTH123 - the same
                 prefix = opened.read(PREFIX)
-                head = read_head(prefix, opened.read(head_size(prefix)))
+                # A damaged size must not be asked for as memory.
+                head = read_head(prefix, opened.read(min(head_size(prefix), os.fstat(opened.fileno()).st_size)))
                 if head is not None and len(head) == 5 and head[0] == key:
                     return head[1:], path, opened.tell()
             return None
