@@ -166,11 +166,12 @@ func (u *hostUnit) Clean() { u.output.close() }
 // Tail implements supervise.Unit.
 func (u *hostUnit) Tail() []string { return u.output.log.Tail() }
 
+// policyOf has patience with a service that stops slowly, too: one that is killed because the machine is slow has lost what it would have saved.
 func policyOf(s plan.Supervision, patience time.Duration) supervise.Policy {
 	return supervise.Policy{
 		Restart: s.Restart, Delay: seconds(s.RestartDelay), Limit: s.RestartLimit,
 		OneShot: s.Ready.Exit, Probed: !s.Ready.None(),
-		ReadyTimeout: seconds(s.ReadyTimeout) * patience, StopTimeout: seconds(s.StopTimeout),
+		ReadyTimeout: seconds(s.ReadyTimeout) * patience, StopTimeout: seconds(s.StopTimeout) * patience,
 	}
 }
 
