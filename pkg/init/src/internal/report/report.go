@@ -40,16 +40,16 @@ type item struct {
 // Reporter writes events. It is safe for concurrent use.
 type Reporter struct {
 	mu       sync.Mutex
-	consoles []*os.File
+	consoles []*console
 	log      io.Writer
 	quiet    bool
 	lines    chan item
 	clock    func() time.Duration
 }
 
-// New makes a Reporter that writes to console.
-func New(console *os.File) *Reporter {
-	r := &Reporter{consoles: []*os.File{console}, lines: make(chan item, queueLength), clock: sys.SinceBoot}
+// New makes a Reporter that writes to a console.
+func New(file *os.File) *Reporter {
+	r := &Reporter{consoles: []*console{{file}}, lines: make(chan item, queueLength), clock: sys.SinceBoot}
 	go r.drain()
 	return r
 }
@@ -70,10 +70,10 @@ func (r *Reporter) SetLog(w io.Writer) {
 
 // Reopen takes the consoles at these paths, as far as they can be opened.
 func (r *Reporter) Reopen(paths []string) {
-	var opened []*os.File
+	var opened []*console
 	for _, path := range paths {
-		if f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY, 0); err == nil {
-			opened = append(opened, f)
+		if f, err := openConsole(path); err == nil {
+			opened = append(opened, &console{f})
 		}
 	}
 	r.mu.Lock()
@@ -128,11 +128,10 @@ func (r *Reporter) drain() {
 		r.mu.Unlock()
 		for _, console := range consoles {
 			if next.written == nil {
-				write(console, next.line)
-				continue
+				console.write(next.line)
+			} else {
+				console.flush()
 			}
-			// tcdrain(3): what the terminal still has to send would be lost with the machine.
-			syscall.Syscall(syscall.SYS_IOCTL, console.Fd(), tcsbrk, 1)
 		}
 		if next.written != nil {
 			close(next.written)
@@ -140,16 +139,39 @@ func (r *Reporter) drain() {
 	}
 }
 
-// write writes to a console, or to what is there now by its name: the end of
-// a shell there hangs up what was opened before.
-func write(console *os.File, line []byte) {
-	if _, err := console.Write(line); err == nil {
-		return
+// console is a terminal. Only drain uses it. The end of a shell there hangs up what was opened before, which is opened anew then.
+type console struct{ file *os.File }
+
+func openConsole(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY, 0)
+}
+
+func (c *console) write(line []byte) {
+	if _, err := c.file.Write(line); err != nil && c.reopen() {
+		c.file.Write(line)
 	}
-	if again, err := os.OpenFile(console.Name(), os.O_WRONLY|syscall.O_NOCTTY, 0); err == nil {
-		again.Write(line)
-		again.Close()
+}
+
+// flush waits for what the terminal still has to send, which would be lost with the machine: tcdrain(3).
+func (c *console) flush() {
+	if c.tcdrain() == syscall.EIO && c.reopen() {
+		c.tcdrain()
 	}
+}
+
+func (c *console) tcdrain() syscall.Errno {
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, c.file.Fd(), tcsbrk, 1)
+	return errno
+}
+
+func (c *console) reopen() bool {
+	again, err := openConsole(c.file.Name())
+	if err != nil {
+		return false
+	}
+	c.file.Close()
+	c.file = again
+	return true
 }
 
 // Flush waits until what was said is written, at most for limit.
