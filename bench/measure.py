@@ -7,6 +7,7 @@ counts: whatever disturbs a run makes it slower.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import platform
@@ -115,6 +116,13 @@ def _circumstances() -> dict[str, Any]:
     }
 
 
+def _remove(folder: Path) -> None:
+    """A folder, with trees that are read-only: gigabytes that nobody looks for."""
+    for path, _, _ in os.walk(folder):
+        Path(path).chmod(0o700)
+    shutil.rmtree(folder)
+
+
 def arguments(doc: str | None, **flags: Any) -> argparse.Namespace:
     """`--folder` and integer flags with defaults."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -124,4 +132,5 @@ def arguments(doc: str | None, **flags: Any) -> argparse.Namespace:
     parsed = parser.parse_args()
     if parsed.folder is None:
         parsed.folder = Path(tempfile.mkdtemp(prefix="lkbuild-bench-"))
+        atexit.register(_remove, parsed.folder)
     return parsed
