@@ -29,6 +29,7 @@ _EFI: Final = {
 _MEDIA: Final[dict[str, dict[str, Any]]] = {
     "raw-bios": {"path": "medium"},
     "raw-efi": {"path": "medium", "efi": True},
+    "uki": {"path": "medium", "efi": True, "program": True},
     "qcow2-bios": {"path": "medium", "form": "qcow2"},
     "qcow2-efi": {"path": "medium", "form": "qcow2", "efi": True},
     "vmdk": {"path": "medium", "form": "vmdk"},
@@ -40,6 +41,7 @@ _MEDIA: Final[dict[str, dict[str, Any]]] = {
     "iso-bios": {"path": "medium", "cdrom": True},
     "iso-efi": {"path": "medium", "cdrom": True, "efi": True},
     "iso": {"path": "medium", "cdrom": True},
+    "iso-ipl": {"path": "medium", "cdrom": True},
 }
 #: Formats that QEMU loads the kernel of, so that the agent can come beside them; and the file with the root.
 _DIRECT: Final = {"": "", "microvm": "", "kernel+squashfs": "root.squashfs", "kernel+erofs": "root.erofs", "kernel+iso": "root.iso"}

@@ -32,6 +32,7 @@ class Format:
 
 _EFI: Final = ("amd64", "arm64")
 _BIOS: Final = ("amd64",)
+_IPL: Final = ("s390x",)
 #: syslinux comes as a program of amd64.
 _SYSLINUX: Final = "amd64"
 
@@ -58,6 +59,12 @@ FORMATS: Final = {
     "azure": Format(ending="-azure.vhd", arches=_EFI, base="vhd", same=True, doc="`vhd` for Azure (generation 2): a multiple of 1 MiB"),
     "gcp": Format(
         ending=".tar.gz", arches=_EFI, base="raw-efi", doc="`raw-efi` for Google Cloud: disk.raw, a whole number of GiB, in a gzipped tar"
+    ),
+    "ipl": Format(
+        ending=".ipl", arches=_IPL, doc="kernel, command line and initrd as one piece, which a machine loads at address 0 and starts"
+    ),
+    "iso-ipl": Format(
+        ending="-ipl.iso", arches=_IPL, base="ipl", doc="a CD-ROM with that piece, for QEMU's firmware and, by its .ins file, for an LPAR"
     ),
     "tar-kernel-initrd": Format(ending="-initrd.tar", doc="kernel, initrd.img and cmdline in a tar"),
     "docker": Format(ending=".docker.tar", base="tar", doc="an archive for `docker load`, with /init as its entry point"),

@@ -23,6 +23,7 @@ _TOOLS: Final = (
     "archives.py",
     "disks.py",
     "gpt.py",
+    "ipl.py",
     "iso.py",
     "kernels.py",
     "linked.py",

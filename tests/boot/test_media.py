@@ -11,13 +11,13 @@ pytestmark = [pytest.mark.boot, pytest.mark.network]
 
 QUICK = ("--config", "quick")
 BOOTED = (
-    *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure"),
+    *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure", "uki"),
     *("iso-bios", "iso-efi", "iso", "iso-uefi", "debian-small", "squashfs-root", "erofs-root", "cdrom-root", "disk", "microvm"),
 )
 MEDIA = (
     *("raw-bios", "raw-efi", "qcow2-bios", "qcow2-efi", "vmdk", "vhd", "dynamic-vhd", "aws", "azure", "gcp", "uki"),
     *("iso-bios", "iso-efi", "iso", "kernel+squashfs", "kernel+erofs", "kernel+iso", "microvm", "disk"),
-    *("tar", "tar-kernel-initrd", "docker"),
+    *("tar", "tar-kernel-initrd", "docker", "oci"),
 )
 ROOTS = ("initrd", "iso", "squashfs", "erofs")
 
@@ -41,10 +41,16 @@ def test_every_format_is_the_same_bytes_when_it_is_made_again(repository):
     repository.build("--check", *QUICK, *media)
 
 
-@pytest.mark.parametrize("form", ["raw-efi", "iso-efi"])
+@pytest.mark.parametrize("form", ["raw-efi", "iso-efi", "uki"])
 def test_uefi_boots_an_arm64_medium(repository, form):
     target = f"//images/tests:minimal-{form}-arm64-test"
     assert repository.test(*QUICK, "--arch", "arm64", target).states == {target: "passed"}
+
+
+def test_an_s390x_machine_loads_what_it_starts_from_a_cd_rom(repository):
+    target = "//images/tests:minimal-iso-ipl-test"
+    assert repository.test(*QUICK, "--arch", "s390x", target).states == {target: "passed"}
+    repository.build("--check", *QUICK, "--arch", "s390x", "//images:minimal.ipl", "//images:minimal.iso-ipl")
 
 
 def test_a_root_that_is_packed_or_on_a_disk_leaves_memory_free_that_an_initrd_takes(repository):

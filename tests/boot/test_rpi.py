@@ -19,5 +19,9 @@ def test_a_raspberry_pi_s_card_has_what_its_firmware_starts(repository):
     assert files["kernel8.img"].read_bytes()[56:60] == b"ARMd"  # linux: Documentation/arch/arm64/booting.rst
 
 
+def test_the_card_is_the_same_bytes_when_it_is_made_again(repository):
+    repository.build("--check", *QUICK, "//images:minimal-rpi.rpi")
+
+
 def test_the_kernel_that_is_on_it_comes_up(repository):
     assert repository.test(*QUICK, BOOTS).states == {BOOTS: "passed"}

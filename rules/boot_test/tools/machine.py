@@ -44,13 +44,14 @@ class Direct:
 class Medium:
     """Firmware boots a disk or a CD-ROM. `form` is QEMU's name of its format; `efi` the firmware's code, None for the BIOS.
 
-    `kept`: the guest may write to it.
+    `program`: it is one EFI program, which QEMU hands to the firmware. `kept`: the guest may write to it.
     """
 
     path: str
     form: str = "raw"
     cdrom: bool = False
     efi: str | None = None
+    program: bool = False
     kept: bool = False
 
     def words(self, bus: str) -> list[str]:
@@ -59,9 +60,11 @@ class Medium:
         if self.efi:
             words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={self.efi}"]
             words += ["-drive", "if=pflash,unit=1,format=raw,file=/tmp/efi-variables.fd"]
+        if self.program:
+            return [*words, "-kernel", self.path]
         how = "discard=unmap" if self.kept else "readonly=on"
         words += ["-drive", f"if=none,id=medium,format={self.form},{how},file={self.path}" + (",media=cdrom" if self.cdrom else "")]
-        if self.cdrom and self.efi:  # not every machine that has UEFI has IDE
+        if self.cdrom and (self.efi or bus == "ccw"):  # not every machine that has UEFI has IDE, and no s390x has
             return [*words, "-device", f"virtio-scsi-{bus},id=scsi", "-device", "scsi-cd,bus=scsi.0,drive=medium,bootindex=0"]
         return [*words, "-device", ("ide-cd" if self.cdrom else f"virtio-blk-{bus}") + ",drive=medium,bootindex=0"]
 

@@ -47,6 +47,14 @@ def bootable(out: str, *, bios: dict[str, str] | None = None, efi: dict[str, str
         share(out, shared)
 
 
+def ipl(out: str, piece: str) -> None:
+    """One that s390x machines load a piece from (ipl.py): QEMU's firmware by El Torito, a management console by the .ins file."""
+    with open("/tmp/lkbuild.ins", "w") as file:
+        file.write("* lkbuild\nimage.ipl 0x00000000\n")
+    words = ["-b", "image.ipl", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4"]
+    write(out, {"image.ipl": piece, "lkbuild.ins": "/tmp/lkbuild.ins"}, words)
+
+
 def write(out: str, files: dict[str, str], words: list[str]) -> None:
     """Make the image."""
     os.makedirs(ROOT)

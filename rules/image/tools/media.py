@@ -10,6 +10,7 @@ import sys
 
 import archives
 import disks
+import ipl
 import iso
 import kernels
 import linked
@@ -78,6 +79,8 @@ FORMATS = {
     "iso-bios": lambda out: iso.bootable(out, bios=loader_files()),
     "iso-efi": lambda out: iso.bootable(out, efi=efi_files()),
     "iso": lambda out: iso.bootable(out, bios=loader_files(), efi=efi_files()),
+    "ipl": ipl.load,
+    "iso-ipl": lambda out: iso.ipl(out, "from"),
     "qcow2-efi": lambda out: disks.convert("from", out, "qcow2"),
     "qcow2-bios": lambda out: disks.convert("from", out, "qcow2"),
     "vmdk": lambda out: disks.convert("from", out, "vmdk"),
