@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from lkbuild.base.errors import HostError, UsageError
+from lkbuild.loading.root import workspace_above
 
 _BUILD: Final = """\
 # The root of the workspace. `lkbuild help targets` explains this file, `lkbuild info rules` lists the rules.
@@ -69,6 +70,13 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
         return [_write(directory / file, text) for file, text in wanted.items()]
     except OSError as error:
         raise HostError(f"can't write {error.filename or directory}: {error.strerror}", hint="give another folder") from error
+
+
+def around(directory: Path) -> tuple[Path, str] | None:
+    """The workspace that a folder lies in, and the folder's path there. `//...` stops at a workspace below unless `ignore:` names that."""
+    place = directory.resolve()
+    outer = workspace_above(place.parent)
+    return (outer, place.relative_to(outer.resolve()).as_posix()) if outer else None
 
 
 def _write(path: Path, text: str) -> Path:

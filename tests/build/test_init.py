@@ -37,3 +37,13 @@ def test_a_workspace_that_is_there_is_not_touched(empty):
     empty.write("BUILD.yaml", "workspace: {name: mine}\n")
     assert empty.lkbuild("init").returncode == 2
     assert (empty.root / "BUILD.yaml").read_text() == "workspace: {name: mine}\n"
+
+
+def test_in_a_workspace_it_says_what_keeps_the_outer_one_whole(ws):
+    done = ws.lkbuild("init", "sub/inner")
+    assert done.returncode == 0
+    assert ws.lkbuild("query", "//...").returncode == 7
+    said = next(line for line in done.stderr.splitlines() if "ignore:" in line)
+    ws.write("BUILD.yaml", f"workspace: {{name: test, {said[said.index('ignore:') :].partition('`')[0]}}}\n")
+    ws.write("BUILD.yaml", (ws.root / "BUILD.yaml").read_text() + "targets:\n  it: {rule: filegroup}\n")
+    assert ws.lkbuild("query", "//...").stdout == "//:it\n"

@@ -32,5 +32,8 @@ def run(invocation: Invocation) -> int:
         return 0
     for path in written:
         invocation.console.result(str(path))
+    if outer := init.around(directory):
+        root, inner = outer
+        invocation.console.note(f"it lies in the workspace {root}: there, write `ignore: [{inner}]` below workspace:, or //... is an error")
     invocation.console.note("next: lkbuild //:hello")
     return 0
