@@ -67,9 +67,8 @@ def test_an_image_with_a_kernel_from_source_boots(repository, image):
     passes(repository, f"//images:{image}-test")
 
 
-# riscv64's comes up and stops, but its console loses init's last line at power-off, which the test waits for (docs/guide/architectures.md).
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["arm64", "s390x"])
+@pytest.mark.parametrize("arch", ["arm64", "riscv64", "s390x"])
 def test_an_architecture_boots_its_kernel_from_source(repository, arch):
     """Also the first container's program for devices, which a kernel compiles (BPF)."""
     needs_kernel(repository, arch)

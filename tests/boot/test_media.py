@@ -19,6 +19,8 @@ MEDIA = (
     *("iso-bios", "iso-efi", "iso", "kernel+squashfs", "kernel+erofs", "kernel+iso", "microvm", "disk"),
     *("tar", "tar-kernel-initrd", "docker", "oci"),
 )
+#: Of these it depends on the kernel's configuration whether it boots.
+BY_KERNEL = ("iso", "uki", "squashfs-root", "erofs-root", "cdrom-root", "disk", "microvm")
 ROOTS = ("initrd", "iso", "squashfs", "erofs")
 
 
@@ -27,6 +29,13 @@ def test_firmware_boots_the_medium_until_init_says_that_all_is_up(repository, fo
     target = f"//images/tests:minimal-{form}-test"
     assert repository.test(*QUICK, target).states == {target: "passed"}
     assert repository.test(*QUICK, target).executed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", BY_KERNEL)
+def test_the_kernel_from_source_boots_the_medium(repository, form):
+    target = f"//images/tests:minimal-{form}-test"
+    assert repository.test(target).states == {target: "passed"}
 
 
 @pytest.mark.slow

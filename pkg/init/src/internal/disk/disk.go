@@ -98,17 +98,32 @@ func Enter() error {
 // unpack mounts the file system that lies in the initramfs. It has links to
 // where init and the modules can be reached there, and not them once more.
 func unpack(tree *modules.Tree) error {
-	loadErr := tree.Load("loop")
-	device, err := attach(packed)
-	if err != nil {
-		return errors.Join(err, loadErr)
-	}
-	defer device.Close()
-	if err := mount(device.Name(), target, []string{"squashfs"}, tree); err != nil {
+	if err := mountByLoop(packed, "squashfs", tree); err != nil {
 		return err
 	}
 	leave()
 	return nil
+}
+
+// mountByLoop mounts the file system that is in a file.
+func mountByLoop(path, kind string, tree *modules.Tree) error {
+	loadErr := tree.Load("loop")
+	device, err := attach(path)
+	if err != nil {
+		return errors.Join(err, loadErr)
+	}
+	defer device.Close()
+	return mount(device.Name(), target, []string{kind}, tree)
+}
+
+// mountFile mounts an EROFS from a file as it is, where the kernel can: since
+// Linux 6.12, if it was configured so.
+func mountFile(path string, tree *modules.Tree) error {
+	err := mount(path, target, []string{"erofs"}, tree)
+	if errors.Is(err, syscall.ENOTBLK) {
+		return mountByLoop(path, "erofs", tree)
+	}
+	return err
 }
 
 // findDisk finds the disk that the command line names, mounts it, and lets go
@@ -125,8 +140,7 @@ func findDisk(tree *modules.Tree) error {
 	if r.File == "" {
 		err = mount(device, target, r.Kinds, tree)
 	} else if err = mount(device, medium, r.Kinds, tree); err == nil {
-		// Linux mounts an EROFS from a file as it is, since 6.12.
-		err = mount(filepath.Join(medium, r.File), target, []string{"erofs"}, tree)
+		err = mountFile(filepath.Join(medium, r.File), tree)
 	}
 	if err != nil {
 		return err
