@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lkbuild.base.values import dataclass
 from lkbuild.execution.capture import as_result
+from lkbuild.execution.endings import ended_with
 from lkbuild.execution.failures import keep_log
 from lkbuild.execution.strategies.worker import Workers, for_worker
 from lkbuild.model.action import ActionResult, DeclaredOutput, OutputFile, OutputTree
@@ -85,7 +86,7 @@ class OnEngine:
         )
         with contextlib.nullcontext(running) if self.waiting is None else self.waiting.over(running) as begun:
             ended = self.engine.run(request, cancelled=cancelled, running=begun, output=output)
-        reason = ended.reason or (f"it ended with {ended.exit_code}" if ended.exit_code else None)
+        reason = ended.reason or (ended_with(ended.exit_code) if ended.exit_code else None)
         if reason is not None:
             raise keep_log(planned, ended.log, reason, self.failures)
         every: tuple[OutputFile | OutputTree, ...] = (*ended.files, *ended.trees)

@@ -11,6 +11,7 @@ from lkbuild.base.errors import BuildFailed
 from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import bring_inputs
 from lkbuild.execution.capture import as_result, capture
+from lkbuild.execution.endings import ended_with
 from lkbuild.execution.failures import keep_failure
 from lkbuild.execution.output import Tail
 from lkbuild.execution.scratch import Scratch, ScratchPool
@@ -88,7 +89,7 @@ class Sandboxed:
         if ended.reason == CANCELLED:
             raise BuildFailed(f"{planned.info.mnemonic} was stopped", label=planned.info.label, position=planned.info.position)
         if ended.exit_code != 0 or ended.reason is not None:
-            reason = ended.reason or f"it ended with {ended.exit_code}"
+            reason = ended.reason or ended_with(ended.exit_code)
             raise keep_failure(planned, request, reason, self.sandbox.describe(request), self.failures)
         try:
             made = capture(planned.spec.outputs, request.work, self.blobs)
