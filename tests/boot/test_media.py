@@ -56,6 +56,14 @@ def test_uefi_boots_an_arm64_medium(repository, form):
     assert repository.test(*QUICK, "--arch", "arm64", target).states == {target: "passed"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["riscv64", "s390x"])
+def test_a_root_is_mounted_whose_driver_needs_what_another_module_does(repository, arch):
+    """Debian's kernel has EROFS's checksum, and who computes it, as modules there."""
+    target = "//images/tests:minimal-erofs-root-test"
+    assert repository.test(*QUICK, "--arch", arch, target).states == {target: "passed"}
+
+
 def test_an_s390x_machine_loads_what_it_starts_from_a_cd_rom(repository):
     target = "//images/tests:minimal-iso-ipl-test"
     assert repository.test(*QUICK, "--arch", "s390x", target).states == {target: "passed"}
