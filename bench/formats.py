@@ -48,8 +48,13 @@ def seconds(target: str, flags: list[str]) -> dict[str, float]:
 def formats(image: str, flags: list[str]) -> list[str]:
     """The names of the image's formats, kernel and initrd first."""
     known = lkbuild("help", "formats").splitlines()
-    names = [line.split()[0][1:] for line in known if line.startswith("  .")]
+    names = dict.fromkeys(line.split()[0][1:] for line in known if line.startswith("  ."))  # a package has `oci`, too
     return [name for name in names if name == "kernel+initrd" or has(f"{image}.{name}", flags)]
+
+
+def bytes_of(path: Path) -> int:
+    """Of a file, or of all files below a folder."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
 
 
 def has(target: str, flags: list[str]) -> bool:
@@ -62,7 +67,7 @@ def row(image: str, name: str, arch: str) -> str:
     flags = ["--config", "quick", "--arch", arch]
     target = image if name == "kernel+initrd" else f"{image}.{name}"
     (built,) = json.loads(lkbuild("build", "--json", *flags, target))["targets"]
-    size = sum(output["size"] for output in built["outputs"])
+    size = sum(bytes_of(Path(output["path"])) for output in built["outputs"])
     plain = {} if name == "kernel+initrd" else seconds(image, flags)
     took = sum(value for action, value in seconds(target, flags).items() if action not in plain)
     package, _, short = image.partition(":")
