@@ -76,7 +76,7 @@ def around(directory: Path) -> tuple[Path, str] | None:
     """The workspace that a folder lies in, and the folder's path there. `//...` stops at a workspace below unless `ignore:` names that."""
     place = directory.resolve()
     outer = workspace_above(place.parent)
-    return (outer, place.relative_to(outer.resolve()).as_posix()) if outer else None
+    return (outer, place.relative_to(outer).as_posix()) if outer else None
 
 
 def _write(path: Path, text: str) -> Path:
