@@ -62,7 +62,7 @@ type boot struct {
 
 // Run boots the machine and, when it is asked to, ends it. It does not return.
 func Run() {
-	b := &boot{reports: report.New(os.Stdout), procs: proc.NewTable(), ask: make(chan power.Request, 4)}
+	b := &boot{reports: report.New(os.Stdout, "/dev/console"), procs: proc.NewTable(), ask: make(chan power.Request, 4)}
 	signals := make(chan os.Signal, 4)
 	for s := range power.Signals {
 		signal.Notify(signals, s)

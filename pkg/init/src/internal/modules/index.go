@@ -46,25 +46,33 @@ func ParseNames(r io.Reader) map[string]bool {
 	return names
 }
 
-// ParseSoftdeps reads the "pre:" part of modules.softdep: modules that should
-// be loaded before.
-func ParseSoftdeps(r io.Reader) map[string][]string {
-	pre := map[string][]string{}
+// Soft is what should be loaded before and after a module: names of modules,
+// or aliases.
+type Soft struct{ Pre, Post []string }
+
+// ParseSoftdeps reads modules.softdep (modprobe.d(5)).
+func ParseSoftdeps(r io.Reader) map[string]Soft {
+	all := map[string]Soft{}
 	scan(r, func(line []byte) {
 		fields := strings.Fields(string(line))
 		if len(fields) < 3 || fields[0] != "softdep" {
 			return
 		}
-		before := false
+		soft := all[Name(fields[1])]
+		var list *[]string
 		for _, f := range fields[2:] {
-			if strings.HasSuffix(f, ":") {
-				before = f == "pre:"
-			} else if before {
-				pre[Name(fields[1])] = append(pre[Name(fields[1])], f)
+			switch {
+			case f == "pre:":
+				list = &soft.Pre
+			case f == "post:":
+				list = &soft.Post
+			case list != nil:
+				*list = append(*list, f)
 			}
 		}
+		all[Name(fields[1])] = soft
 	})
-	return pre
+	return all
 }
 
 // Match returns the modules that modules.alias has for any of the names (a

@@ -17,9 +17,9 @@ func TestDepsAreKeyedByTheModulesNameAndStartWithItself(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatComesBeforeIsTakenFromSoftdeps(t *testing.T) {
-	got := ParseSoftdeps(strings.NewReader("# comment\nsoftdep btrfs pre: crc32c blake2b-256 post: x\nsoftdep y post: z\n"))
-	want := map[string][]string{"btrfs": {"crc32c", "blake2b-256"}}
+func TestSoftdepsAreWhatComesBeforeAndAfterAModule(t *testing.T) {
+	got := ParseSoftdeps(strings.NewReader("# comment\nsoftdep btrfs pre: crc32c blake2b-256 post: x\nsoftdep y post: z\nsoftdep btrfs pre: xor\n"))
+	want := map[string]Soft{"btrfs": {[]string{"crc32c", "blake2b-256", "xor"}, []string{"x"}}, "y": {nil, []string{"z"}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

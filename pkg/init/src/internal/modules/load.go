@@ -20,8 +20,9 @@ type Tree struct {
 	dir     string
 	deps    Deps
 	builtin map[string]bool
-	pre     map[string][]string
+	soft    map[string]Soft
 	loaded  map[string]bool
+	insert  func(path string) error
 }
 
 // Open finds the running kernel's modules below root. It returns nil where
@@ -34,9 +35,9 @@ func Open(root string) *Tree {
 			continue
 		}
 		defer f.Close()
-		t := &Tree{dir: full, deps: ParseDeps(f), loaded: map[string]bool{}}
+		t := &Tree{dir: full, deps: ParseDeps(f), loaded: map[string]bool{}, insert: sys.LoadModule}
 		t.read("modules.builtin", func(r io.Reader) { t.builtin = ParseNames(r) })
-		t.read("modules.softdep", func(r io.Reader) { t.pre = ParseSoftdeps(r) })
+		t.read("modules.softdep", func(r io.Reader) { t.soft = ParseSoftdeps(r) })
 		return t
 	}
 	return nil
@@ -61,27 +62,54 @@ func (t *Tree) Load(name string) error {
 }
 
 func (t *Tree) load(name string) error {
-	if t.loaded[name] || t.builtin[name] {
+	if t.builtin[name] {
 		return nil
 	}
 	files, ok := t.deps[name]
 	if !ok {
 		return fmt.Errorf("module %s: %w", name, fs.ErrNotExist)
 	}
-	t.loaded[name] = true // also ends circles of soft dependencies
-	for _, before := range t.pre[name] {
-		t.load(Name(before))
-	}
 	for i := len(files) - 1; i >= 0; i-- { // modules.dep: the deepest dependency is last
-		if dep := Name(files[i]); dep != name && t.loaded[dep] {
-			continue
-		}
-		if err := sys.LoadModule(filepath.Join(t.dir, files[i])); err != nil {
+		if err := t.one(files[i]); err != nil {
 			return err
 		}
-		t.loaded[Name(files[i])] = true
 	}
 	return nil
+}
+
+// one loads one module, with what its soft dependencies want before and after
+// it: those of a dependency count as well, as they do for modprobe (libkmod,
+// __kmod_module_get_probe_list).
+func (t *Tree) one(file string) error {
+	name := Name(file)
+	if t.loaded[name] {
+		return nil
+	}
+	t.loaded[name] = true // ends circles of soft dependencies
+	t.wish(t.soft[name].Pre)
+	if err := t.insert(filepath.Join(t.dir, file)); err != nil {
+		delete(t.loaded, name)
+		return err
+	}
+	t.wish(t.soft[name].Post)
+	return nil
+}
+
+// wish loads what is there of some modules. A name may be that of what a
+// module does ("crc32c", of crc32c_generic): an alias.
+func (t *Tree) wish(names []string) {
+	for _, name := range names {
+		if err := t.load(Name(name)); errors.Is(err, fs.ErrNotExist) {
+			for _, module := range t.match([]string{name}) {
+				t.load(Name(module))
+			}
+		}
+	}
+}
+
+func (t *Tree) match(aliases []string) (found []string) {
+	t.read("modules.alias", func(r io.Reader) { found = Match(r, aliases) })
+	return found
 }
 
 // LoadAliases loads every module that any of the aliases stands for. A device
@@ -91,10 +119,8 @@ func (t *Tree) LoadAliases(aliases []string) error {
 	if t == nil || len(aliases) == 0 {
 		return nil
 	}
-	var found []string
-	t.read("modules.alias", func(r io.Reader) { found = Match(r, aliases) })
 	var all []error
-	for _, module := range found {
+	for _, module := range t.match(aliases) {
 		if err := t.Load(module); err != nil {
 			all = append(all, err)
 		}

@@ -47,9 +47,10 @@ type Reporter struct {
 	clock    func() time.Duration
 }
 
-// New makes a Reporter that writes to a console.
-func New(file *os.File) *Reporter {
-	r := &Reporter{consoles: []*console{{file}}, lines: make(chan item, queueLength), clock: sys.SinceBoot}
+// New makes a Reporter that writes to a console, which is opened anew at path
+// where it is hung up; the file itself stays open, others may have it too.
+func New(file *os.File, path string) *Reporter {
+	r := &Reporter{consoles: []*console{{file: file, path: path, shared: true}}, lines: make(chan item, queueLength), clock: sys.SinceBoot}
 	go r.drain()
 	return r
 }
@@ -73,7 +74,7 @@ func (r *Reporter) Reopen(paths []string) {
 	var opened []*console
 	for _, path := range paths {
 		if f, err := openConsole(path); err == nil {
-			opened = append(opened, &console{f})
+			opened = append(opened, &console{file: f, path: path})
 		}
 	}
 	r.mu.Lock()
@@ -140,7 +141,11 @@ func (r *Reporter) drain() {
 }
 
 // console is a terminal. Only drain uses it. The end of a shell there hangs up what was opened before, which is opened anew then.
-type console struct{ file *os.File }
+type console struct {
+	file   *os.File
+	path   string
+	shared bool // the file is not ours alone: standard output
+}
 
 func openConsole(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY, 0)
@@ -165,12 +170,14 @@ func (c *console) tcdrain() syscall.Errno {
 }
 
 func (c *console) reopen() bool {
-	again, err := openConsole(c.file.Name())
+	again, err := openConsole(c.path)
 	if err != nil {
 		return false
 	}
-	c.file.Close()
-	c.file = again
+	if !c.shared {
+		c.file.Close()
+	}
+	c.file, c.shared = again, false
 	return true
 }
 

@@ -50,7 +50,7 @@ func TestEachConsoleThatCanBeOpenedIsToldWhatIsSaid(t *testing.T) {
 		os.WriteFile(paths[i], nil, 0o600)
 	}
 	null, _ := os.Open(os.DevNull)
-	r := New(null)
+	r := New(null, os.DevNull)
 	r.Reopen(paths)
 	r.Say(Down{})
 	r.Flush(time.Minute)
@@ -64,12 +64,15 @@ func TestEachConsoleThatCanBeOpenedIsToldWhatIsSaid(t *testing.T) {
 func TestAConsoleThatWasHungUpIsOpenedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ttyS0")
 	os.WriteFile(path, nil, 0o600)
-	console, _ := os.OpenFile(path, os.O_WRONLY, 0)
-	console.Close() // a write fails, as after a hang-up
-	r := New(console)
+	console, _ := os.Open(path) // a write fails, as after a hang-up
+	defer console.Close()
+	r := New(console, path)
 	r.Say(Down{})
 	r.Flush(time.Minute)
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), `"event":"down"`) {
 		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := console.Stat(); err != nil {
+		t.Errorf("what others may write to as well was closed: %v", err)
 	}
 }

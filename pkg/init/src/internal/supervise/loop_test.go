@@ -61,7 +61,7 @@ func supervised(t *testing.T, services ...Service) (*Loop, *words, chan struct{}
 	if err != nil {
 		t.Fatal(err)
 	}
-	reports, said, up := report.New(null), &words{}, make(chan struct{})
+	reports, said, up := report.New(null, os.DevNull), &words{}, make(chan struct{})
 	reports.SetLog(said)
 	loop := New(services, reports, func() { close(up) })
 	go loop.Run()
