@@ -1,7 +1,8 @@
 """Writes what was asked for under lkbuild-out/, where it is not there already.
 
 A file is copied out of the store, never linked: what a user does to it can't hurt the store. What was written is remembered by
-stat, so that an unchanged file costs one system call. Does not know what the outputs are.
+stat, so that an unchanged file costs one system call. A large file that is stored as parts, and shares most of them with what was
+written before, is that file, changed from the first other part on, unless somebody has it open. Does not know what the outputs are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lkbuild.app.copying import LARGE, amend, copy
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import new_file, replacing
 from lkbuild.base.errors import HostError
@@ -113,10 +115,20 @@ class Materialiser:
         self._make_folder(target.parent)
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
-        mode = 0o755 if leaf.executable else 0o644
-        with replacing(target, mode=mode, create=self.create) as out, self.blobs.open(leaf.digest) as stream:
-            shutil.copyfileobj(stream, out, 1 << 20)
+        if not self._amended(leaf, target):
+            mode, large = 0o755 if leaf.executable else 0o644, leaf.digest.size >= LARGE
+            with replacing(target, mode=mode, at_once=large, create=self.create) as out, self.blobs.open(leaf.digest) as stream:
+                copy(stream, leaf.digest.size, out)
+                out.truncate()
         self.state.remember(str(target), folder, leaf.digest, executable=leaf.executable)
+
+    def _amended(self, leaf: File, target: Path) -> bool:
+        """Whether the file of an earlier build, most of whose bytes are the new one's as well, was made into it."""
+        was = self.state.file_at(str(target)) if leaf.digest.size >= LARGE else None
+        if was is None or was.executable != leaf.executable:
+            return False
+        before, after = self.blobs.parts(was.digest), self.blobs.parts(leaf.digest)
+        return amend(target, before, after, self.blobs.open, lambda: self.state.file_at(str(target)) == was)
 
     def _tree(self, leaf: Subtree, target: Path, folder: str) -> None:
         self._make_folder(target.parent)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import io
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -27,12 +30,15 @@ def new_file(path: str) -> int:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, mode: int = 0o644, durable: bool = False, create: Callable[[str], int] = new_file) -> Iterator[BinaryIO]:
+def replacing(
+    path: Path, *, mode: int = 0o644, durable: bool = False, at_once: bool = False, create: Callable[[str], int] = new_file
+) -> Iterator[BinaryIO]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
-    `create`: makes the temporary file, as `new_file` does.
+    `at_once`: the old file goes first, so that for a moment there is none: ext4 writes all of the new one out before it goes on where one
+    is renamed over another (auto_da_alloc). `create`: makes the temporary file, as `new_file` does.
     """
-    temporary = path.with_name(f".tmp-{os.urandom(8).hex()}")
+    temporary = _beside(path)
     handle = create(os.fspath(temporary))
     try:
         with os.fdopen(handle, "wb") as file:
@@ -41,12 +47,56 @@ def replacing(path: Path, *, mode: int = 0o644, durable: bool = False, create: C
             os.fchmod(file.fileno(), mode)
             if durable:
                 os.fsync(file.fileno())
+        if at_once:
+            path.unlink(missing_ok=True)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     if durable:
         sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def amending(path: Path, still: Callable[[], bool]) -> Iterator[io.FileIO | None]:
+    """The file itself, to be changed: under another name until the block ends well, gone if it does not.
+
+    None where it is not ours alone: it has another name, somebody has it open, or the file system does not tell (fcntl(2), F_SETLEASE).
+    Who opens it in between waits. `still`: whether it is what it was, asked once nobody else has it; None where it is not.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        if not _alone(handle) or not still():
+            yield None
+            return
+        temporary = _beside(path)
+        path.rename(temporary)
+        try:
+            yield file
+            temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _alone(handle: int) -> bool:
+    """Whether nobody else has a file; then nobody gets it before the handle is closed."""
+    if os.fstat(handle).st_nlink != 1:
+        return False
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)  # who waits for the file is told by a signal, and this one ends nobody
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError:
+        return False
+    return True
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".tmp-{os.urandom(8).hex()}")
 
 
 def publish(temporary: Path, path: Path) -> None:

@@ -20,6 +20,7 @@ from itertools import chain
 from zlib import crc32
 
 from lkbuild import __version__
+from lkbuild.base.boots import boot_id
 
 TYPE_CHECKING = False  # typing itself costs 5 ms
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     Key: TypeAlias = tuple[Any, ...]
 
 #: Raised when the tuple's meaning changes.
-FORMAT = 3
+FORMAT = 4
 FOLDER = "snapshots"
 #: How many are kept of one workspace, and of all together.
 PER_WORKSPACE, IN_ALL = 8, 64
@@ -80,10 +81,10 @@ _VARIABLES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NO_COLOR", "FORCE_CO
 
 
 def key_of(arguments: Sequence[str], environment: Mapping[str, str], cwd: str) -> Key:
-    """Everything that decides what a command does and how it says so, apart from files."""
+    """Everything that decides what a command does and how it says so, apart from files; and the boot within which stats are believed."""
     chosen = [(name, environment[name]) for name in sorted(environment) if name.startswith("LKBUILD_") or name in _VARIABLES]
     terminals = (os.isatty(1), os.isatty(2))
-    return FORMAT, __version__, __file__, sys.version, os.uname().machine, cwd, tuple(arguments), tuple(chosen), terminals
+    return FORMAT, boot_id(), __version__, __file__, sys.version, os.uname().machine, cwd, tuple(arguments), tuple(chosen), terminals
 
 
 def name_of(key: Key) -> str:

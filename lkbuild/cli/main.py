@@ -25,7 +25,9 @@ def console_script() -> int:
             os._exit(answered)  # all is written: to take tens of thousands of objects apart costs as much as to look at the files
         # A build makes values that stay: by default the collector goes through all of them again and again (15 % at 10,000 targets).
         gc.set_threshold(50_000, 20, 100)
-        return _long_way(sys.argv[1:], os.environ)
+        code = _long_way(sys.argv[1:], os.environ)
+        gc.freeze()  # nothing is left to be found by the collector, which goes through everything twice more as Python ends
+        return code
     except KeyboardInterrupt:  # before, or after, lkbuild.cli.guard was there to see it
         _wrote("error: interrupted\n", 2)
         os._exit(8)

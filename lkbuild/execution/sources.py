@@ -2,7 +2,9 @@
 
 A file whose size, mtime, ctime, inode and mode are as they were is not read again. The exception is git's racy rule: a file
 changed within two seconds before its stat was taken might change again within the clock's granularity, so it is not remembered.
-Does not know what the files are for. The memory is a cache: damaged or deleted, everything is read again.
+Another is a boot of the
+machine: what was remembered before it is read again (lkbuild.base.boots). Does not know what the files are for. The memory is a cache:
+damaged or deleted, everything is read again.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from lkbuild.base.atomic import write_atomic
+from lkbuild.base.boots import boot_id
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.model.artifact import SourceFile
 from lkbuild.model.tree import File
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _RACY_NS: Final = 2_000_000_000
 
 _Stat = tuple[int, int, int, int, int]
@@ -69,7 +72,7 @@ class SourceDigests:
             return
         try:
             self._memory.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._memory, marshal.dumps((_FORMAT, self._known)))
+            write_atomic(self._memory, marshal.dumps((_FORMAT, boot_id(), self._known)))
         except OSError:
             return
 
@@ -97,7 +100,7 @@ def _load(memory: Path | None) -> dict[str, tuple[_Stat, str, int]]:
     if memory is None:
         return {}
     try:
-        version, known = marshal.loads(memory.read_bytes())  # noqa: S302 - our own cache folder; damage is caught below
+        version, boot, known = marshal.loads(memory.read_bytes())  # noqa: S302 - our own cache folder; damage is caught below
     except (OSError, ValueError, EOFError, TypeError):
         return {}
-    return known if version == _FORMAT and isinstance(known, dict) else {}
+    return known if (version, boot) == (_FORMAT, boot_id()) and isinstance(known, dict) else {}

@@ -58,6 +58,10 @@ class BlobStore(Protocol):
         """Store what stored blobs are one after the other; they need not be stored a second time for it."""
         ...
 
+    def parts(self, digest: Digest) -> Sequence[Digest]:
+        """What stored bytes are one after the other, as `put_parts` was told; the digest alone where they are kept as they are."""
+        ...
+
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes, verified against the digest."""
         ...

@@ -50,6 +50,10 @@ class RemoteBlobs:
             raise BlobMissing(min(absent))
         return self._local.put_parts(digests)
 
+    def parts(self, digest: Digest) -> Sequence[Digest]:
+        """What bytes are one after the other here."""
+        return self._local.parts(digest)
+
     def put_tree(self, path: Path, *, move: bool = False) -> Digest:
         """Store a directory."""
         return self._local.put_tree(path, move=move)

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from lkbuild.base import atomic
+from lkbuild.base.ahead import ahead
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.base.values import dataclass
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store import codec, parts
 from lkbuild.store.database import Database
+from lkbuild.store.expanded import Expanded, create_file, hard_link, seal
 from lkbuild.store.failures import StoreReadOnly, translated
-from lkbuild.store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME, PACKED_LIMIT, Layout
+from lkbuild.store.layout import FILE_MODE, MTIME, PACKED_LIMIT, Layout
 from lkbuild.store.leases import Lease, locked
 from lkbuild.store.uses import Uses
 from lkbuild.store.writer import GroupWriter, Write
@@ -51,6 +53,7 @@ class Blobs:
         self._writer, self._lease = writer, lease
         self.uses = Uses(database, lease)
         self._names = itertools.count()
+        self._expanded = Expanded(self)
 
     @property
     def writer(self) -> GroupWriter:
@@ -60,6 +63,11 @@ class Blobs:
                 f"the store at {self.layout.root} is read-only", hint="check its owner and mount options, or pass --cache DIR"
             )
         return self._writer
+
+    @property
+    def writable(self) -> bool:
+        """Whether the store may be written to."""
+        return self._writer is not None
 
     def peek(self, table: str, key: Digest | str) -> object | None:
         """What a queued write says of a row."""
@@ -173,14 +181,14 @@ class Blobs:
             # Hashed again while it is copied: what is stored is named by what was stored, even if the file changed in between.
             stored = self._store_chunks(codec.chunks_of(handle), compressed=compressed, expected=digest.size)
             if move and stored == digest:
-                self._keep_expanded(path, digest)
+                self._expanded.keep(path, digest)
             return stored
         finally:
             os.close(handle)
 
     def _store_chunks(self, chunks: Iterable[bytes], *, compressed: bool, expected: int) -> Digest:
         with translated(self.layout.root), self.unfinished() as temporary:
-            sink = codec.Sink(_create(temporary), compressed=compressed, expected=expected)
+            sink = codec.Sink(create_file(temporary), compressed=compressed, expected=expected)
             try:
                 for chunk in chunks:
                     sink.write(chunk)
@@ -214,13 +222,8 @@ class Blobs:
             executable = bool(temporary.stat().st_mode & 0o100)
             self.publish(temporary, digest, compressed=False)
             if not link:  # it was just hashed: the next action mounts it without another look
-                self._link(self.layout.blob(digest, compressed=False), self.layout.expanded(digest, executable=executable))
+                hard_link(self.layout.blob(digest, compressed=False), self.layout.expanded(digest, executable=executable))
         return True
-
-    def _keep_expanded(self, path: Path, digest: Digest) -> None:
-        with contextlib.suppress(OSError):
-            executable = seal(path)
-            atomic.publish(path, self.layout.expanded(digest, executable=executable))
 
     def put_parts(self, digests: Sequence[Digest]) -> Digest:
         """Store what stored blobs are one after the other: a list of them, unless they are small. Raises BlobMissing."""
@@ -231,8 +234,9 @@ class Blobs:
                 for part in some:
                     stream.write(self.get_bytes(part))
             return stream.digest
-        # The name is that of the bytes that were read and found to be the parts'.
-        whole = Digest.of_chunks(chunk for part in some for chunk in self._chunks(part))
+        # The name is that of the bytes that were read and found to be the parts'. Two threads: each hashes all of them.
+        with ahead(chunk for part in some for chunk in self.chunks(part)) as chunks:
+            whole = Digest.of_chunks(chunks)
         if not self.has(whole):
             self.writer.flush()
             if gone := self.uses.mark("blobs", "hash", {bytes.fromhex(part.hash) for part in some}):
@@ -241,7 +245,8 @@ class Blobs:
             self.writer.submit(_row(whole, entry, len(entry.data or b"")))
         return whole
 
-    def _chunks(self, digest: Digest) -> Iterator[bytes]:
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """The bytes, checked at their end. Raises BlobMissing."""
         with self.open(digest) as stream:
             yield from iter(lambda: stream.read(codec.CHUNK), b"")
 
@@ -268,10 +273,10 @@ class Blobs:
 
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes, verified."""
-        entry = self._require(digest)
+        entry = self.require(digest)
         if entry.kind == PARTS:
-            return b"".join(self._chunks(digest))
-        with self._trusting(digest):
+            return b"".join(self.chunks(digest))
+        with self.trusting(digest):
             if entry.data is None:
                 compressed = entry.kind == FILE_ZSTD
                 return b"".join(codec.chunks_checked(self.layout.blob(digest, compressed=compressed), digest, compressed=compressed))
@@ -282,64 +287,34 @@ class Blobs:
 
     def open(self, digest: Digest) -> BinaryIO:
         """The bytes as a stream; raises BlobMissing at its end, at the latest, where they are damaged."""
-        entry = self._require(digest)
+        entry = self.require(digest)
         if entry.kind == PARTS:
-            with self._trusting(digest):
+            with self.trusting(digest):
                 some = parts.decode(digest, entry.data or b"")
             return cast("BinaryIO", io.BufferedReader(parts.PartsReader(digest, some, self.open), codec.CHUNK))
         if entry.data is not None:
             return io.BytesIO(self.get_bytes(digest))
         compressed = entry.kind == FILE_ZSTD
-        with self._trusting(digest):
+        with self.trusting(digest):
             raw = _Stream(self, self.layout.blob(digest, compressed=compressed), digest, compressed=compressed)
         return cast("BinaryIO", io.BufferedReader(raw, codec.CHUNK))
 
     def path_of(self, digest: Digest, *, executable: bool = False) -> Path:
-        """A read-only file with the bytes. It was verified when it was made; later only its size is looked at."""
-        entry = self._require(digest)
-        target = self.layout.expanded(digest, executable=executable)
-        with contextlib.suppress(FileNotFoundError):
-            if os.stat(target).st_size == digest.size:  # noqa: PTH116 - hot: once per input of an action
-                return target
-            target.unlink()
-        self._expand(digest, entry, target, EXECUTABLE_MODE if executable else FILE_MODE)
-        return target
+        """A read-only file with the bytes. It was verified when it was made, and once in each boot; else only its size is looked at."""
+        entry = self.require(digest)
+        raw = self.layout.blob(digest, compressed=False) if entry.kind == FILE_RAW else None
+        return self._expanded.path_of(digest, raw, executable=executable)
 
-    def _expand(self, digest: Digest, entry: Entry, target: Path, mode: int) -> None:
-        with translated(self.layout.root), self.unfinished() as temporary, self._trusting(digest):
-            source = self.layout.blob(digest, compressed=entry.kind == FILE_ZSTD)
-            if entry.kind == FILE_RAW and source.stat().st_mode & 0o777 == mode:
-                for _chunk in codec.chunks_checked(source, digest, compressed=False):
-                    pass
-                if self._link(source, target):
-                    return
-            sink = codec.Sink(_create(temporary), compressed=False)
-            try:
-                for chunk in self._chunks(digest):
-                    sink.write(chunk)
-                sink.finish(mode, MTIME)
-            finally:
-                sink.abort()
-            atomic.publish(temporary, target)
-
-    def _link(self, source: Path, target: Path) -> bool:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.hardlink_to(source)
-        except FileExistsError:
-            return True
-        except OSError:
-            return False  # no hard links here, or too many of this file: it is copied
-        return True
-
-    def _require(self, digest: Digest) -> Entry:
+    def require(self, digest: Digest) -> Entry:
+        """As `find`. Raises BlobMissing."""
         entry = self.find(digest)
         if entry is None:
             raise BlobMissing(digest)
         return entry
 
     @contextlib.contextmanager
-    def _trusting(self, digest: Digest) -> Iterator[None]:
+    def trusting(self, digest: Digest) -> Iterator[None]:
+        """Within it, what turns out to be damaged or gone is removed, and BlobMissing."""
         try:
             yield
         except (codec.Damaged, FileNotFoundError) as error:
@@ -387,7 +362,7 @@ class StreamWriter:
         self._head.clear()
         self._compressed = codec.worth_compressing(head)
         self._temporary = self._blobs.temporary()
-        self._sink = codec.Sink(_create(self._temporary), compressed=self._compressed, expected=codec.LARGE)
+        self._sink = codec.Sink(create_file(self._temporary), compressed=self._compressed, expected=codec.LARGE)
         for start in range(0, len(head), codec.CHUNK):
             self._sink.write(head[start : start + codec.CHUNK])
 
@@ -462,18 +437,6 @@ def forget(connection: sqlite3.Connection, keys: Iterable[bytes]) -> None:
         connection.execute("DELETE FROM packed WHERE id = (SELECT packed FROM blobs WHERE hash = ?)", (key,))
         connection.execute("DELETE FROM blobs WHERE hash = ?", (key,))
     connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'removals'")
-
-
-def seal(path: Path) -> bool:
-    """Make a file read-only with the store's time; whether it is executable."""
-    executable = bool(path.stat().st_mode & 0o100)
-    path.chmod(EXECUTABLE_MODE if executable else FILE_MODE)
-    os.utime(path, (MTIME, MTIME))
-    return executable
-
-
-def _create(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _open_source(path: Path) -> int:

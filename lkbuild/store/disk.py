@@ -148,6 +148,10 @@ class DiskBlobs:
         """Store stored blobs one after the other."""
         return self._bytes.put_parts(digests)
 
+    def parts(self, digest: Digest) -> Sequence[Digest]:
+        """What bytes are one after the other."""
+        return self._bytes.parts_of(digest) or (digest,)
+
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes, verified."""
         return self._bytes.get_bytes(digest)

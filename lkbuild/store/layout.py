@@ -5,7 +5,7 @@ root/
   CACHEDIR.TAG    backup tools leave the folder out
   store.sqlite    small blobs, action results, sizes, last use, digest pairs (WAL)
   blobs/ab/<hash>[.zst]     large blobs, raw or zstd, named by the digest of their uncompressed bytes
-  expanded/ab/<hash>[.x]    uncompressed read-only files, made on demand; .x is executable
+  expanded/<boot>/ab/<hash>[.x]   uncompressed read-only files, made on demand; .x is executable
   trees/<hash>/             materialised trees, read-only
   leases/<pid>-<n>          one locked file for each process that uses the store
   tmp/<pid>-<n>/            what such a process is writing; renamed into place when whole
@@ -16,9 +16,11 @@ root/
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
+from lkbuild.base.boots import boot_id
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
 
@@ -32,6 +34,8 @@ PACKED_LIMIT: Final = 64 * 1024
 MTIME: Final = 315_619_200
 FILE_MODE: Final = 0o444
 EXECUTABLE_MODE: Final = 0o555
+#: How much of a boot's identity names the folder of its expanded files: not two digits, which those of older lkbuilds have.
+_BOOT_DIGITS: Final = 8
 FOLDERS: Final = ("blobs", "expanded", "trees", "leases", "tmp")
 
 
@@ -91,9 +95,24 @@ class Layout:
         return self.root / "blobs" / digest.hash[:2] / (digest.hash + (".zst" if compressed else ""))
 
     def expanded(self, digest: Digest, *, executable: bool) -> Path:
-        """The uncompressed file of a blob, for mounting."""
-        return self.root / "expanded" / digest.hash[:2] / (digest.hash + (".x" if executable else ""))
+        """The uncompressed file of a blob, for mounting: one that was made or looked at in this boot of the machine."""
+        return expanded_below(self.root / "expanded" / _this_boot(), digest, executable=executable)
+
+    def expanded_before(self) -> list[Path]:
+        """The folders of expanded files of which only an earlier boot knows that they are whole."""
+        folder = self.root / "expanded"
+        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names are what is wanted
+        return [folder / name for name in sorted(names) if len(name) == _BOOT_DIGITS and name != _this_boot()] + [folder]
 
     def tree(self, root: Digest) -> Path:
         """The folder of a materialised tree."""
         return self.trees / root.hash
+
+
+def expanded_below(folder: Path, digest: Digest, *, executable: bool) -> Path:
+    """The expanded file of a blob in the folder of one boot."""
+    return folder / digest.hash[:2] / (digest.hash + (".x" if executable else ""))
+
+
+def _this_boot() -> str:
+    return boot_id()[:_BOOT_DIGITS] or "0" * _BOOT_DIGITS

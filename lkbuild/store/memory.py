@@ -72,6 +72,10 @@ class MemoryBlobs:
         """Store stored blobs one after the other."""
         return self.put_bytes(b"".join(map(self.get_bytes, digests)))
 
+    def parts(self, digest: Digest) -> Sequence[Digest]:
+        """They are kept as they are."""
+        return (digest,)
+
     def get_bytes(self, digest: Digest) -> bytes:
         """The bytes."""
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import zstandard
 
 from lkbuild.base import atomic
+from lkbuild.base.boots import boot_id
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.base.values import dataclass
@@ -24,7 +25,7 @@ from lkbuild.store.disk import DiskStore
 from lkbuild.store.failures import translated
 from lkbuild.store.inventory import files_below
 from lkbuild.store.layout import FOLDERS, FORMAT, PACKED_LIMIT, Layout
-from lkbuild.store.trees import boot_id, digest_of
+from lkbuild.store.trees import digest_of
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 

@@ -11,10 +11,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
 from lkbuild.base import atomic, wire
+from lkbuild.base.boots import boot_id
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import StoreError
 from lkbuild.model.ports import BlobMissing
@@ -287,12 +287,3 @@ def digest_of(path: Path) -> Digest | None:
     except Exception:  # noqa: BLE001 - whatever hinders it, it is not the tree
         return None
     return root
-
-
-@cache
-def boot_id() -> str:
-    """The identity of this boot of the machine (random(4)), "" where the kernel does not tell."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

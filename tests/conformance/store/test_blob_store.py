@@ -72,6 +72,13 @@ def test_blobs_one_after_the_other_are_a_blob(store, data):
     assert store.blobs.put_parts([whole]) == whole
 
 
+def test_a_blob_tells_what_it_is_kept_as(store):
+    parts = [store.blobs.put_bytes(RANDOM), store.blobs.put_bytes(RANDOM + b"other")]
+    whole = store.blobs.put_parts(parts)
+    assert list(store.blobs.parts(whole)) in (parts, [whole])
+    assert list(store.blobs.parts(parts[0])) == [parts[0]]
+
+
 def test_a_blob_of_blobs_needs_each_of_them(store):
     absent = Digest.of(b"absent")
     with pytest.raises(BlobMissing) as caught:
