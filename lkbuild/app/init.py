@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
 from typing import Final
 
-from lkbuild.base.errors import HostError, UsageError
+from lkbuild.base.errors import HostError, LoadError, UsageError
 from lkbuild.loading.root import workspace_above
+from lkbuild.loading.workspace import WorkspaceLoader
 
 _BUILD: Final = """\
 # The root of the workspace. `lkbuild help targets` explains this file, `lkbuild info rules` lists the rules.
@@ -73,10 +75,16 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
 
 
 def around(directory: Path) -> tuple[Path, str] | None:
-    """The workspace that a folder lies in, and the folder's path there. `//...` stops at a workspace below unless `ignore:` names that."""
+    """The workspace that a folder lies in, and the folder's path there; None where `//...` does not come there anyway."""
     place = directory.resolve()
     outer = workspace_above(place.parent)
-    return (outer, place.relative_to(outer).as_posix()) if outer else None
+    if outer is None:
+        return None
+    loader, inner = WorkspaceLoader(outer, lambda _: None, tuple), place.relative_to(outer)
+    with contextlib.suppress(LoadError):  # what is wrong with the outer one is for whoever builds it
+        if any(loader.skipped(path.as_posix()) for path in (inner, *inner.parents) if path.name):
+            return None
+    return outer, inner.as_posix()
 
 
 def _write(path: Path, text: str) -> Path:

@@ -92,7 +92,11 @@ def _flush_results() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise HostError(f"can't write results to stdout: {error.strerror}") from error
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: OSError) -> HostError:
+    return HostError(f"can't write results to stdout: {error.strerror}")
 
 
 def _host_error(error: OSError, arguments: Sequence[str], environment: Mapping[str, str]) -> HostError:
@@ -100,6 +104,8 @@ def _host_error(error: OSError, arguments: Sequence[str], environment: Mapping[s
     name = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename or b"")
     if full and not name:
         name = _without_space(arguments, environment)
+        if not name:  # no disk of ours is full: it is where the results go, which are written without a name
+            return _unwritten(error)
     what = f"{name}: {error.strerror}" if name else str(error.strerror)
     hint = "free some space there: `lkbuild doctor` looks at the store's disk, `lkbuild cache gc` makes the store smaller" if full else None
     return HostError(what, hint=hint)

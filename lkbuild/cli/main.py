@@ -27,10 +27,10 @@ def console_script() -> int:
         gc.set_threshold(50_000, 20, 100)
         code = _long_way(sys.argv[1:], os.environ)
         gc.freeze()  # nothing is left to be found by the collector, which goes through everything twice more as Python ends
-        return code
     except KeyboardInterrupt:  # before, or after, lkbuild.cli.guard was there to see it
         _wrote("error: interrupted\n", 2)
         os._exit(8)
+    return code
 
 
 def _open_closed_streams() -> None:

@@ -89,6 +89,10 @@ class WorkspaceLoader:
     def _conditions(self) -> frozenset[str]:
         return conditions(self.workspace.settings)
 
+    def skipped(self, directory: str) -> bool:
+        """Whether wildcards leave a directory out. Raises LoadError where the `workspace:` section does not say."""
+        return bool(self.workspace) and self._files.skipped(directory)
+
     def package(self, name: str, referrer: Position | None = None) -> Package:
         """The package in a directory ("" is the root).
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from lkbuild.analysis.load_rules import RuleRegistry
-from lkbuild.app.init import init
+from lkbuild.app.init import around, init
 from lkbuild.base.errors import UsageError
 from lkbuild.base.label import Label
 from lkbuild.loading.workspace import WorkspaceLoader
@@ -52,3 +52,25 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError):
         init(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("folder", "ignore", "told"),
+    [
+        ("a/b", "", True),
+        ("a/b", "ignore: [c]", True),
+        ("a/b", "ignore: [a/b]", False),
+        ("a/b", "ignore: [a]", False),
+        (".x/b", "", False),
+        ("a", "nonsense: 1", True),
+    ],
+)
+def test_the_workspace_around_is_told_of_unless_it_does_not_look_there(tmp_path, folder, ignore, told):
+    (tmp_path / "BUILD.yaml").write_text(f"workspace:\n  name: outer\n  {ignore}\n")
+    init(tmp_path / folder)
+    assert around(tmp_path / folder) == ((tmp_path, folder) if told else None)
+
+
+def test_without_a_workspace_around_there_is_nothing_to_tell(tmp_path):
+    init(tmp_path / "a")
+    assert around(tmp_path / "a") is None
