@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lkbuild.app.copying import LARGE, amend, copy
 from lkbuild.app.workspace_state import WorkspaceState
-from lkbuild.base.atomic import new_file, replacing
+from lkbuild.base.atomic import new_file, replacing, sweep
 from lkbuild.base.errors import HostError
 from lkbuild.base.values import dataclass
 from lkbuild.execution.build import Execution
@@ -115,6 +115,8 @@ class Materialiser:
         self._make_folder(target.parent)
         if target.is_dir() and not target.is_symlink():
             _remove_tree(target)
+        if leaf.digest.size >= LARGE:
+            sweep(target.parent)
         if not self._amended(leaf, target):
             mode, large = 0o755 if leaf.executable else 0o644, leaf.digest.size >= LARGE
             with replacing(target, mode=mode, at_once=large, create=self.create) as out, self.blobs.open(leaf.digest) as stream:

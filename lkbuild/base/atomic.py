@@ -13,9 +13,14 @@ import fcntl
 import io
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+#: How temporary files begin, and for how many seconds one may not be locked yet.
+_TEMPORARY: Final = ".tmp-"
+_FRESH_S: Final = 60.0
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = False) -> None:
@@ -42,6 +47,7 @@ def replacing(
     handle = create(os.fspath(temporary))
     try:
         with os.fdopen(handle, "wb") as file:
+            _lock(handle)
             yield file
             file.flush()
             os.fchmod(file.fileno(), mode)
@@ -73,6 +79,7 @@ def amending(path: Path, still: Callable[[], bool]) -> Iterator[io.FileIO | None
         if not _alone(handle) or not still():
             yield None
             return
+        _lock(handle)
         temporary = _beside(path)
         path.rename(temporary)
         try:
@@ -96,7 +103,22 @@ def _alone(handle: int) -> bool:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".tmp-{os.urandom(8).hex()}")
+    return path.with_name(f"{_TEMPORARY}{os.urandom(8).hex()}")
+
+
+def _lock(handle: int) -> None:
+    """Tell `sweep` that somebody writes this; a file system that has no locks keeps what killed processes leave."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes have left in a folder: those that nobody has locked, nor made a moment ago."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - os.fstat(file.fileno()).st_ctime > _FRESH_S:
+                path.unlink()
 
 
 def publish(temporary: Path, path: Path) -> None:

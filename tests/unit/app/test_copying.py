@@ -1,5 +1,6 @@
 """Large outputs: copied with their holes, or made out of the build before's where most bytes stay. Nobody who has one sees it change."""
 
+import fcntl
 import os
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from lkbuild.app import copying
 from lkbuild.app.materialise import Materialiser
 from lkbuild.app.workspace_state import WorkspaceState
+from lkbuild.base import atomic
 from lkbuild.base.digest import Digest
 from lkbuild.model.ports import BlobMissing
 from lkbuild.model.tree import File
@@ -112,6 +114,17 @@ def test_holes_stay_holes(store, tmp_path):
     made.materialiser._file(File(blob, executable=False), made.path, str(made.folder))
     assert Digest.of_file(made.path) == blob
     assert made.path.stat().st_blocks * 512 < 1 << 20
+
+
+def test_what_killed_builds_have_left_is_removed(written, monkeypatch):
+    (written.folder / ".tmp-left").write_bytes(b"of a killed build")
+    with (written.folder / ".tmp-busy").open("wb") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        written.write(1, 2, 3, 4, 6)
+        assert {path.name for path in written.folder.iterdir()} == {"initrd", ".tmp-left", ".tmp-busy"}
+        monkeypatch.setattr(atomic, "_FRESH_S", -1)
+        written.write(1, 2, 3, 4, 5)
+        assert {path.name for path in written.folder.iterdir()} == {"initrd", ".tmp-busy"}
 
 
 seeds = st.lists(st.integers(0, 3), min_size=3, max_size=8)
