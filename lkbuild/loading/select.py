@@ -18,6 +18,7 @@ from lkbuild.model.configuration import Configuration
 from lkbuild.model.target import Setting, Target
 
 _NONE: Final[Mapping[str, Setting]] = FrozenMap()
+_PLAIN: Final = frozenset({str, bool, int, float, type(None), Label, SourceFile, TargetRef})
 
 
 def resolve_attrs(target: Target, configuration: Configuration, settings: Mapping[str, Setting] = _NONE) -> FrozenMap:
@@ -45,9 +46,9 @@ def has_selects(value: Any) -> bool:
     """Whether an attribute's value, or that of all attributes, depends on the configuration."""
     if isinstance(value, Select):
         return True
-    if isinstance(value, tuple):
-        return bool(value) and any(map(has_selects, value))
-    return isinstance(value, FrozenMap) and any(map(has_selects, value.values()))
+    items = value.values() if isinstance(value, FrozenMap) else value if isinstance(value, tuple) else ()
+    # Hot: most values are plain, and none of these types has a subclass that is not.
+    return any(item.__class__ not in _PLAIN and has_selects(item) for item in items)
 
 
 class _Resolver:
