@@ -5,6 +5,7 @@ Does not know what a test wants.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -65,7 +66,7 @@ class Guest:
         self._selector.register(self._console, selectors.EVENT_READ, self._read_console)
         self._selector.register(self._agent, selectors.EVENT_READ, self._read_agent)
         self._selector.register(self._qmp, selectors.EVENT_READ, self._read_qmp)
-        self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
+        _send(self._qmp, b'{"execute": "qmp_capabilities"}\n')
 
     def wait_event(self, name: str, **wanted: Any) -> dict[str, Any]:
         """Wait for an event of init. A failure that init reports in the meantime ends the wait."""
@@ -89,7 +90,7 @@ class Guest:
     def request(self, **request: Any) -> dict[str, Any]:
         """Ask the agent; waits for its answer."""
         self._next_id += 1
-        self._agent.sendall(json.dumps({"id": self._next_id, **request}).encode() + b"\n")
+        _send(self._agent, json.dumps({"id": self._next_id, **request}).encode() + b"\n")
         answer: dict[str, Any] = {}
 
         def answered() -> bool:
@@ -106,7 +107,7 @@ class Guest:
 
     def power_button(self) -> None:
         """Press it (ACPI)."""
-        self._qmp.sendall(b'{"execute": "system_powerdown"}\n')
+        _send(self._qmp, b'{"execute": "system_powerdown"}\n')
 
     def wait_end(self) -> int:
         """Wait for QEMU to end; returns its exit code."""
@@ -199,3 +200,9 @@ class Guest:
 
     def _read_qmp(self, data: bytes) -> None:
         pass
+
+
+def _send(connection: socket.socket, data: bytes) -> None:
+    """Send to QEMU. That it has ended is for whoever waits to find out, who knows what to say of it."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(data)
