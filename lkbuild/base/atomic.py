@@ -115,10 +115,14 @@ def _lock(handle: int) -> None:
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes have left in a folder: those that nobody has locked, nor made a moment ago."""
     for path in folder.glob(f"{_TEMPORARY}*"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - os.fstat(file.fileno()).st_ctime > _FRESH_S:
-                path.unlink()
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)  # not to wait for a lease
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - os.fstat(handle).st_ctime > _FRESH_S:
+                    path.unlink()
+            finally:
+                os.close(handle)
 
 
 def publish(temporary: Path, path: Path) -> None:
