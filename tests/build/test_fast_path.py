@@ -293,6 +293,7 @@ def test_the_command_itself_imports_the_standard_library_and_little_more(here):
     assert own == {
         "lkbuild",
         "lkbuild.base",
+        "lkbuild.base.boots",
         "lkbuild.base.snapshot_format",
         "lkbuild.cli",
         "lkbuild.cli.ask",
