@@ -1,7 +1,7 @@
 """Image assembly: layers to compressed initramfs segments to one initrd, as the rule `image` does it.
 
-Cold: every layer is new to the store. Changed: one layer of 14 MB is another, the others' segments are found. The peer is the least
-that a tool does which packs everything anew: zstd over all layers, on all cores, and nothing else.
+Cold: every layer is new to the store. Changed: one layer of 14 MB is another, the others' segments are found; the best of three. The
+peer is the least that a tool does which packs everything anew: zstd over all layers, on all cores, and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from measure import LKBUILD, arguments, lkbuild, report, run, seeded_store
+from measure import LKBUILD, Run, arguments, best, lkbuild, report, run, seeded_store
 
 _MB = 1_000_000
 _CHANGED = "service"
@@ -57,6 +57,13 @@ def write_layer(path: Path, size: int, seed: int) -> None:
             archive.addfile(info, io.BytesIO(content))
 
 
+def edited(folder: Path, seed: int) -> Run:
+    """A build with another layer."""
+    write_layer(folder / f"{_CHANGED}.tar", 14 * _MB, seed)
+    time.sleep(2.1)  # what was changed a moment ago is read again by the next build
+    return lkbuild(folder, "//:image")
+
+
 def main() -> None:
     given = arguments(__doc__, megabytes=470)
     folder = given.folder / f"assembly-{given.megabytes}"
@@ -72,9 +79,7 @@ def main() -> None:
     )
     seeded_store(folder)
     cold = lkbuild(folder, "//:image")
-    time.sleep(2.1)
-    write_layer(folder / f"{_CHANGED}.tar", 14 * _MB, 2000)
-    changed = lkbuild(folder, "//:image")
+    changed = best([edited(folder, 2000 + number) for number in range(3)])
     if not LKBUILD.exists():
         sys.exit("no lkbuild beside this Python")
     pack = (
