@@ -1,7 +1,8 @@
 """Which boot of the machine this is: what was written in another one may be less than what was known of it.
 
 Nothing here syncs what can be made again, so the kernel may still hold a file's bytes when the power fails, while its name, size and times
-are on the disk already: what is believed by stat is believed within one boot. Imports nothing, for the fast path.
+are on the disk already: what is believed by stat is believed within one boot. Imports nothing that Python has not
+loaded already, for the fast path.
 """
 
 from __future__ import annotations

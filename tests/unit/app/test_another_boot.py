@@ -23,6 +23,16 @@ def reboot(monkeypatch):
     return lambda: monkeypatch.setattr(boots, "_known", ["this boot"])
 
 
+def written(folder):
+    """An output that a build has written and remembers."""
+    output = folder / "initrd"
+    output.write_bytes(BEFORE)
+    state = WorkspaceState(folder / "state")
+    state.remember(str(output), str(folder), Digest.of(BEFORE))
+    state.save(())
+    return output
+
+
 def lose(path):
     """Other bytes, and nothing else that stat tells."""
     status, mode = path.stat(), path.stat().st_mode & 0o777
@@ -40,11 +50,7 @@ def test_the_kernel_names_its_boot(monkeypatch):
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_an_output_is_read_once(tmp_path, reboot, lost):
-    output = tmp_path / "initrd"
-    output.write_bytes(BEFORE)
-    before = WorkspaceState(tmp_path / "state")
-    before.remember(str(output), str(tmp_path), Digest.of(BEFORE))
-    before.save(())
+    output = written(tmp_path)
     reboot()
     if lost:
         lose(output)
@@ -58,11 +64,7 @@ def test_an_output_is_read_once(tmp_path, reboot, lost):
 
 
 def test_doubts_outlast_builds_of_other_targets(tmp_path, reboot):
-    output = tmp_path / "initrd"
-    output.write_bytes(BEFORE)
-    before = WorkspaceState(tmp_path / "state")
-    before.remember(str(output), str(tmp_path), Digest.of(BEFORE))
-    before.save(())
+    output = written(tmp_path)
     reboot()
     WorkspaceState(tmp_path / "state").save(())
     lose(output)

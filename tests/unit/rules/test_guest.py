@@ -11,7 +11,7 @@ TOOLS = Path(__file__).parents[3] / "rules/boot_test/tools"
 
 #: What QEMU does here: serves its three sockets, says on the console what it is told to, and ends by SIGABRT or goes on.
 EMULATOR = """\
-import os, re, socket, sys, time
+import os, re, socket, sys
 starts = sys.argv[1]
 number = len(os.listdir(starts))
 open(f"{starts}/{number}", "w").close()
@@ -22,12 +22,12 @@ for path in re.findall(r"(?:path=|unix:)([^,]+)", " ".join(sys.argv[3:])):
     listener.bind(path)
     listener.listen()
     kept.append(listener)
-console, _, _ = [listener.accept()[0] for listener in kept]
+console, qmp, agent = [listener.accept()[0] for listener in kept]
+qmp.recv(1000)  # what is left unread would reset the connections, and take with it what was said
 console.sendall(says.encode() + b"\\n")
 if end == "abort":
-    time.sleep(0.3)
     os.abort()
-time.sleep(60)
+agent.recv(1)  # until it is killed
 """
 SAYS_UP = 'lkbuild-init: {"event": "up"}'
 SAYS_BOOT = 'lkbuild-init: {"event": "boot"}'
