@@ -14,6 +14,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
 from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import Download, bring_results
+from lkbuild.execution.foresight import foresee
 from lkbuild.execution.lookahead import Ahead, demand_with_remote
 from lkbuild.execution.plan import ActionGraph, Demand, build_graph, demand
 from lkbuild.execution.runner import ActionRunner, RunnerParts, leaf_of, timing_name
@@ -245,6 +246,7 @@ class BuildLoop:
             )
             for action in plan.needed
         ]
+        foresee(graph, plan, self._parts.blobs)
         machine = Machine(slots=wish.slots, cpus=wish.cpus, memory_mib=wish.memory_mib, away=wish.away)
         scheduler = Scheduler(jobs, lambda action: self._one(action, execution, wish, forced, took.get(names[action])), machine)
         return scheduler.execute(keep_going=wish.keep_going, cancelled=self._parts.cancelled)

@@ -58,6 +58,10 @@ class BlobStore(Protocol):
         """Store what stored blobs are one after the other; they need not be stored a second time for it."""
         ...
 
+    def expect_parts(self, digests: Sequence[Digest]) -> None:
+        """A `put_parts` that begins with these will come: they may be read meanwhile. Whatever is wrong with them is told by that."""
+        ...
+
     def parts(self, digest: Digest) -> Sequence[Digest]:
         """What stored bytes are one after the other, as `put_parts` was told; the digest alone where they are kept as they are."""
         ...

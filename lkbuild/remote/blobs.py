@@ -50,6 +50,10 @@ class RemoteBlobs:
             raise BlobMissing(min(absent))
         return self._local.put_parts(digests)
 
+    def expect_parts(self, digests: Sequence[Digest]) -> None:
+        """Those that are here are read meanwhile."""
+        self._local.expect_parts(digests)
+
     def parts(self, digest: Digest) -> Sequence[Digest]:
         """What bytes are one after the other here."""
         return self._local.parts(digest)

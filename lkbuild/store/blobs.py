@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from lkbuild.base import atomic
 from lkbuild.base.ahead import ahead
@@ -25,6 +25,7 @@ from lkbuild.store import codec, parts
 from lkbuild.store.database import Database
 from lkbuild.store.expanded import Expanded, create_file, hard_link, seal
 from lkbuild.store.failures import StoreReadOnly, translated
+from lkbuild.store.foreseen import Foresight, Known
 from lkbuild.store.layout import FILE_MODE, MTIME, PACKED_LIMIT, Layout
 from lkbuild.store.leases import Lease, locked
 from lkbuild.store.uses import Uses
@@ -33,6 +34,8 @@ from lkbuild.store.writer import GroupWriter, Write
 PACKED_RAW, PACKED_ZSTD, FILE_RAW, FILE_ZSTD, PARTS = range(5)
 #: Kinds of which all bytes, or the list of others' that they are, are in the database.
 ROWS = frozenset({PACKED_RAW, PACKED_ZSTD, PARTS})
+#: In how many lists one is looked for that begins as an expected one does: the one of the build before is among the last.
+_RECENT_LISTS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Blobs:
         self.uses = Uses(database, lease)
         self._names = itertools.count()
         self._expanded = Expanded(self)
+        self.foresight = Foresight(self)
 
     @property
     def writer(self) -> GroupWriter:
@@ -235,8 +239,10 @@ class Blobs:
                     stream.write(self.get_bytes(part))
             return stream.digest
         # The name is that of the bytes that were read and found to be the parts'. Two threads: each hashes all of them.
-        with ahead(chunk for part in some for chunk in self.chunks(part)) as chunks:
-            whole = Digest.of_chunks(chunks)
+        begun = self.foresight.begun(some)
+        with ahead(chunk for part in some[len(begun.parts) :] for chunk in self.chunks(part)) as chunks:
+            begun.add(chunks)
+        whole = begun.digest()
         if not self.has(whole):
             self.writer.flush()
             if gone := self.uses.mark("blobs", "hash", {bytes.fromhex(part.hash) for part in some}):
@@ -245,10 +251,35 @@ class Blobs:
             self.writer.submit(_row(whole, entry, len(entry.data or b"")))
         return whole
 
+    def expect_parts(self, digests: Sequence[Digest]) -> None:
+        """A `put_parts` that begins with these is to come: they are read meanwhile."""
+        self.foresight.expect([leaf for digest in digests for leaf in self.parts_of(digest) or (digest,)])
+
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """The bytes, checked at their end. Raises BlobMissing."""
         with self.open(digest) as stream:
             yield from iter(lambda: stream.read(codec.CHUNK), b"")
+
+    def unchecked(self, digest: Digest) -> Iterator[bytes]:
+        """What lies where a blob's bytes should, for those who check it themselves. Raises BlobMissing where nothing does, or no zstd."""
+        entry = self.require(digest)
+        if entry.kind in ROWS:
+            yield from self.chunks(digest)
+            return
+        try:
+            yield from codec.chunks_unchecked(
+                self.layout.blob(digest, compressed=entry.kind == FILE_ZSTD), compressed=entry.kind == FILE_ZSTD
+            )
+        except (codec.Damaged, FileNotFoundError) as error:
+            raise BlobMissing(digest) from error
+
+    def recent_lists(self) -> Iterator[Known]:
+        """Some of the stored lists, those used last first."""
+        # The kind is written out: SQLite looks for an index of such rows only where it can read it in the query's text.
+        sql = f"SELECT hash, size FROM blobs WHERE kind = {PARTS} ORDER BY used DESC LIMIT {_RECENT_LISTS}"  # noqa: S608 - two numbers
+        for key, size in self.database.rows(sql):
+            whole = Digest(key.hex(), size)
+            yield Known(whole, tuple(self.parts_of(whole)))
 
     @contextlib.contextmanager
     def put_stream(self) -> Iterator[StreamWriter]:

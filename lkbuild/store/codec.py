@@ -179,3 +179,14 @@ def chunks_checked(path: Path, digest: Digest, *, compressed: bool) -> Iterator[
     with CheckedReader(path, digest, compressed=compressed) as reader:
         while chunk := reader.read(CHUNK):
             yield chunk
+
+
+def chunks_unchecked(path: Path, *, compressed: bool) -> Iterator[bytes]:
+    """What a blob's file holds, uncompressed, for those who check it. Raises Damaged where that can't be had, or OSError."""
+    with path.open("rb") as file:
+        source = zstandard.ZstdDecompressor().stream_reader(file) if compressed else file
+        try:
+            while chunk := source.read(CHUNK):
+                yield chunk
+        except zstandard.ZstdError as error:
+            raise Damaged(str(error)) from error

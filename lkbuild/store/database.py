@@ -32,6 +32,8 @@ CREATE TABLE seconds (name TEXT PRIMARY KEY, seconds REAL NOT NULL) WITHOUT ROWI
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('removals', 0), ('marks', 0);
 """
+#: Lists among the blobs (kind 4) by last use. Stores from before it get it when they are opened for writing; without it they are searched.
+LISTS: Final = "CREATE INDEX IF NOT EXISTS lists ON blobs (used) WHERE kind = 4"
 #: How many values one IN (...) takes: SQLite's limit is 32,766, and one statement text is cached for full chunks.
 CHUNK: Final = 500
 _BUSY_S: Final = 60.0
@@ -52,6 +54,9 @@ class Database:
             self._identity = _identity(self._path)
             self._reader = _connect(self._path, writable=writable)
             self._writer = _connect(self._path, writable=True) if writable else None
+            if self._writer is not None:
+                with contextlib.suppress(sqlite3.OperationalError):  # no room for it: it can wait
+                    self._writer.execute(LISTS)
             self._reader.execute("SELECT value FROM meta LIMIT 1").fetchall()
         self._reading, self._writing = threading.Lock(), threading.Lock()
 
@@ -148,7 +153,7 @@ def create(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         # A new store has nothing to lose: one that a power failure leaves half made is made again or repaired.
         connection.execute("PRAGMA synchronous=OFF")
-        connection.executescript(SCHEMA)
+        connection.executescript(f"{SCHEMA}{LISTS};")
     finally:
         connection.close()
 

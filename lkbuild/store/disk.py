@@ -100,6 +100,7 @@ class DiskStore:
             return
         self._closed = True
         atexit.unregister(self._close_quietly)
+        self.bytes.foresight.stop()
         try:
             if self._writer is not None:
                 self._writer.close()
@@ -147,6 +148,10 @@ class DiskBlobs:
     def put_parts(self, digests: Sequence[Digest]) -> Digest:
         """Store stored blobs one after the other."""
         return self._bytes.put_parts(digests)
+
+    def expect_parts(self, digests: Sequence[Digest]) -> None:
+        """They are read meanwhile."""
+        self._bytes.expect_parts(digests)
 
     def parts(self, digest: Digest) -> Sequence[Digest]:
         """What bytes are one after the other."""

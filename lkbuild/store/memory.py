@@ -72,6 +72,9 @@ class MemoryBlobs:
         """Store stored blobs one after the other."""
         return self.put_bytes(b"".join(map(self.get_bytes, digests)))
 
+    def expect_parts(self, digests: Sequence[Digest]) -> None:
+        """They are in memory already."""
+
     def parts(self, digest: Digest) -> Sequence[Digest]:
         """They are kept as they are."""
         return (digest,)

@@ -77,7 +77,7 @@ def test_an_architecture_boots_its_kernel_from_source(repository, arch):
 
 @pytest.mark.slow
 @LONG
-@pytest.mark.parametrize("arch", ["arm64", "s390x"])
+@pytest.mark.parametrize("arch", ["arm64", "riscv64", "s390x"])
 def test_a_docker_engine_runs_on_an_architecture_s_kernel_from_source(repository, arch):
     passes(repository, "//images:docker-desktop-test", "--arch", arch)
 

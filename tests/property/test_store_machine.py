@@ -67,10 +67,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.bytes[digest] = data
         return digest
 
-    @rule(target=digests, large=LARGE, others=st.lists(digests, max_size=2))
-    def put_parts(self, large: bytes, others: list[Digest]) -> Digest:
+    @rule(target=digests, large=LARGE, others=st.lists(digests, max_size=2), expected=st.integers(0, 3))
+    def put_parts(self, large: bytes, others: list[Digest], expected: int) -> Digest:
         parts = [self.store.blobs.put_bytes(large), *others]
         self.bytes[parts[0]] = large
+        self.store.blobs.expect_parts(parts[:expected])
         data = b"".join(self.bytes[part] for part in parts)
         try:
             digest = self.store.blobs.put_parts(parts)

@@ -72,6 +72,13 @@ def test_blobs_one_after_the_other_are_a_blob(store, data):
     assert store.blobs.put_parts([whole]) == whole
 
 
+def test_parts_that_are_expected_change_nothing(store):
+    first, second = store.blobs.put_bytes(RANDOM), store.blobs.put_bytes(RANDOM + b"other")
+    for expected in ([first], [first, second], [second], [Digest.of(b"absent")], []):
+        store.blobs.expect_parts(expected)
+        assert store.blobs.put_parts([first, second]) == Digest.of(RANDOM + RANDOM + b"other")
+
+
 def test_a_blob_tells_what_it_is_kept_as(store):
     parts = [store.blobs.put_bytes(RANDOM), store.blobs.put_bytes(RANDOM + b"other")]
     whole = store.blobs.put_parts(parts)

@@ -14,6 +14,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.model.action import ActionResult, OutputFile
 from lkbuild.model.ports import BlobMissing
 from lkbuild.store.disk import DiskStore
+from lkbuild.store.foreseen import Begun
 from lkbuild.store.gc import GcPolicy, collect
 from lkbuild.store.info import info, stored_bytes
 from lkbuild.store.verify import verify
@@ -122,7 +123,7 @@ def test_a_list_that_hashes_to_another_name_is_damage(root, parts, whole, monkey
     """As no reader can tell: each part is right, and the list is what was written."""
     with DiskStore.open(root) as store:
         other = Digest(blake3(b"other").hexdigest(), whole.size)
-        monkeypatch.setattr(Digest, "of_chunks", lambda _: other)
+        monkeypatch.setattr(Begun, "digest", lambda _: other)
         assert store.blobs.put_parts(parts) == other
         monkeypatch.undo()
         assert verify(store, repair=True).damaged == [f"blob {other}"]
@@ -166,14 +167,13 @@ def test_parts_are_used_when_the_list_is_found(root, parts, whole):
 
 def test_a_part_that_is_collected_while_a_list_is_made_is_missing(root, parts, monkeypatch):
     with DiskStore.open(root) as store:
-        real = Digest.of_chunks
+        real = Begun.digest
 
-        def collected_meanwhile(chunks):
-            found = real(chunks)
+        def collected_meanwhile(begun):
             store.bytes.discard(parts[0])
-            return found
+            return real(begun)
 
-        monkeypatch.setattr(Digest, "of_chunks", collected_meanwhile)
+        monkeypatch.setattr(Begun, "digest", collected_meanwhile)
         with pytest.raises(BlobMissing) as caught:
             store.blobs.put_parts(parts)
         assert caught.value.digest == parts[0]
