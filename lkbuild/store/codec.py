@@ -24,11 +24,13 @@ PROBE: Final = 128 * 1024
 CHUNK: Final = 1 << 20
 _HOLE_BLOCK: Final = 64 * 1024
 _ZEROS: Final = bytes(CHUNK)
-#: Below this, starting threads costs more than they gain: zstd gives each of them 8 MiB at a time.
-LARGE: Final = 16 << 20
+#: Below this a second thread gains less than a tenth of a second, takes 16 MiB, and what else is built has the other processor.
+LARGE: Final = 128 << 20
 #: Below this a frame's header eats what compression gains.
 _SMALLEST: Final = 128
 _local = threading.local()
+#: Held by the one stream that is compressed by two threads: a second one at that time has a processor of its own, and 16 MiB less.
+_two_threads = threading.Lock()
 
 
 class Damaged(Exception):
@@ -104,8 +106,9 @@ class Sink:
         self._hash = blake3()
         self.size = 0
         self._out: BinaryIO | zstandard.ZstdCompressionWriter | None = None
+        self._two = compressed and expected >= LARGE and _two_threads.acquire(blocking=False)
         if compressed:
-            compressor = zstandard.ZstdCompressor(level=LEVEL, threads=2 if expected >= LARGE else 0)
+            compressor = zstandard.ZstdCompressor(level=LEVEL, threads=2 if self._two else 0)
             self._out = compressor.stream_writer(self._file, closefd=False)
 
     def write(self, chunk: bytes) -> None:
@@ -123,6 +126,7 @@ class Sink:
         """End the file, set its mode and time; the digest of what went in."""
         if self._out is not None:
             self._out.close()
+            self._let_go()
         else:
             self._file.truncate(self.size)
         os.fchmod(self._file.fileno(), mode)
@@ -131,8 +135,14 @@ class Sink:
         return Digest(self._hash.hexdigest(), self.size)
 
     def abort(self) -> None:
-        """Close without ending well."""
+        """Close without ending well; harmless after `finish`."""
+        self._let_go()
         self._file.close()
+
+    def _let_go(self) -> None:
+        if self._two:
+            self._two = False
+            _two_threads.release()
 
 
 def _write_all(file: io.FileIO | BinaryIO, data: bytes) -> None:
