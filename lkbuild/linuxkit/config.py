@@ -98,14 +98,23 @@ class Config:
 
     def references(self) -> Iterator[tuple[str, Position]]:
         """The images that are named, each with where it is; one may be there several times."""
-        if self.kernel.get("image") and self.kernel_place is not None:
-            yield self.kernel["image"], self.kernel_place
+        if (found := self.kernel_image()) is not None:
+            yield found
         yield from self.init
         for section in SECTIONS:
             yield from ((container.reference, container.places.position("image")) for container in self.containers[section])
         for volume in self.volumes.values():
             if volume.reference is not None:
                 yield volume.reference, volume.places.position("image")
+
+    def kernel_image(self) -> tuple[str, Position] | None:
+        """The image that the kernel is taken from, with where it is named; None where there is no kernel."""
+        return (self.kernel["image"], self.kernel_place) if self.kernel.get("image") and self.kernel_place is not None else None
+
+    def kernel_files(self) -> dict[str, str]:
+        """What the kernel's image must have, by the field that names it: microcode that is not there is left out."""
+        tar = self.kernel.get("tar", "kernel.tar")
+        return {"binary": self.kernel.get("binary") or "kernel", **({"tar": tar} if tar not in ("", "none") else {})}
 
     def ids(self) -> dict[str, int]:
         """The number that each container's name stands for: from 100 upward, the last of a name counts."""

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from lkbuild.app.linuxkit.templates import Packages
 from lkbuild.base.errors import FetchError, LoadError, LockError, Position, UsageError, nearest
 from lkbuild.base.values import dataclass
+from lkbuild.image.errors import ArchiveError
+from lkbuild.image.tar import tar_members
 from lkbuild.linuxkit.config import Config, Part, merge, read
 from lkbuild.linuxkit.decode import Templates, no_templates
 from lkbuild.linuxkit.images import image_settings
 from lkbuild.linuxkit.metadata import plain_value
 from lkbuild.linuxkit.process import ImageSettings
-from lkbuild.locks.oci.layout import Layout, OciImage, from_folder
+from lkbuild.locks.oci.layout import Layout, OciImage, blob_path, from_folder
 from lkbuild.model.deb_lock import LockFormatError
 from lkbuild.model.oci_lock import OciEntry, parse_oci_lock
 from lkbuild.model.references import digest_of, normal, with_tag
@@ -178,6 +180,29 @@ class LayoutImages:
             with at(reference, position):
                 self._known[reference] = self.layout.image(digest, self._arch)
         return self._known[reference]
+
+    def files(self, reference: str, position: Position, wanted: Iterable[str]) -> set[str]:
+        """Paths that an image has: all of them, or of its upper layers only where these have all that is wanted. Raises FetchError."""
+        image, wanted = self.find(reference, position), set(wanted)
+        found: set[str] = set()
+        gone: set[str] = set()
+        with at(reference, position):
+            for layer in reversed(image.layers):
+                paths = self._paths(layer.digest)
+                found |= {path for path in paths if path not in gone}
+                gone |= {path.replace("/.wh.", "/", 1).removeprefix(".wh.") for path in paths if "/.wh." in f"/{path}"}
+                if wanted <= found:
+                    break
+        return found
+
+    def _paths(self, digest: str) -> set[str]:
+        try:
+            with (self._folder / blob_path(digest)).open("rb") as file:
+                return {entry.path for entry, _ in tar_members(file)}
+        except OSError as error:
+            raise FetchError(f"the layer {digest} can't be read: {error.strerror}") from None
+        except ArchiveError as error:
+            raise FetchError(f"the layer {digest}: {error}") from None
 
     def _digest(self, reference: str, position: Position) -> str:
         digest = digest_of(reference)

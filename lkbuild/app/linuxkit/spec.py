@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lkbuild.app.linuxkit.inputs import ImagesFrom, KnownImages, read_config, source_of
+from lkbuild.app.linuxkit.inputs import ImagesFrom, KnownImages, LayoutImages, read_config, source_of
+from lkbuild.base.errors import LoadError, nearest
 from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Part, Warned
 from lkbuild.linuxkit.files import entries
@@ -24,7 +25,26 @@ class Specs:
 def spec(files: Sequence[str], *, images: ImagesFrom, arch: str, cwd: Path, environment: Mapping[str, str]) -> Specs:
     """The specifications of all containers. Raises LkbuildError where LinuxKit would not build the configuration."""
     config = read_config(files, cwd, environment)
-    return Specs(specs=check(config, images.known(arch), cwd), warnings=tuple(warnings(config)))
+    known = images.known(arch)
+    found = check(config, known, cwd)
+    if isinstance(known, LayoutImages):  # a lock names layers, and has none
+        check_kernel(config, known)
+    return Specs(specs=found, warnings=tuple(warnings(config)))
+
+
+def check_kernel(config: Config, images: LayoutImages) -> None:
+    """Whether the kernel's image has the files that are taken from it. Raises LoadError, FetchError."""
+    kernel = config.kernel_image()
+    if kernel is None:
+        return
+    reference, position = kernel
+    wanted = config.kernel_files()
+    there = images.files(reference, position, wanted.values())
+    for field, name in wanted.items():
+        if name not in there:
+            near = nearest(name, there) or f"it has {len(there)} others"
+            write = f"write {field}: and the file's name{', or tar: none' if field == 'tar' else ''}"
+            raise LoadError(f"the kernel's image has no file '{name}'", position=position, hint=f"{near}; {write}")
 
 
 def check(config: Config, images: KnownImages, cwd: Path) -> Mapping[str, Mapping[str, Any]]:
