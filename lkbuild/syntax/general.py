@@ -32,6 +32,13 @@ def parse(data: bytes, file: str) -> tuple[Source, Node | None, Spot | None]:
     return source, root, builder.second
 
 
+_MERGES: Final = "write <<: *name, or <<: [*name, *other]"
+
+
+def _is_merge(key: Scalar) -> bool:
+    return key.text == "<<" and key.plain
+
+
 class _GeneralBuilder(Builder):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
@@ -67,7 +74,11 @@ class _GeneralBuilder(Builder):
         """As Builder."""
         self._ended = self._ended or type(event) is yaml.DocumentEndEvent
         tag = getattr(event, "tag", None)
-        if tag is not None and hasattr(event, "value"):
+        if tag == "!":  # says nothing to yaml.v3: `! 5` is a number
+            event.tag = None
+            if hasattr(event, "value"):
+                event.implicit = (not event.style, False)
+        elif tag is not None and hasattr(event, "value"):
             # PyYAML says "plain" only of what has no tag: `!!int "5"` is 5, `!!str 5` is text.
             event.implicit = (short_tag(tag) in _RESOLVED, False)
         self._count(1, event)
@@ -95,14 +106,14 @@ class _GeneralBuilder(Builder):
         super()._scalar(node)
 
     def _key(self, node: Scalar) -> None:
-        if node.text == "<<" and node.plain:
-            self._open[-1].key = node
+        if _is_merge(node) or not (node.text or node.plain):
+            self._named(node)
         else:
             super()._key(node)
 
     def _value(self, node: Node) -> None:
         key = self._open[-1].key if self._open else None
-        if key is not None and key.text == "<<" and key.plain:
+        if key is not None and _is_merge(key):
             self._merges.setdefault(len(self._open), []).append((key, node))
             self._open[-1].key = None
             return
@@ -115,6 +126,9 @@ class _GeneralBuilder(Builder):
             hint = nearest(event.anchor, self._anchors) or "an anchor stands before the aliases that name it, and not around them"
             raise self.source.error(spot, f"no anchor '&{event.anchor}'", hint)
         self._count(self._sizes[event.anchor], event)
+        key = self._open[-1].key if self._open else None
+        if key is not None and _is_merge(key) and not isinstance(node, Fields):
+            raise self.source.error(spot, f"'*{event.anchor}' is no mapping, and only mappings can be merged", _MERGES)
         if self._expects_key():
             if not isinstance(node, Scalar):
                 raise self.source.error(spot, "a mapping or list can't be a key", "keys are plain words")
@@ -128,7 +142,7 @@ class _GeneralBuilder(Builder):
         for key, value in merges:
             for part in value.items if isinstance(value, Items) else (value,):
                 if not isinstance(part, Fields):
-                    raise self.source.error(key.spot, "only mappings can be merged", "write <<: *name, or <<: [*name, *other]")
+                    raise self.source.error(key.spot, "only mappings can be merged", _MERGES)
                 for pair in part.pairs:
                     pairs.setdefault(pair[0].text, pair)
         return Fields(tuple(pairs.values()), node.spot)

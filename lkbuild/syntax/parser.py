@@ -66,7 +66,7 @@ def decoded(data: bytes, file: str) -> Source:
     source = _source(text, file)
     bad = _NOT_TEXT.search(text)
     if bad:
-        message = f"the character U+{ord(bad.group()):04X} can't stand in a BUILD.yaml"
+        message = f"the character U+{ord(bad.group()):04X} can't stand here"
         raise source.error(_end(text[: bad.start()]), message, 'take it out, or write an escape in double quotes: "\\u2028"')
     return source
 
@@ -171,11 +171,14 @@ class Builder:
             self._value(node)
 
     def _key(self, node: Scalar) -> None:
-        frame = self._open[-1]
         if not node.text:
             raise self.source.error(node.spot, "a key is missing before ':'", "write name: value")
         if node.text == "<<" and node.plain:
             raise self.source.error(node.spot, "merge keys ('<<') are not supported", _NO_ALIASES)
+        self._named(node)
+
+    def _named(self, node: Scalar) -> None:
+        frame = self._open[-1]
         seen = frame.seen if frame.seen is not None else {}
         first = seen.setdefault(node.text, node.spot)
         if first is not node.spot:

@@ -80,6 +80,11 @@ def test_plain_scalars_are_what_yaml_v3_makes_of_them(text, value):
         ("init: [!secret x]", (1, 8)),
         ("<<: 5", (1, 1)),
         ("? [a]\n: b", (1, 3)),
+        ("services: [{name: a, image: b, sysctl: {<<: {a: b}, <<: {c: d}}}]", (1, 53)),
+        ("onboot: &x [{name: a, image: b}]\nservices: [{<<: *x}]", (2, 17)),
+        ("init: &x a\nkernel: {<<: *x}", (2, 14)),
+        ("services: [{name: a, image: b, sysctl: {: x}}]", (1, 41)),
+        ('services: [{name: a, image: b, sysctl: {"": x, "": y}}]', (1, 48)),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text, place):
@@ -112,6 +117,20 @@ def test_anchors_aliases_merge_keys_and_tags_mean_what_they_mean_to_yaml_v3():
     ]
     assert dict(services[1].values) == {"env": ("A=1",), "net": "new"}
     assert (services[2].get("hostname"), services[2].get("oomScoreAdj")) == ("5", 7)
+
+
+def test_a_tag_without_a_name_says_nothing():
+    text = b'services: ! [! {! name: ! a, image: b, oomScoreAdj: ! 5, hostname: ! "5", cwd: &x ! /x, env: [*x]}]'
+    (service,) = read(text, "a.yml").containers["services"]
+    assert (service.name, dict(service.values)) == ("a", {"oomScoreAdj": 5, "hostname": "5", "cwd": "/x", "env": ("/x",)})
+    for value in ("! 5", "! ~", "! "):
+        with pytest.raises(LoadError):
+            read(f"services: [{{name: a, image: b, hostname: {value}}}]".encode(), "a.yml")
+
+
+def test_a_name_in_a_table_may_be_empty():
+    (service,) = read(b'services: [{name: a, image: b, annotations: {"": x}}]', "a.yml").containers["services"]
+    assert service.get("annotations") == {"": "x"}
 
 
 def test_a_mistake_behind_an_alias_is_where_it_is_written():
