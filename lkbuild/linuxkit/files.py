@@ -13,6 +13,8 @@ from lkbuild.linuxkit.process import identity
 
 _OCTAL: Final = re.compile(r"\+?[0-7]+\Z")
 _METADATA: Final = ("yaml", "json")
+#: What the header of a tar has room for: seven octal digits.
+_MODES: Final = 1 << 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,13 @@ def entries(config: Config, has_source: Callable[[Part], bool]) -> Iterator[File
         path = part.get("path", "").removeprefix("/")
         if not path:
             raise _error(part, "path", "a file needs a path", "write path: and where it goes in the image")
+        if "\0" in path or "\0" in part.get("symlink", ""):
+            field = "path" if "\0" in path else "symlink"
+            raise _error(part, field, "a zero byte ends a name", "take it out")
         mode, owner = _mode(part), _owner(part, ids)
         kind = _kind(part, path)
+        if path.endswith("/") and kind not in ("directory", "symlink"):
+            raise _error(part, "path", f"'{path}' names a directory, and this is a file", "write the file's name, or directory: true")
         if kind == "source" and not has_source(part):
             if part.get("optional", False):
                 continue
@@ -80,8 +87,8 @@ def _mode(part: Part) -> int:
     text = part.get("mode", "")
     if not text:
         return 0o700 if part.get("directory", False) else 0o600
-    if not _OCTAL.match(text) or (mode := int(text, 8)) >= 1 << 31:
-        raise _error(part, "mode", f"'{text}' is no octal mode", 'write mode: "0644"')
+    if not _OCTAL.match(text) or (mode := int(text, 8)) >= _MODES:
+        raise _error(part, "mode", f"'{text}' is no octal mode of a file", 'write mode: "0644"')
     return mode
 
 

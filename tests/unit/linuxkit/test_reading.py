@@ -215,6 +215,7 @@ def test_files_of_all_kinds():
       - {path: s, source: here}
       - {path: o, source: nowhere, optional: true}
       - {path: m, metadata: yaml}
+      - {path: d/, directory: true, mode: "7777777"}
     """
     assert files(text, there=("here",)) == [
         ("etc/a", "contents", "x", "0o600", 0),
@@ -223,6 +224,7 @@ def test_files_of_all_kinds():
         ("l", "symlink", "/etc/a", "0o777", 0),
         ("s", "source", "here", "0o600", 0),
         ("m", "metadata", "yaml", "0o600", 0),
+        ("d/", "directory", "", "0o7777777", 0),
     ]
 
 
@@ -243,6 +245,12 @@ def test_files_of_all_kinds():
         '{path: a, source: nowhere, optional: true, mode: "0888"}',
         "{path: a, source: nowhere, optional: true, gid: nobody}",
         "{path: a, contents: x, uid: nobody}",
+        "{path: a/, contents: x}",
+        "{path: a/, source: x}",
+        '{path: a, contents: x, mode: "10000000"}',
+        '{path: a, contents: x, mode: "-1"}',
+        '{path: "a\\0", contents: x}',
+        '{path: a, symlink: "a\\0"}',
     ],
 )
 def test_a_file_that_linuxkit_refuses_is_refused(entry):
