@@ -18,7 +18,7 @@ from lkbuild.linuxkit.schema import CONFIGURATION, LABEL, TEXT, Record
 from lkbuild.model.attrs import FrozenMap
 from lkbuild.model.references import expand
 from lkbuild.syntax.general import parse
-from lkbuild.syntax.nodes import Scalar
+from lkbuild.syntax.nodes import Fields, Node, Scalar
 from lkbuild.syntax.source import Source
 
 #: Sections of containers, in the order in which ids are given to them.
@@ -130,7 +130,7 @@ def read(data: bytes, file: str, templates: Templates = no_templates) -> Config:
         warnings.append(
             Warned(position=source.position(second), message="what follows this line is not read: a linuxkit.yml is one document")
         )
-    if root is None or (isinstance(root, Scalar) and root.plain and resolve(root.text) is None):
+    if root is None or _is_null(root):
         return Config(warnings=tuple(warnings))
     decoder = Decoder(source, templates)
     values = decoder.value(root, CONFIGURATION)
@@ -170,6 +170,10 @@ def label(text: str, reference: str) -> Part:
     source, root, _ = parse(text.encode("utf-8", "surrogatepass"), file)
     if root is None:
         raise Source(file).error((0, 0), "the label is empty", "an object is expected: {}")
+    if isinstance(root, Fields):  # null is no name
+        root = Fields(
+            tuple((key, value) for key, value in root.pairs if key.text not in ("name", "image") or not _is_null(value)), root.spot
+        )
     decoder = Decoder(source)
     values: FrozenMap = decoder.value(root, _NAMED_LABEL)
     for name in ("name", "image"):
@@ -208,6 +212,10 @@ def merge(configs: Iterable[Config]) -> Config:
         volumes=volumes,
         warnings=tuple(warnings),
     )
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.plain and resolve(node.text) is None
 
 
 def _containers(items: tuple[FrozenMap, ...], places: Places) -> Iterable[Container]:

@@ -110,6 +110,9 @@ def test_a_mistake_in_a_label_names_the_image(one):
 
 def test_a_label_may_have_a_name_that_says_nothing(one):
     assert one(label='{"name": "", "image": "", "hostname": "h"}')["hostname"] == "h"
+    assert one(label='{"name": null, "image": ~, "hostname": "h"}')["hostname"] == "h"
+    with pytest.raises(LoadError):
+        one(label='{"name": [], "hostname": "h"}')
 
 
 def test_default_mounts_and_what_readonly_adds(one):
