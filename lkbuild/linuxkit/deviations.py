@@ -74,19 +74,21 @@ DEVIATIONS: Final = (
     Deviation(
         name="folded text",
         linuxkit="""The file is written anew before it is read, and text in block style suffers: folded text (`>`) gets an empty line before
-            each line that is further in, and `>+` one at its end; an item of a list that starts with an empty line is a syntax error.""",
+            each line that is further in, and `>+` one at its end; text (`|`) loses an empty line at its start, and as an item of a
+            list it is a syntax error then.""",
         lkbuild="It is the text that YAML says it is.",
         reason="It is an accident of a library; no other reader of the file sees that text.",
     ),
     Deviation(
         name="tags",
-        linuxkit="A scalar with a tag that YAML does not know (`!name`), or with `!!binary` or `!!timestamp`, is taken as text.",
+        linuxkit="""A tag that YAML does not know (`!name`) is overlooked; a scalar with it, or with `!!binary` or `!!timestamp`, is taken
+            as text.""",
         lkbuild="It is an error.",
         reason="Whoever writes a tag believes that it does something.",
     ),
     Deviation(
         name="ids out of range",
-        linuxkit="A negative `uid` or `mode`, or a `uid` above 4294967295, is wrapped to 32 bits.",
+        linuxkit="A negative `uid`, a device's negative `mode`, or a `uid` above 4294967295, is wrapped to 32 bits.",
         lkbuild="It is an error.",
         reason="`-1` would become an id that no process can have.",
     ),
@@ -120,6 +122,20 @@ DEVIATIONS: Final = (
             init images.""",
         lkbuild="A directory that is there keeps its mode and owner, unless `directory: true` names it. A new one is as in LinuxKit.",
         reason="One file with mode 0600 locks all but root out of /etc.",
+    ),
+    Deviation(
+        name="files without a name",
+        linuxkit="""`files: [{path: /}]` writes an entry whose name is empty. A `path:` with a `/` at its end and empty contents is a
+            directory.""",
+        lkbuild="Both are errors.",
+        reason="What comes of the first depends on who unpacks it; the second is what `directory: true` is for.",
+    ),
+    Deviation(
+        name="characters",
+        linuxkit="""U+0085, U+2028 and U+2029 may stand in a file as they are. In double quotes `\\/` is an error, as is `%YAML 1.2` on
+            the first line.""",
+        lkbuild='Write these characters as escapes (`"\\u2028"`). `\\/` is a slash, as in JSON, and `%YAML 1.2` says what is so anyhow.',
+        reason="They are line breaks to some readers of YAML and none to others.",
     ),
     Deviation(
         name="sources",

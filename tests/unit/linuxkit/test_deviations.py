@@ -8,6 +8,7 @@ from lkbuild.app.linuxkit.inputs import read_config, source_of
 from lkbuild.base.errors import LoadError, UsageError
 from lkbuild.linuxkit.config import read
 from lkbuild.linuxkit.deviations import DEVIATIONS
+from lkbuild.linuxkit.files import entries
 from lkbuild.linuxkit.specs import warnings
 
 VOLUME = "volumes: [{name: v}]\n"
@@ -131,6 +132,7 @@ def test_read_only_binds_with_more_options(made):
 
 
 def test_folded_text(one):
+    assert one("hostname: |\n\n  a\n")["hostname"] == "\na\n"
     found = one("command:\n  - >\n    a\n     b\n    c\n  - >+\n    d\n\n  - |\n\n    e\n")
     assert found["process"]["args"] == ["a\n b\nc\n", "d\n\n", "\ne\n"]
 
@@ -140,6 +142,28 @@ def test_tags(one, tag):
     with pytest.raises(LoadError) as caught:
         one(f"hostname: {tag} aGk=")
     assert (caught.value.position.line, caught.value.position.column) == (4, 15)
+
+
+@pytest.mark.parametrize("collection", ["sysctl: !name {a: b}", "env: !name [a]"])
+def test_tags_of_collections(one, collection):
+    with pytest.raises(LoadError):
+        one(collection)
+
+
+@pytest.mark.parametrize("path", ["/", "etc/"])
+def test_files_without_a_name(path):
+    with pytest.raises(LoadError) as caught:
+        list(entries(read(f'files: [{{contents: "", path: {path}}}]'.encode(), "a.yml"), lambda _: True))
+    assert (caught.value.position.line, caught.value.position.column) == (1, 30)
+
+
+@pytest.mark.parametrize("character", "\u0085\u2028\u2029")
+def test_characters(character, one):
+    with pytest.raises(LoadError) as caught:
+        read(f'kernel: {{cmdline: "a{character}"}}'.encode(), "a.yml")
+    assert (caught.value.position.line, caught.value.position.column) == (1, 21)
+    assert one('hostname: "\\u2028\\/"')["hostname"] == "\u2028/"
+    assert read(b"%YAML 1.2\n---\ninit: [a]", "a.yml").init
 
 
 def test_sources(tmp_path):
