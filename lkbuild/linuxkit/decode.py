@@ -158,6 +158,10 @@ _WORDS: Final = {
 }
 
 
+#: So many keys are named in a hint.
+_FEW: Final = 8
+
+
 def _expected(kind: Kind) -> str:
     if isinstance(kind, Many):
         return "a list" if isinstance(kind.item, Record) else "a list of strings"
@@ -167,7 +171,11 @@ def _expected(kind: Kind) -> str:
 def _remedy(node: Scalar, kind: Kind) -> str:
     """What to write in place of a scalar that does not fit."""
     if isinstance(kind, Many):
-        return f"write [{node.text}]" if node.text else "write [], or leave the key out"
+        if not node.text:
+            return "write [], or leave the key out"
+        return f"write [{node.text}]" if " " not in node.text else "write [first, second]: each of its items by itself"
+    if isinstance(kind, Record) and len(kind.fields) <= _FEW:
+        return f"its keys stand below it, or in braces: {', '.join(kind.fields)}"
     if isinstance(kind, Record | Table):
         return "write key: value on the lines below it, or {key: value}; or leave it out"
     if isinstance(kind, Whole | Flag):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lkbuild.app.linuxkit.inputs import ImagesFrom, KnownImages, LayoutImages, read_config, source_of
 from lkbuild.base.errors import LoadError, nearest
@@ -12,6 +12,9 @@ from lkbuild.base.values import dataclass
 from lkbuild.linuxkit.config import Config, Part, Warned
 from lkbuild.linuxkit.files import entries
 from lkbuild.linuxkit.specs import specs, warnings
+
+#: So many files are named in a hint.
+_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ def check_kernel(config: Config, images: LayoutImages) -> None:
     there = images.files(reference, position, wanted.values())
     for field, name in wanted.items():
         if name not in there:
-            near = nearest(name, there) or f"it has {len(there)} others"
+            near = nearest(name, there) or (f"it has {', '.join(sorted(there))}" if len(there) <= _FEW else f"it has {len(there)} others")
             write = f"write {field}: and the file's name{', or tar: none' if field == 'tar' else ''}"
             raise LoadError(f"the kernel's image has no file '{name}'", position=position, hint=f"{near}; {write}")
 
