@@ -125,10 +125,10 @@ DEVIATIONS: Final = (
     ),
     Deviation(
         name="files without a name",
-        linuxkit="""`files: [{path: /}]` writes an entry whose name is empty. A `path:` with a `/` at its end and empty contents is a
-            directory.""",
-        lkbuild="Both are errors.",
-        reason="What comes of the first depends on who unpacks it; the second is what `directory: true` is for.",
+        linuxkit="""A `path:` of `files:` is written as it stands: `/` has an empty name, `../x` is above the root, and `etc/` with empty
+            contents is a directory.""",
+        lkbuild="These are errors. Any other path means the same however it is written: `etc//x/` is `etc/x`.",
+        reason="What comes of the first depends on who unpacks it; the last is what `directory: true` is for.",
     ),
     Deviation(
         name="characters",

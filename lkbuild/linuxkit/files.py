@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -22,7 +23,7 @@ class FileEntry:
     """One file of an image.
 
     Attributes:
-        path: without leading slash.
+        path: clean, without leading slash.
         kind: directory, symlink, contents, source or metadata: which of them `value` is the text of ("" for a directory).
         mode, uid, gid: numbers.
         part: as it is written.
@@ -44,15 +45,13 @@ def entries(config: Config, has_source: Callable[[Part], bool]) -> Iterator[File
     """
     ids = config.ids()
     for part in config.files:
-        path = part.get("path", "").removeprefix("/")
-        if not path:
-            raise _error(part, "path", "a file needs a path", "write path: and where it goes in the image")
+        path = _path(part)
         if "\0" in path or "\0" in part.get("symlink", ""):
             field = "path" if "\0" in path else "symlink"
             raise _error(part, field, "a zero byte ends a name", "take it out")
         mode, owner = _mode(part), _owner(part, ids)
         kind = _kind(part, path)
-        if path.endswith("/") and kind not in ("directory", "symlink"):
+        if part.get("path").endswith("/") and kind not in ("directory", "symlink"):
             raise _error(part, "path", f"'{path}' names a directory, and this is a file", "write the file's name, or directory: true")
         if kind == "source" and not has_source(part):
             if part.get("optional", False):
@@ -66,6 +65,15 @@ def entries(config: Config, has_source: Callable[[Part], bool]) -> Iterator[File
             part=part,
             **owner,
         )
+
+
+def _path(part: Part) -> str:
+    path: str = posixpath.normpath(part.get("path", "").lstrip("/"))
+    if path == ".":
+        raise _error(part, "path", "a file needs a path", "write path: and where it goes in the image")
+    if path.split("/", maxsplit=1)[0] == "..":
+        raise _error(part, "path", f"'{part.get('path')}' leaves the image", "write where it goes in the image, without ..")
+    return path
 
 
 def _kind(part: Part, path: str) -> str:

@@ -53,13 +53,13 @@ def _parents(entry: FileEntry) -> dict[str, dict[str, Any]]:
     for readable in (0o700, 0o070, 0o007):
         if mode & readable:
             mode |= readable & 0o111
-    segments = posixpath.normpath(entry.path).split("/")[:-1]
+    segments = entry.path.split("/")[:-1]
     paths = ["/".join(segments[: count + 1]) for count in range(len(segments))]
     return {path: {"path": path, "kind": "dir", "mode": mode, "uid": entry.uid, "gid": entry.gid} for path in paths}
 
 
 def _entry(entry: FileEntry, config: Config, place: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"path": posixpath.normpath(entry.path), "mode": entry.mode, "uid": entry.uid, "gid": entry.gid}
+    found: dict[str, Any] = {"path": entry.path, "mode": entry.mode, "uid": entry.uid, "gid": entry.gid}
     match entry.kind:
         case "directory":
             return {**found, "kind": "dir"}

@@ -93,6 +93,13 @@ def test_directories_of_files(linuxkit):
     assert "etc/none" not in found
 
 
+def test_a_directory_of_files_has_its_mode_however_it_is_written(linuxkit):
+    directories = '  - {path: /srv/, directory: true, mode: "0755"}\n  - {path: etc/, directory: true, mode: "0711"}\n'
+    linuxkit.write("b.yml", f"{B}{directories}")
+    found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
+    assert [stat.S_IMODE(found[path].mode) for path in ("srv", "etc", "srv/secret")] == [0o755, 0o711, 0o600]
+
+
 def test_the_bundles_are_what_spec_prints(linuxkit):
     found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
     done = linuxkit.lkbuild("linuxkit", "spec", "--images", "oci", "--arch", "amd64", "a.yml", "b.yml")

@@ -150,7 +150,7 @@ def test_tags_of_collections(one, collection):
         one(collection)
 
 
-@pytest.mark.parametrize("path", ["/", "etc/"])
+@pytest.mark.parametrize("path", ["/", "etc/", ".", "./", "../x", "a/../../x", "/../x"])
 def test_files_without_a_name(path):
     with pytest.raises(LoadError) as caught:
         list(entries(read(f'files: [{{contents: "", path: {path}}}]'.encode(), "a.yml"), lambda _: True))

@@ -215,7 +215,7 @@ def test_files_of_all_kinds():
       - {path: s, source: here}
       - {path: o, source: nowhere, optional: true}
       - {path: m, metadata: yaml}
-      - {path: d/, directory: true, mode: "7777777"}
+      - {path: .//x/../d/, directory: true, mode: "7777777"}
     """
     assert files(text, there=("here",)) == [
         ("etc/a", "contents", "x", "0o600", 0),
@@ -224,7 +224,7 @@ def test_files_of_all_kinds():
         ("l", "symlink", "/etc/a", "0o777", 0),
         ("s", "source", "here", "0o600", 0),
         ("m", "metadata", "yaml", "0o600", 0),
-        ("d/", "directory", "", "0o7777777", 0),
+        ("d", "directory", "", "0o7777777", 0),
     ]
 
 
