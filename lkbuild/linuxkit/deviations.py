@@ -117,6 +117,12 @@ DEVIATIONS: Final = (
         reason="A root with a merged /usr, as Debian's, loses its C library.",
     ),
     Deviation(
+        name="microcode that is missing",
+        linuxkit="`ucode:` with the name of a file that the kernel's image does not have is overlooked.",
+        lkbuild="Building is an error; `spec` prints what there is to print.",
+        reason="A processor without the microcode that was asked for shows in no test.",
+    ),
+    Deviation(
         name="directories of files",
         linuxkit="""`files: [{path: etc/foo}]` also writes `etc`, with a mode made from the file's (0700) and its owner, over that of the
             init images.""",

@@ -74,6 +74,12 @@ def test_an_image_is_laid_out_as_linuxkit_does(linuxkit):
     assert {f"{once}/tmp", f"{once}/rootfs", f"{web}/rootfs", "containers/volumes/data/merged", "containers/volumes/free/tmp"} <= set(found)
 
 
+def test_microcode_that_is_missing(linuxkit):
+    linuxkit.edit("a.yml", "ucode.cpio", "nowhere.cpio")
+    (error,) = linuxkit.build("--arch", "amd64", "//:image", code=1).errors
+    assert "nowhere.cpio" in error["message"]
+
+
 def test_read_only_volumes(linuxkit):
     found = initrd(linuxkit.build("--arch", "amd64", "//:image"))
     assert ("containers/volumes/data/tmp" in found, "containers/volumes/free/tmp" in found) == (False, True)
