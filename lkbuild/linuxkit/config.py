@@ -80,7 +80,7 @@ class Config:
 
     Attributes:
         kernel: image (expanded), cmdline, binary, tar, ucode: those that are written.
-        kernel_place: where the kernel's image is named, if it is.
+        kernel_places: where these are written.
         init: expanded references, with where they stand.
         containers: by section.
         files: as written.
@@ -89,7 +89,7 @@ class Config:
     """
 
     kernel: Mapping[str, str] = field(default_factory=FrozenMap)
-    kernel_place: Position | None = None
+    kernel_places: Mapping[str, Position] = field(default_factory=dict)
     init: tuple[tuple[str, Position], ...] = ()
     containers: Mapping[str, tuple[Container, ...]] = field(default_factory=lambda: dict.fromkeys(SECTIONS, ()))
     files: tuple[Part, ...] = ()
@@ -109,7 +109,7 @@ class Config:
 
     def kernel_image(self) -> tuple[str, Position] | None:
         """The image that the kernel is taken from, with where it is named; None where there is no kernel."""
-        return (self.kernel["image"], self.kernel_place) if self.kernel.get("image") and self.kernel_place is not None else None
+        return (self.kernel["image"], self.kernel_places["image"]) if self.kernel.get("image") else None
 
     def kernel_files(self) -> dict[str, str]:
         """What the kernel's image must have, by the field that names it: microcode that is not there is left out."""
@@ -150,7 +150,7 @@ def of_values(values: FrozenMap, places: Places, warned: tuple[Warned, ...] = ()
         [
             Config(
                 kernel=FrozenMap(kernel),
-                kernel_place=places.position("kernel", "image") if kernel.get("image") else None,
+                kernel_places={name: places.position("kernel", name) for name in kernel},
                 init=tuple(
                     (_reference(text, places, "init", index), places.position("init", index))
                     for index, text in enumerate(values.get("init", ()))
@@ -190,11 +190,12 @@ def merge(configs: Iterable[Config]) -> Config:
     files: list[Part] = []
     volumes: dict[str, Volume] = {}
     warnings: list[Warned] = []
-    place: Position | None = None
+    places: dict[str, Position] = {}
     for config in configs:
-        place = config.kernel_place or place
         # An empty image, cmdline or binary overrides nothing; an empty tar or ucode says that there is none.
-        kernel.update({name: value for name, value in config.kernel.items() if value or name in ("tar", "ucode")})
+        overriding = {name: value for name, value in config.kernel.items() if value or name in ("tar", "ucode")}
+        kernel |= overriding
+        places |= {name: config.kernel_places[name] for name in overriding}
         init += config.init
         for section in SECTIONS:
             containers[section] += config.containers[section]
@@ -205,7 +206,7 @@ def merge(configs: Iterable[Config]) -> Config:
     _unique_services(containers["services"])
     return Config(
         kernel=FrozenMap(kernel),
-        kernel_place=place,
+        kernel_places=places,
         init=tuple(init),
         containers={section: tuple(found) for section, found in containers.items()},
         files=tuple(files),

@@ -79,7 +79,7 @@ class _Builder:
         kernel, ctx = self._config.kernel, self._ctx
         if not kernel.get("image"):
             ctx.fail("none of the files names a kernel", attr=("srcs",), hint="write kernel: and its image: in one of them")
-        source = self._images.layer(kernel["image"], self._config.kernel_place or ctx.target.at("srcs"))
+        source = self._images.layer(kernel["image"], self._config.kernel_places.get("image") or ctx.target.at("srcs"))
         before: list[Artifact] = [self._file(source, kernel["ucode"])] if kernel.get("ucode") else []
         modules: Artifact | None = None
         tar = kernel.get("tar", "kernel.tar")

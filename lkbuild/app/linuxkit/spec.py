@@ -45,9 +45,10 @@ def check_kernel(config: Config, images: LayoutImages) -> None:
     there = images.files(reference, position, wanted.values())
     for field, name in wanted.items():
         if name not in there:
-            near = nearest(name, there) or (f"it has {', '.join(sorted(there))}" if len(there) <= _FEW else f"it has {len(there)} others")
-            write = f"write {field}: and the file's name{', or tar: none' if field == 'tar' else ''}"
-            raise LoadError(f"the kernel's image has no file '{name}'", position=position, hint=f"{near}; {write}")
+            listed = f"one of: {', '.join(sorted(there))}" if 0 < len(there) <= _FEW else "the file's name"
+            hint = nearest(name, there) or f"write {field}: and {listed}{', or none' if field == 'tar' else ''}"
+            place = config.kernel_places.get(field, position)
+            raise LoadError(f"the kernel's image has no file '{name}'", position=place, hint=hint)
 
 
 def check(config: Config, images: KnownImages, cwd: Path) -> Mapping[str, Mapping[str, Any]]:

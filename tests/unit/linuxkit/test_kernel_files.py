@@ -67,21 +67,21 @@ def test_a_kernels_image_with_its_files_is_taken(refusal, text, layers, mode):
 
 
 @pytest.mark.parametrize(
-    ("text", "layers"),
+    ("text", "layers", "place"),
     [
-        (KERNEL, [["kernel"]]),
-        (KERNEL, [["kernel.tar"]]),
-        (KERNEL, [[]]),
-        (f"{KERNEL}  binary: bzImage", [["kernel", "kernel.tar"]]),
-        (f"{KERNEL}  tar: modules.tar", [["kernel", "kernel.tar"]]),
-        (KERNEL, [["kernel", "kernel.tar"], [".wh.kernel"]]),
-        (f"{KERNEL}  binary: boot/bzImage", [["boot/bzImage", "kernel.tar"], ["boot/.wh.bzImage"]]),
+        (KERNEL, [["kernel"]], (2, 10)),
+        (KERNEL, [["kernel.tar"]], (2, 10)),
+        (KERNEL, [[]], (2, 10)),
+        (f"{KERNEL}  binary: bzImage", [["kernel", "kernel.tar"]], (3, 11)),
+        (f"{KERNEL}  tar: modules.tar", [["kernel", "kernel.tar"]], (3, 8)),
+        (KERNEL, [["kernel", "kernel.tar"], [".wh.kernel"]], (2, 10)),
+        (f"{KERNEL}  binary: boot/bzImage", [["boot/bzImage", "kernel.tar"], ["boot/.wh.bzImage"]], (3, 11)),
     ],
 )
-def test_a_kernels_image_without_its_files_is_refused_where_it_is_named(refusal, text, layers):
+def test_a_kernels_image_without_its_files_is_refused_where_they_are_named(refusal, text, layers, place):
     error = refusal(text, *layers)
     assert isinstance(error, LoadError)
-    assert (error.position.file, error.position.line, error.position.column) == ("a.yml", 2, 10)
+    assert (error.position.file, error.position.line, error.position.column) == ("a.yml", *place)
     assert error.hint
 
 
