@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
-from lkbuild.base.errors import HostError
+from lkbuild.base.errors import BuildFailed, HostError
 from lkbuild.model.ports import CANCELLED, SandboxResult, SandboxRun
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
 from lkbuild.sandbox.launched import LaunchedChild, launch
@@ -75,7 +75,12 @@ class BubblewrapSandbox:
         self._roots: dict[Path | None, RootListing] = {}
 
     def run(self, request: SandboxRun, *, cancelled: Callable[[], bool]) -> SandboxResult:
-        """Run to the end. Every process that it started is dead when this returns. Raises HostError where it can't start."""
+        """Run to the end. Every process that it started is dead when this returns.
+
+        Raises:
+            HostError: it can't start here.
+            BuildFailed: it can't start anywhere: no program can be given these words.
+        """
         root = self._roots.get(request.root)
         if root is None:
             root = self._roots[request.root] = read_root(request.root)
@@ -143,6 +148,11 @@ class BubblewrapSandbox:
             return start(self._bwrap, options, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, nice=nice)
         except OSError as error:
             raise (LauncherError if launcher else HostError)(f"{launcher or self._bwrap} can't be run: {error}") from error
+        except ValueError as error:  # of subprocess, and of `launch`
+            raise BuildFailed(
+                "the command can't be started: a word of it, or a variable, holds a zero byte",
+                hint='no program can be given one: take "\\0" out, or have the command make it, with printf',
+            ) from error
 
     def _watch(self, child: Child | LaunchedChild, log: int, timeout_s: float, cancelled: Callable[[], bool]) -> str | None:
         """Wait for the end; returns why it must be ended before, or None."""

@@ -57,10 +57,15 @@ class Launcher:
             )
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
+        #: Whether it was told something that it may not have read: its command can have ended at that moment.
+        self.told = False
 
     def ask(self, options: tuple[str, ...], log: IO[bytes]) -> None:
-        """Start a command, its output into `log`. Raises OSError where the program is gone."""
+        """Start a command, its output into `log`. Raises OSError where the program is gone, ValueError for a word with a zero byte."""
         text = os.fsencode("\0".join((*options, "")))  # a hundred words: one by one they cost as much as the rest of a start here
+        if text.count(b"\0") != len(options):  # one in a word would begin another one: an option, and a way out of the sandbox
+            msg = "embedded null byte"  # as subprocess has it
+            raise ValueError(msg)
         head = _REQUEST.pack(len(text), len(options))
         socket.send_fds(self._socket, [head], [log.fileno()])
         self._socket.sendall(text)
@@ -71,6 +76,7 @@ class Launcher:
 
     def tell(self, letter: bytes) -> None:
         """T: ask the command to end; K: end everything in its namespace."""
+        self.told = True
         with contextlib.suppress(OSError):
             self._socket.sendall(letter)
 
@@ -133,7 +139,7 @@ class LaunchedChild:
         if self._ending is None:
             found = self._launcher.answer()
             self._ending = found or _KILLED
-            if found is None:
+            if found is None or self._launcher.told:  # what it has not read would be the beginning of its next request
                 self._launcher.close()
             else:
                 _MINE.free[self._program] = self._launcher
@@ -147,6 +153,7 @@ def launch(program: Path, options: tuple[str, ...], *, log: IO[bytes], nice: int
 
     Raises:
         OSError: the program can't be run.
+        ValueError: a word has a zero byte.
     """
     launcher = _MINE.free.pop(program, None) or Launcher(program)
     try:

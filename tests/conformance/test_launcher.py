@@ -18,10 +18,10 @@ from harness.host_root import make_root, processes_with
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lkbuild.base.errors import HostError
-from lkbuild.model.ports import SandboxRun
+from lkbuild.base.errors import BuildFailed, HostError
+from lkbuild.model.ports import CANCELLED, SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
-from lkbuild.sandbox.launched import find_launcher
+from lkbuild.sandbox.launched import LaunchedChild, find_launcher
 from lkbuild.sandbox.probe import probe
 
 LOOK = """
@@ -281,9 +281,9 @@ def test_its_end_is_the_end_of_all_that_it_started(launcher, root, tmp_path):
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from lkbuild.model.ports import SandboxRun
+from lkbuild.model.ports import CANCELLED, SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
-from lkbuild.sandbox.launched import find_launcher
+from lkbuild.sandbox.launched import LaunchedChild, find_launcher
 root, work, mark = sys.argv[1:]
 box = BubblewrapSandbox(launcher=find_launcher())
 run = SandboxRun(arguments=("python3", "-I", "-c", f"import time\\nwhile True: time.sleep(0.05) # {mark}"), environment=(), root=Path(root),
@@ -416,6 +416,27 @@ def test_a_launcher_that_was_killed_between_commands_is_started_again(boxes, roo
         while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             time.sleep(0.001)
     assert run(box, tmp_path / "b", root=root, arguments=("sh", "-c", "exit 4"))[0] == 4
+
+
+def test_a_command_that_ends_as_it_is_stopped_leaves_nothing_to_the_next(boxes, root, tmp_path):
+    """A letter that comes when the command has ended is not read any more: it would be the beginning of the next request."""
+    box, work = boxes["launcher"], tmp_path / "work"
+    work.mkdir()
+    wait = LaunchedChild.wait
+    request = SandboxRun(work=work, log=tmp_path / "log", root=root, arguments=("true",), environment=(), mounts=(), timeout_s=60)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LaunchedChild, "wait", lambda child, _: wait(child, 30) and False)  # a look just before the end
+        assert box.run(request, cancelled=lambda: True).reason == CANCELLED
+    assert run(box, tmp_path / "b", root=root, arguments=("sh", "-c", "exit 4"), timeout_s=10)[0] == 4
+
+
+@pytest.mark.parametrize("box", ["launcher", "bubblewrap"])
+def test_no_word_with_a_zero_byte_is_taken_for_two(boxes, box, root, tmp_path):
+    """Else one could be followed by options: `--bind / /build/host`."""
+    for fields in ({"arguments": ("sh", "-c", "echo a\0b")}, {"arguments": ("true",), "environment": (("A", "a\0--bind\0/\0/build/x"),)}):
+        with pytest.raises(BuildFailed):
+            run(boxes[box], tmp_path / "a", root=root, **fields)
+    assert run(boxes[box], tmp_path / "b", root=root, arguments=("sh", "-c", "exit 4"))[0] == 4
 
 
 def test_it_is_there_where_a_compiler_was():
