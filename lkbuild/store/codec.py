@@ -102,7 +102,7 @@ class Sink:
     """Takes chunks, hashes them, and writes them raw (with holes for zeros) or as one zstd frame."""
 
     def __init__(self, handle: int, *, compressed: bool, expected: int = 0) -> None:
-        self._file = os.fdopen(handle, "wb", buffering=0)
+        self._file = _WholeFile(handle, "wb")
         self._hash = blake3()
         self.size = 0
         self._out: BinaryIO | zstandard.ZstdCompressionWriter | None = None
@@ -120,7 +120,7 @@ class Sink:
         elif len(chunk) >= _HOLE_BLOCK and chunk == _ZEROS[: len(chunk)]:
             self._file.seek(len(chunk), os.SEEK_CUR)
         else:
-            _write_all(self._file, chunk)
+            self._file.write(chunk)
 
     def finish(self, mode: int, mtime: int) -> Digest:
         """End the file, set its mode and time; the digest of what went in."""
@@ -145,10 +145,17 @@ class Sink:
             _two_threads.release()
 
 
-def _write_all(file: io.FileIO | BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) or 0 :]
+class _WholeFile(io.FileIO):
+    """A file that takes all of what is written. A disk that has room for a part takes that and says so by a number alone (write(2)),
+    which zstandard does not look at: of a frame whose end is lost it would say nothing.
+    """
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # typeshed's buffer type is 3.12's
+        """Append all of it. Raises OSError."""
+        view = memoryview(data)
+        while view:
+            view = view[super().write(view) or 0 :]
+        return len(data)
 
 
 class CheckedReader(io.RawIOBase):

@@ -281,9 +281,9 @@ def test_its_end_is_the_end_of_all_that_it_started(launcher, root, tmp_path):
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from lkbuild.model.ports import CANCELLED, SandboxRun
+from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
-from lkbuild.sandbox.launched import LaunchedChild, find_launcher
+from lkbuild.sandbox.launched import find_launcher
 root, work, mark = sys.argv[1:]
 box = BubblewrapSandbox(launcher=find_launcher())
 run = SandboxRun(arguments=("python3", "-I", "-c", f"import time\\nwhile True: time.sleep(0.05) # {mark}"), environment=(), root=Path(root),
