@@ -37,7 +37,11 @@ class Spares:
         try:
             self._make_folder(path)
         except FileNotFoundError:
-            self.make_folder(path.rpartition("/")[0])
+            above = path.rpartition("/")[0] or "/"
+            if os.path.isdir(above):  # noqa: PTH112 - then it is the spare one that is gone, as where the store was deleted meanwhile
+                self._folders.clear()
+            else:
+                self.make_folder(above)
             self._make_folder(path)
         except OSError:
             os.makedirs(path, exist_ok=True)  # noqa: PTH103 - as all here: hot, a few for each action
@@ -57,7 +61,11 @@ class Spares:
         try:
             return self._create(path)
         except FileNotFoundError:
-            self.make_folder(path.rpartition("/")[0])
+            above = path.rpartition("/")[0] or "/"
+            if os.path.isdir(above):  # noqa: PTH112 - as for folders
+                self._files.clear()
+            else:
+                self.make_folder(above)
             return self._create(path)
 
     def _create(self, path: str) -> int:

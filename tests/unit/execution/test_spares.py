@@ -1,6 +1,7 @@
 """Directories and files that are used again: nothing tells them from new ones."""
 
 import os
+import shutil
 import stat
 
 import pytest
@@ -110,6 +111,17 @@ def test_one_with_an_attribute_is_not_used_again(spares, work):
     spares.make_folder(str(work / "other"))
     assert not os.listxattr(work / "next")
     assert not os.listxattr(work / "other")
+
+
+def test_where_the_spares_were_deleted_new_ones_are_made(spares, work, tmp_path):
+    """As by who removes the whole store beside a build: then the store says what is wrong."""
+    write(spares, work / "a/b/c")
+    spares.empty(str(work))
+    shutil.rmtree(tmp_path / "spares")
+    spares.make_folder(str(work / "x/y"))
+    assert [*(work / "x").iterdir()] == [work / "x/y"]
+    write(spares, work / "x/file", b"new")
+    assert (work / "x/file").read_bytes() == b"new"
 
 
 def test_large_files_are_not_kept(spares, work, tmp_path):
