@@ -18,7 +18,7 @@ from dataclasses import field
 from enum import Enum
 from typing import Final, Generic, Self, TypeVar
 
-from lkbuild.base.errors import LkbuildError
+from lkbuild.base.errors import HostError, LkbuildError
 from lkbuild.base.values import dataclass
 from lkbuild.model.action import Resources
 
@@ -295,10 +295,18 @@ class _Workers(Generic[J]):
     def start(self, job: J, running: int) -> None:
         """Hand a job over; `running`: how many there are with it, each in a thread."""
         if running > len(self._threads):
-            thread = threading.Thread(target=self._run, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            self._add()
         self._jobs.put((job,))
+
+    def _add(self) -> None:
+        thread = threading.Thread(target=self._run, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the machine, or a container's limit, has no more: who is there takes the job later
+            if not self._threads:
+                raise HostError("can't start a thread", hint="raise the limit of processes (ulimit -u, pids.max)") from error
+        else:
+            self._threads.append(thread)
 
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from lkbuild.base.errors import BuildFailed
+from lkbuild.base.errors import BuildFailed, HostError
 from lkbuild.execution.scheduler import Job, Machine, Scheduler, State, critical_path
 from lkbuild.model.action import Resources
 
@@ -193,3 +193,26 @@ def test_what_runs_elsewhere_takes_nothing_of_this_machine_and_has_places_of_its
     outcome = run(jobs, work, memory=100, away=3)
     assert set(outcome.states.values()) == {State.DONE}
     assert most == [3]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_where_no_more_threads_can_be_started_those_that_are_there_do_all(monkeypatch, most):
+    started, start = [], threading.Thread.start
+
+    def limited(thread):
+        if len(started) == most:
+            raise RuntimeError
+        start(thread)
+        started.append(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    jobs = [job("a"), *(job(name, "a") for name in "bcdef")]
+    outcome = run(jobs, lambda _: None, slots=4, cpus=16)
+    assert set(outcome.states.values()) == {State.DONE}
+    assert len(started) == most
+
+
+def test_where_no_thread_can_be_started_it_is_the_hosts_fault(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError))
+    with pytest.raises(HostError):
+        run([job("a"), job("b")], lambda _: None, slots=2, cpus=2)
