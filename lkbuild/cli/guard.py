@@ -41,6 +41,8 @@ def guarded(run: Callable[[], int], arguments: Sequence[str], environment: Mappi
         sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the same streams, or a test's
     with contextlib.suppress(ValueError):  # not the main thread: a test's
         signal.signal(signal.SIGTERM, _terminated)
+        # Who ignores it hands that on (signal(7)), and nobody is told how a child ended: to Python that was well, bubblewrap waits on.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         code = run()
         _flush_results()

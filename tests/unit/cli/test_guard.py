@@ -148,3 +148,21 @@ main.console_script()
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (8, "error: interrupted\n")
+
+
+IGNORED = """
+import os, signal, subprocess, sys
+from lkbuild.cli.guard import guarded
+print(guarded(lambda: subprocess.call([sys.executable, "-c", "raise SystemExit(7)"]), [], {}))
+"""
+
+
+def test_how_a_child_ended_is_told_also_where_the_caller_ignores_it():
+    """By `trap '' CHLD` in a shell, or a service that reaps nothing."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        child = subprocess.Popen([sys.executable, "-c", IGNORED], stdout=subprocess.PIPE, text=True)
+        said, _ = child.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert said == "7\n"
