@@ -19,7 +19,7 @@ _AHEAD: Final = 4
 def ahead(chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
     """Chunks that another thread makes, a few of them before they are asked for: what makes them and what takes them run at once.
 
-    What goes wrong there is raised here, in its place.
+    What goes wrong there is raised here, in its place. Where no thread can be started, it is one after the other.
     """
     made: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
     ended = threading.Event()
@@ -42,7 +42,9 @@ def ahead(chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
             raise chunk
 
     thread = threading.Thread(target=make, daemon=True)
-    thread.start()
+    if not _started(thread):
+        yield chunks
+        return
     try:
         yield take()
     finally:
@@ -51,3 +53,11 @@ def ahead(chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
             with contextlib.suppress(queue.Empty):
                 made.get(timeout=0.01)
         thread.join()
+
+
+def _started(thread: threading.Thread) -> bool:
+    try:
+        thread.start()
+    except RuntimeError:  # a limit of the machine or of a container
+        return False
+    return True

@@ -85,7 +85,10 @@ class Foresight:
 
     def expect(self, parts: Sequence[Digest]) -> None:
         """A list that begins with these is to come, so they are read; what was expected before is not."""
-        self._replace(_Reader(parts, self._source) if parts else None)
+        reader = None
+        with contextlib.suppress(RuntimeError):  # no thread can be started: then nothing is read before it is needed
+            reader = _Reader(parts, self._source) if parts else None
+        self._replace(reader)
 
     def begun(self, parts: Sequence[Digest]) -> Begun:
         """What is known of a list that has come: once the expected parts are read, where it begins with them; else nothing."""
