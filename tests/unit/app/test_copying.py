@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from blake3 import blake3
@@ -86,6 +88,25 @@ def test_another_name_of_a_file_keeps_its_bytes(written, tmp_path):
     os.link(written.path, tmp_path / "kept")
     assert written.write(1, 2, 3, 4, 6) == written.path.read_bytes()
     assert (tmp_path / "kept").read_bytes() == written.first
+
+
+def test_on_a_file_system_that_other_machines_have_a_file_is_never_changed(written, monkeypatch):
+    """The kernel gives a lease there without knowing who has the file open: a virtual machine's host that boots from it."""
+    monkeypatch.setattr(atomic, "_file_system", lambda _: "virtiofs")
+    inode = written.inode()
+    with written.path.open("rb") as reader:
+        monkeypatch.setattr(atomic.fcntl, "fcntl", lambda *_: 0)
+        assert written.write(1, 2, 3, 4, 6) == written.path.read_bytes()
+        assert reader.read() == written.first
+    assert written.inode() != inode
+
+
+def test_the_file_system_of_a_file_is_known(tmp_path):
+    with (tmp_path / "file").open("wb") as file, Path("/proc/self/status").open("rb") as other:
+        assert atomic._file_system(file.fileno()) in subprocess.check_output(["stat", "-f", "-c", "%T", tmp_path], text=True).replace(
+            "ext2/", "ext2/ext4/"
+        )
+        assert atomic._file_system(other.fileno()) == "proc"
 
 
 def test_a_file_that_somebody_changed_is_written_whole(written):
