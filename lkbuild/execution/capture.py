@@ -5,6 +5,7 @@ A missing output is an error, an undeclared one is not kept. Does not know how t
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.model.action import ActionResult, DeclaredOutput, OutputFile, OutputTree
 from lkbuild.model.ports import BlobStore
+from lkbuild.sandbox.folders import leads_elsewhere
 
 
 def capture(outputs: tuple[DeclaredOutput, ...], work: Path, blobs: BlobStore) -> tuple[OutputFile | OutputTree, ...]:
@@ -27,7 +29,7 @@ def as_result(made: tuple[OutputFile | OutputTree, ...], log: Digest | None = No
 
 
 def _file(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputFile:
-    path = work / output.path
+    path = _place(output, work)
     try:
         status = path.lstat()
     except OSError:
@@ -38,10 +40,17 @@ def _file(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputFile:
 
 
 def _tree(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputTree:
-    path = work / output.path
+    path = _place(output, work)
     if path.is_symlink() or not path.is_dir():
         raise BuildFailed(f"the action did not make the directory {output.path}", hint=_siblings(path, work))
     return OutputTree(output.path, blobs.put_tree(path, move=True))
+
+
+def _place(output: DeclaredOutput, work: Path) -> Path:
+    """Where an output is. Raises BuildFailed where it is below a link that the action made: here that leads to files of the host."""
+    if leads_elsewhere(os.fspath(work), output.path):
+        raise BuildFailed(f"{output.path} is below a symbolic link", hint="an output lies in folders, as it is declared: copy it there")
+    return work / output.path
 
 
 def _siblings(path: Path, work: Path) -> str | None:

@@ -53,7 +53,9 @@ def mount_points(work: Path, mounts: tuple[tuple[Path, str], ...]) -> Iterator[N
         yield
     finally:
         for point in reversed(made):
-            _remove_if_empty(point)
+            # What ran can have moved a folder away and put a link there, to one of the host's.
+            if not leads_elsewhere(os.fspath(work), point.relative_to(work).as_posix()):
+                _remove_if_empty(point)
 
 
 def _make_point(work: Path, path: str, *, directory: bool, made: list[Path]) -> None:
@@ -83,6 +85,16 @@ def _is_there(path: Path) -> bool:
     if stat.S_ISLNK(mode):
         raise HostError(f"an input can't be placed on or below a symbolic link: {path}")
     return True
+
+
+def leads_elsewhere(folder: str, path: str) -> bool:
+    """Whether something between a folder and a path below it is a symbolic link; what the path itself is does not count."""
+    at = path.find("/")
+    while at >= 0:
+        if os.path.islink(f"{folder}/{path[:at]}"):  # noqa: PTH114 - hot: once for each output and mount
+            return True
+        at = path.find("/", at + 1)
+    return False
 
 
 def _remove_if_empty(point: Path) -> None:

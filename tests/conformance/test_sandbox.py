@@ -344,3 +344,15 @@ def test_an_unprivileged_user_gets_the_same(root, sandbox):
         assert json.loads(done.stdout) == [65534, 1, "o\n", "1000\n", ["log", "work"]]
     finally:
         shutil.rmtree(base)
+
+
+def test_a_place_of_an_input_that_became_a_link_is_not_followed_when_it_is_cleaned(run, tmp_path):
+    """A folder above a mount can be renamed inside; a link in its place leads to the host's files once the command has ended."""
+    (tmp_path / "input").write_text("x")
+    host = tmp_path / "host"
+    host.mkdir()
+    (host / "empty").touch()
+    script = f"import os; os.rename('in', 'elsewhere'); os.symlink({str(host)!r}, 'in')"
+    result, log = run(python=script, mounts=((tmp_path / "input", "in/empty"),))
+    assert result.exit_code == 0, log
+    assert (host / "empty").exists()
