@@ -15,7 +15,8 @@ from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import Dependency, dependencies
 from lkbuild.loading.select import resolve_target
 from lkbuild.model.configuration import Configuration, NodeKey
-from lkbuild.model.rule import Analysis, Rule, RuleContext, Shared
+from lkbuild.model.providers import Files
+from lkbuild.model.rule import NO_WAY_OUT, Analysis, Rule, RuleContext, Shared, leads_out
 from lkbuild.model.target import Target
 
 
@@ -153,7 +154,9 @@ class Analyzer:
         except Exception as error:  # a rule is somebody's code: its bug is reported at the target that met it
             msg = f"rule '{rule.name}' failed: {type(error).__name__}: {error}"
             raise AnalysisError(msg, position=target.position, label=str(target.label)) from error
-        return Analysis(node, context.emitted(), _by_name(rule, providers))
+        found = _by_name(rule, providers)
+        _check_names(target, found)
+        return Analysis(node, context.emitted(), found)
 
 
 def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
@@ -164,6 +167,15 @@ def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
             raise AnalysisError(f"rule '{rule.name}' returned two {name}")
         found[name] = provider
     return found
+
+
+def _check_names(target: Target, providers: Mapping[str, Any]) -> None:
+    """Outputs are written under lkbuild-out/ by these names, over whatever is there."""
+    files = providers.get(Files.__name__)
+    for item in files.files if files else ():
+        if leads_out(item.name):
+            msg = f"an output of {target.label.short} can't be named '{item.name}'"
+            raise AnalysisError(msg, position=target.position, label=str(target.label), hint=NO_WAY_OUT)
 
 
 def _check_arch(target: Target, configuration: Configuration) -> None:

@@ -198,6 +198,8 @@ class RuleContext:
         """Emit an action that runs a command in the sandbox; returns its outputs in the order declared."""
         texts = [("an argument", text) for text in arguments] + [(name, f"{name}={text}") for name, text in (environment or {}).items()]
         for name, text in texts:
+            if "\0" in text:
+                self.fail(f"{name} of the command holds a zero byte, which no program takes", hint="have the command make it: printf")
             if len(text) > _STRING_MAX // 4 and (size := len(text.encode("utf-8", "surrogateescape"))) > _STRING_MAX:
                 self.fail(f"{name} of the command is {size} bytes long, where Linux passes {_STRING_MAX}", hint="give it fewer files")
         spec = ActionSpec(
@@ -262,6 +264,9 @@ class RuleContext:
         *,
         reproducible: bool = True,
     ) -> tuple[Output, ...]:
+        for item in spec.outputs:
+            if leads_out(item.path):
+                self.fail(f"an output of {mnemonic} can't be {item.path or 'nothing'}", hint=NO_WAY_OUT)
         identity = ActionId(self._owner, len(self.actions))
         info = ActionInfo(
             id=identity,
@@ -275,3 +280,12 @@ class RuleContext:
         )
         self.actions.append(PlannedAction(spec, info))
         return tuple(Output(identity, item.path, item.tree) for item in spec.outputs)
+
+
+#: What to do where `leads_out` is true of a name that somebody wrote.
+NO_WAY_OUT: Final = "give it a name in its own folder: without '..', without '.' and without a '/' at either end"
+
+
+def leads_out(path: str) -> bool:
+    """Whether a relative path may be something else than a place below the folder that it is meant for."""
+    return not {"", ".", ".."}.isdisjoint(path.split("/"))

@@ -6,6 +6,7 @@ from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.base.errors import AnalysisError, LoadError, Position
 from lkbuild.base.label import Label, Pattern
 from lkbuild.graph.closure import CycleError
+from lkbuild.model.action import DeclaredOutput
 from lkbuild.model.artifact import Inline, NamedArtifact
 from lkbuild.model.attrs import Attr, FrozenMap, LabelOf, ListOf
 from lkbuild.model.configuration import Configuration, NodeKey
@@ -21,6 +22,11 @@ def give(ctx):
     return [Files((NamedArtifact("x", Inline(str(ctx.label).encode())),))]
 
 
+def named(ctx):
+    """A path, out of a name: labels have none that leads anywhere."""
+    return ctx.label.name.replace("-", "/").replace("+", "")
+
+
 RULES = {
     "give": Rule(name="give", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=())}, analyze=give),
     "tool": Rule(name="tool", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf(execution=True)), doc="", default=())}, analyze=give),
@@ -28,6 +34,24 @@ RULES = {
     "buggy": Rule(name="buggy", doc="", attrs={}, analyze=lambda ctx: {}["x"]),
     "twice": Rule(name="twice", doc="", attrs={}, analyze=lambda ctx: [*give(ctx), *give(ctx)]),
     "sneaky": Rule(name="sneaky", doc="", attrs={}, analyze=lambda ctx: ctx.dep(Label.parse("//a:x"))),
+    "escaping": Rule(
+        name="escaping",
+        doc="",
+        attrs={},
+        analyze=lambda ctx: ctx.builtin("put", 1, [], outputs=[DeclaredOutput(named(ctx))]) and [],
+    ),
+    "naming": Rule(
+        name="naming",
+        doc="",
+        attrs={},
+        analyze=lambda ctx: [Files((NamedArtifact(named(ctx), Inline(b"")),))],
+    ),
+    "running": Rule(
+        name="running",
+        doc="",
+        attrs={},
+        analyze=lambda ctx: ctx.run("run", ["echo", "a\0b"], root=Inline(b""), outputs=[DeclaredOutput("x")]),
+    ),
     "demanding": Rule(
         name="demanding",
         doc="",
@@ -120,6 +144,23 @@ def test_a_cycle_is_an_error_at_its_first_edge():
 
 def test_a_bug_in_a_rule_is_an_error_of_the_target():
     assert error(target("//a:a", "buggy")).label == "//a:a"
+
+
+@pytest.mark.parametrize("rule", ["escaping", "naming"])
+@pytest.mark.parametrize("name", ["..+", "x-..-..-..-etc-shadow", ".+", "a-.-b", "a--b"])
+def test_no_output_has_a_name_that_leads_out_of_its_folder(rule, name):
+    """It would be taken from another folder, and written over another one."""
+    assert error(target(f"//a:{name}", rule)).position == Position(file="B")
+
+
+@pytest.mark.parametrize("rule", ["escaping", "naming"])
+@pytest.mark.parametrize("name", ["x", "x-y", "...", "..x-y.."])
+def test_other_names_are_as_good_as_any(rule, name):
+    analyze(target(f"//a:{name}", rule))
+
+
+def test_no_word_of_a_command_holds_a_zero_byte():
+    assert error(target("//a:a", "running")).position == Position(file="B")
 
 
 def test_a_provider_stands_once():
