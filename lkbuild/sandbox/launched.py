@@ -99,7 +99,8 @@ class Launcher:
 
     def __del__(self) -> None:
         """With its thread: the program sees the end of the connection, and is reaped."""
-        self.close()
+        with contextlib.suppress(AttributeError):  # there was no descriptor left for a connection
+            self.close()
 
 
 class _OfThread(threading.local):
