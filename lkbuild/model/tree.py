@@ -45,6 +45,9 @@ class SymlinkNode:
     target: str
 
 
+_NO_NAMES: Final = frozenset({"", ".", ".."})
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
     """One directory. Nodes are kept sorted by name, each name stands once over all three lists."""
@@ -55,14 +58,7 @@ class Directory:
 
     def encode(self) -> bytes:
         """The canonical message. Raises ValueError for a name that is no single path segment, or stands twice."""
-        names = [node.name for nodes in (self.files, self.directories, self.symlinks) for node in nodes]
-        for name in names:
-            if not name or name in (".", "..") or "/" in name or "\0" in name:
-                msg = f"not a file name: {name!r}"
-                raise ValueError(msg)
-        if len(set(names)) != len(names):
-            msg = "a name stands twice in one directory"
-            raise ValueError(msg)
+        self._check_names()
         parts = [_file(node) for node in sorted(self.files, key=_name)]
         parts += [wire.message(2, _named(node.name, node.digest)) for node in sorted(self.directories, key=_name)]
         parts += [wire.message(3, wire.text(1, node.name) + wire.text(2, node.target)) for node in sorted(self.symlinks, key=_name)]
@@ -70,7 +66,10 @@ class Directory:
 
     @classmethod
     def decode(cls, data: bytes) -> Directory:
-        """The inverse of `encode`. Raises wire.WireError or ValueError on damage."""
+        """The inverse of `encode`. Raises wire.WireError or ValueError on damage, and for names that `encode` does not take.
+
+        Any blob can be said to be a directory: what makes files by these names depends on their being names.
+        """
         files: list[FileNode] = []
         directories: list[DirectoryNode] = []
         symlinks: list[SymlinkNode] = []
@@ -84,7 +83,19 @@ class Directory:
                 directories.append(DirectoryNode(name, decode_digest(_bytes(inner[2]))))
             elif number == 3:
                 symlinks.append(SymlinkNode(name, _text(inner.get(2, b""))))
-        return cls(tuple(files), tuple(directories), tuple(symlinks))
+        found = cls(tuple(files), tuple(directories), tuple(symlinks))
+        found._check_names()
+        return found
+
+    def _check_names(self) -> None:
+        names = [node.name for nodes in (self.files, self.directories, self.symlinks) for node in nodes]
+        once, text = set(names), "".join(names)
+        if "/" in text or "\0" in text or not _NO_NAMES.isdisjoint(once):
+            msg = "a name in a directory that is no file name"
+            raise ValueError(msg)
+        if len(once) != len(names):
+            msg = "a name stands twice in one directory"
+            raise ValueError(msg)
 
 
 def encode_digest(digest: Digest) -> bytes:
