@@ -1,6 +1,7 @@
 """Takes what an action left behind into the store: exactly what it declared, nothing else.
 
-A missing output is an error, an undeclared one is not kept. Does not know how the action ran.
+A missing output is an error, an undeclared one is not kept. A link that an action put in the place of a folder is not followed: it leads
+anywhere on this machine, and what is stored is taken away from where it lay. Does not know how the action ran.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _file(output: DeclaredOutput, work: Path, blobs: BlobStore) -> OutputFile:
     except OSError:
         raise BuildFailed(f"the action did not make {output.path}", hint=_siblings(path, work)) from None
     if not stat.S_ISREG(status.st_mode):
-        raise BuildFailed(f"{output.path} is not a regular file", hint="a file output can't be a link or a directory: copy it")
+        raise BuildFailed(f"{output.path} is not a regular file", hint=_instead(status.st_mode))
     return OutputFile(output.path, blobs.put_file(path, move=True), bool(status.st_mode & stat.S_IXUSR))
 
 
@@ -51,6 +52,14 @@ def _place(output: DeclaredOutput, work: Path) -> Path:
     if leads_elsewhere(os.fspath(work), output.path):
         raise BuildFailed(f"{output.path} is below a symbolic link", hint="an output lies in folders, as it is declared: copy it there")
     return work / output.path
+
+
+def _instead(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "it is a directory: pack it into one file with tar, or declare the files in it"
+    if stat.S_ISLNK(mode):
+        return "it is a symbolic link: copy what it points to, by cp -L"
+    return "it is a device, a pipe or a socket: write a file"
 
 
 def _siblings(path: Path, work: Path) -> str | None:

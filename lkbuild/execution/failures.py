@@ -22,7 +22,9 @@ _FULL: Final = 64 << 20
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, command: str, folder: Path) -> LkbuildError:
+def keep_failure(
+    planned: PlannedAction, request: SandboxRun, reason: str, command: str, folder: Path, *, advice: str | None = None
+) -> LkbuildError:
     """Keep working directory and log of a failed action under `folder`, and make the error.
 
     The last failure of each action is kept; an earlier one gives way. On a disk that is full nothing is kept: what an action that
@@ -54,7 +56,7 @@ def keep_failure(planned: PlannedAction, request: SandboxRun, reason: str, comma
         label=planned.info.label,
         position=planned.info.position,
         detail=_shown(request.arguments, tail),
-        hint=f"log: {log}\nshell in its sandbox: sh {script} sh",
+        hint="\n".join([*([advice] if advice else []), f"log: {log}", f"shell in its sandbox: sh {script} sh"]),
     )
 
 

@@ -94,7 +94,8 @@ class Sandboxed:
         try:
             made = capture(planned.spec.outputs, request.work, self.blobs)
         except BuildFailed as error:
-            raise keep_failure(planned, request, error.message, self.sandbox.describe(request), self.failures) from error
+            command = self.sandbox.describe(request)
+            raise keep_failure(planned, request, error.message, command, self.failures, advice=error.hint) from error
         return as_result(made, self._log(request.log))
 
     def _log(self, log: Path) -> Digest | None:

@@ -92,3 +92,26 @@ def test_more_files_than_one_command_can_be_told_of_are_an_error_before_anything
     assert report.executed == []
     assert (report.errors[0]["class"], report.errors[0]["label"]) == ("AnalysisError", "//p:a")
     assert "SRCS" in report.errors[0]["message"]
+
+
+@pytest.mark.parametrize("link", ["rmdir $OUT_DIR/d $OUT_DIR; ln -s {} $OUT_DIR", "rmdir $OUT_DIR/d; ln -s {} $OUT_DIR/d"])
+@pytest.mark.parametrize("kept", ["d/precious", "precious"])
+def test_an_output_behind_a_link_that_a_command_made_is_an_error_and_what_the_link_leads_to_stays(ws, tmp_path, link, kept):
+    # Of a size that is not packed, and that does not compress: such outputs are renamed into the store.
+    content = os.urandom(1 << 20)
+    (tmp_path / "mine/d").mkdir(parents=True)
+    precious = [tmp_path / "mine/precious", tmp_path / "mine/d/precious"]
+    for file in precious:
+        file.write_bytes(content)
+    command = link.format(tmp_path / "mine")
+    ws.write("p/BUILD.yaml", f"targets:\n  a: {{rule: genrule, outs: [d/precious, {kept}x], cmd: '{command}'}}\n")
+    (error,) = ws.build("//p:a", code=1).errors
+    assert (error["class"], error["file"], error["line"], error["label"]) == ("BuildFailed", "p/BUILD.yaml", 2, "//p:a")
+    assert [file.read_bytes() == content for file in precious] == [True, True]
+    assert sorted(item.name for item in (tmp_path / "mine").iterdir()) == ["d", "precious"]
+
+
+def test_a_command_that_made_something_else_is_told_what_lies_there(ws):
+    ws.write("p/BUILD.yaml", "targets:\n  a: {rule: genrule, outs: [right], cmd: 'echo > out/wrong'}\n")
+    (error,) = ws.build("//p:a", code=1).errors
+    assert "out/wrong" in error["hint"]
