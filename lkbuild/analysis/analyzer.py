@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lkbuild.analysis.raised import raised_at
 from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError, Position
 from lkbuild.base.label import Label
 from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import Dependency, dependencies
 from lkbuild.loading.select import resolve_target
+from lkbuild.model.artifact import NamedArtifact
 from lkbuild.model.configuration import Configuration, NodeKey
 from lkbuild.model.providers import Files
 from lkbuild.model.rule import NO_WAY_OUT, Analysis, Rule, RuleContext, Shared, leads_out
@@ -151,22 +153,37 @@ class Analyzer:
             providers = rule.analyze(context)
         except LkbuildError:
             raise
-        except Exception as error:  # a rule is somebody's code: its bug is reported at the target that met it
+        except (Exception, SystemExit) as error:  # a rule is somebody's code: its bug is reported at the target that met it
             msg = f"rule '{rule.name}' failed: {type(error).__name__}: {error}"
-            raise AnalysisError(msg, position=target.position, label=str(target.label)) from error
-        found = _by_name(rule, providers)
+            raise AnalysisError(msg, position=target.position, label=str(target.label), related=raised_at(error)) from error
+        wrong = _no_providers(providers)
+        if wrong is not None:
+            hint = "`analyze` returns a list of providers: [Files((NamedArtifact(name, output),))]; an empty one is []"
+            raise AnalysisError(f"rule '{rule.name}' {wrong}", position=target.position, label=str(target.label), hint=hint)
+        found = {type(provider).__name__: provider for provider in providers}
         _check_names(target, found)
         return Analysis(node, context.emitted(), found)
 
 
-def _by_name(rule: Rule, providers: Iterable[Any]) -> Mapping[str, Any]:
-    found: dict[str, Any] = {}
-    for provider in providers:
-        name = type(provider).__name__
-        if name in found:
-            raise AnalysisError(f"rule '{rule.name}' returned two {name}")
-        found[name] = provider
-    return found
+def _no_providers(returned: Any) -> str | None:
+    """What is wrong with what a rule returned: it is somebody's code, and nobody need have checked it by types."""
+    if not isinstance(returned, list | tuple):
+        return f"returned {_kind(returned)}, no list"
+    names = [type(provider).__name__ for provider in returned]
+    for number, provider in enumerate(returned):
+        if type(provider).__module__ == "builtins":
+            return f"returned {_kind(provider)} among its providers"
+        if names[number] in names[:number]:
+            return f"returned two {names[number]}"
+        files = provider.files if isinstance(provider, Files) else ()
+        for item in files:
+            if not isinstance(item, NamedArtifact):
+                return f"returned Files of which one is {_kind(item)}, no NamedArtifact"
+    return None
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 def _check_names(target: Target, providers: Mapping[str, Any]) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from lkbuild.analysis.raised import RULES
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import AnalysisError, Position
+from lkbuild.model.attrs import Attr
 from lkbuild.model.rule import Rule
 
 _RACY_NS: Final = 2_000_000_000
@@ -37,7 +39,7 @@ class RuleRegistry:
         """Make a registry over folders of rules, the first of which wins."""
         self._places = tuple(folders)
         self._folders = tuple(dict.fromkeys(folder.resolve() for folder in self._places if folder.is_dir()))
-        self._package = "lkbuild_rules_" + Digest.of("\0".join(map(str, self._folders)).encode()).short
+        self._package = RULES + Digest.of("\0".join(map(str, self._folders)).encode()).short
         self._rules: dict[str, Rule | None] = {}
         self._tools: dict[Path, None] = {}
 
@@ -53,7 +55,7 @@ class RuleRegistry:
 
     def names(self) -> tuple[str, ...]:
         """All rule names, sorted."""
-        return tuple(sorted({path.parent.name for folder in self._folders for path in folder.glob("*/rule.py")}))
+        return tuple(sorted({path.parent.name for folder in self._folders for path in folder.glob("*/rule.py") if path.is_file()}))
 
     def get(self, name: str) -> Rule | None:
         """The rule of that name, or None. Raises AnalysisError for a rule file that can't be imported."""
@@ -113,7 +115,7 @@ class RuleRegistry:
         try:
             module = importlib.import_module(f"{self._package}.{name}.rule")
             rule = module.RULE
-        except Exception as error:  # a rule is somebody's code: whatever it raises is an error of that file
+        except (Exception, SystemExit) as error:  # a rule is somebody's code: whatever it raises is an error of that file
             import traceback  # noqa: PLC0415 - not for most builds
 
             raise AnalysisError(
@@ -121,6 +123,10 @@ class RuleRegistry:
             ) from error
         if not isinstance(rule, Rule) or rule.name != name:
             raise AnalysisError(f"RULE in {path} is not a Rule named '{name}'", position=Position(file=str(path)))
+        odd = next((attr for attr, kind in rule.attrs.items() if not isinstance(kind, Attr)), None)
+        if odd is not None:
+            hint = "write Attr(type=..., doc=...): `lkbuild.model.attrs` has the types"
+            raise AnalysisError(f"the attribute '{odd}' of rule '{name}' is no Attr", position=Position(file=str(path)), hint=hint)
         return rule
 
     def _ensure_package(self) -> None:
@@ -130,9 +136,11 @@ class RuleRegistry:
             sys.modules[self._package] = package
 
 
-def _where(error: Exception, path: Path) -> Position:
+def _where(error: BaseException, path: Path) -> Position:
     import traceback  # noqa: PLC0415 - not for most builds
 
+    if isinstance(error, SyntaxError) and error.filename:  # of the rule, or of what it imports
+        return Position(file=error.filename, line=error.lineno or 1, column=max(error.offset or 1, 1), line_text=error.text)
     frames = traceback.extract_tb(error.__traceback__)
     line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
     return Position(file=str(path), line=line or 1)

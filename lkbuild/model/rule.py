@@ -196,6 +196,8 @@ class RuleContext:
         resources: Resources | None = None,
     ) -> tuple[Output, ...]:
         """Emit an action that runs a command in the sandbox; returns its outputs in the order declared."""
+        if not arguments:
+            self.fail(f"{mnemonic} has no command")
         texts = [("an argument", text) for text in arguments] + [(name, f"{name}={text}") for name, text in (environment or {}).items()]
         for name, text in texts:
             if "\0" in text:

@@ -1,5 +1,7 @@
 """Analysis: edges are checked where they are written; a rule's bug is an error of the target that met it."""
 
+import sys
+
 import pytest
 
 from lkbuild.analysis.analyzer import Analyzer
@@ -33,6 +35,7 @@ RULES = {
     "test": Rule(name="test", doc="", attrs={"deps": Attr(type=ListOf(item=LabelOf()), doc="", default=())}, analyze=give, test=True),
     "buggy": Rule(name="buggy", doc="", attrs={}, analyze=lambda ctx: {}["x"]),
     "twice": Rule(name="twice", doc="", attrs={}, analyze=lambda ctx: [*give(ctx), *give(ctx)]),
+    "leaving": Rule(name="leaving", doc="", attrs={}, analyze=sys.exit),
     "sneaky": Rule(name="sneaky", doc="", attrs={}, analyze=lambda ctx: ctx.dep(Label.parse("//a:x"))),
     "escaping": Rule(
         name="escaping",
@@ -189,3 +192,39 @@ def test_a_default_that_is_not_there_is_told_as_such():
         analyzer.analyze([NodeKey(plain.label, HERE)])
     assert "'dep'" in caught.value.message
     assert "dep:" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        None,
+        "Files",
+        [1],
+        ["Files"],
+        [Files(("x",))],
+        [Files((NamedArtifact("../x", Inline(b"")),))],
+        [Files((NamedArtifact("/x", Inline(b"")),))],
+        [Files((NamedArtifact("a//x", Inline(b"")),))],
+        [Files(()), Files(())],
+    ],
+    ids=str,
+)
+def test_a_rule_that_returns_no_providers_is_an_error_of_the_target_that_met_it(returned, monkeypatch):
+    monkeypatch.setitem(RULES, "odd", Rule(name="odd", doc="", attrs={}, analyze=lambda _: returned))
+    found = error(target("//a:a", "odd"))
+    assert (found.position, found.label) == (Position(file="B"), "//a:a")
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "", ".", "a/", "a//b", "x\0"])
+def test_a_rule_can_not_declare_an_output_outside_of_where_its_command_runs(path, monkeypatch):
+    def analyze(ctx):
+        ctx.run("m", ["true"], root=Inline(b""), outputs=[DeclaredOutput("a..b/.x/..."), DeclaredOutput(path)])
+
+    monkeypatch.setitem(RULES, "odd", Rule(name="odd", doc="", attrs={}, analyze=analyze))
+    found = error(target("//a:a", "odd"))
+    assert (found.position, found.label) == (Position(file="B"), "//a:a")
+    assert repr(path)[1:-1].replace("\\x00", "\0") in found.message
+
+
+def test_a_rule_that_ends_the_process_is_an_error_like_any_other():
+    assert error(target("//a:a", "leaving")).position == Position(file="B")

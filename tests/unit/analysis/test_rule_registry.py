@@ -3,6 +3,7 @@
 import pytest
 
 from lkbuild.analysis.load_rules import RuleRegistry, bundled_rules
+from lkbuild.analysis.raised import raised_at
 from lkbuild.base.errors import AnalysisError
 
 RULE = """
@@ -42,13 +43,39 @@ def test_a_name_is_no_path(tmp_path, name):
     assert RuleRegistry([tmp_path / "rules"]).get(name) is None
 
 
-@pytest.mark.parametrize(("text", "line"), [("x = 1\nraise KeyError\n", 2), ("def\n", 1), ("RULE = 1\n", 1), ("", 1)])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x = 1\nraise KeyError\n", 2),
+        ("x = 1\n\ndef\n", 3),
+        ("RULE = 1\n", 1),
+        ("", 1),
+        ("import sys\nsys.exit(0)\n", 2),
+        (RULE.replace("attrs={{}}", 'attrs={{"a": 1}}').format(name="mine"), 1),
+    ],
+)
 def test_a_rule_that_cant_be_loaded_is_an_error_of_its_file(tmp_path, text, line):
-    folder(tmp_path, "mine", text=text.replace("{", "{{"))
+    folder(tmp_path, "mine", text=text.replace("{", "{{").replace("}", "}}"))
     with pytest.raises(AnalysisError) as caught:
         RuleRegistry([tmp_path]).get("mine")
     assert caught.value.position.file.endswith("mine/rule.py")
     assert caught.value.position.line == line
+
+
+def test_a_folder_called_rule_py_is_no_rule(tmp_path):
+    (tmp_path / "mine/rule.py").mkdir(parents=True)
+    assert RuleRegistry([tmp_path]).names() == ()
+
+
+def test_what_a_rule_raises_has_the_place_of_its_innermost_line(tmp_path):
+    folder(tmp_path, "mine", text="def dig():\n    return 1 / 0\n" + RULE.replace("lambda ctx: []", "lambda ctx: int(dig())"))
+    rule = RuleRegistry([tmp_path]).get("mine")
+    with pytest.raises(ZeroDivisionError) as caught:
+        rule.analyze(None)
+    ((position, _),) = raised_at(caught.value)
+    assert position.file.endswith("mine/rule.py")
+    assert (position.line, position.line_text) == (2, "return 1 / 0")
+    assert raised_at(ValueError()) == ()
 
 
 def test_tools_are_read_from_the_rules_own_folder(tmp_path):
