@@ -17,6 +17,8 @@ from lkbuild.base.restoring import restored_quickly
 from lkbuild.base.values import dataclass
 
 _SEGMENT: Final = r"[A-Za-z0-9_.+@=-]+"
+#: NAME_MAX of Linux: outputs lie in folders that are called so.
+_LONGEST: Final = 255
 _PACKAGE: Final = re.compile(rf"(?:{_SEGMENT}(?:/{_SEGMENT})*)?\Z")
 _NAME: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*\Z")
 
@@ -69,6 +71,8 @@ def _check(text: str, package: str, name: str) -> None:
     if not _PACKAGE.match(package) or not _NAME.match(name) or any(part in (".", "..") for part in segments):
         hint = "write //package/path:name; names hold letters, digits and _ . + @ = - only"
         raise LabelError(f"'{text}' is not a label", hint=hint)
+    if len(text) > _LONGEST and any(len(part) > _LONGEST for part in segments):
+        raise LabelError(f"'{text[:40]}...' is too long for a label", hint=f"a part between slashes has {_LONGEST} characters at most")
 
 
 def in_order(labels: Iterable[str]) -> list[str]:

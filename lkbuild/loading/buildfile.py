@@ -126,7 +126,7 @@ def _name(scope: Scope, key: Scalar) -> Label:
     try:
         return Label.parse(f":{key.text}", package=scope.package)
     except LabelError:
-        hint = "names hold letters, digits and _ . + @ = - only, with / between parts"
+        hint = "names hold letters, digits and _ . + @ = - only, with / between parts of 255 characters at most"
         raise scope.source.error(key.spot, f"'{key.text}' can't be the name of a target", hint) from None
 
 

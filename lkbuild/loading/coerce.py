@@ -250,7 +250,9 @@ class Coercer:
         if odd is not None:
             raise self.fail(node, f"a file that matches has a name that is no printable UTF-8: {odd!a}", "rename or exclude it")
         if not names and not values["allow_empty"]:
-            raise self.fail(node, "the glob matches no file", "correct it, or write allow_empty: true beside it")
+            other = next(filter(None, (globs.other_package(self.scope.files, self.scope.package, pattern) for pattern in include)), None)
+            hint = f"'{other}' is another package: name a target of it, such as a filegroup, by its label" if other else None
+            raise self.fail(node, "the glob matches no file", hint or "correct it, or write allow_empty: true beside it")
         matched = tuple(join(self.scope.package, name) for name in names)
         self.scope.globs.append((include, exclude, matched))
         present = set(out)
@@ -269,7 +271,7 @@ class Coercer:
         if not isinstance(node, Items):
             if kind.single and not (isinstance(node, Scalar) and isinstance(kind.item, Struct | MapOf)):
                 return (self._value(node, kind.item, (*path, 0), None, configurable=configurable),)
-            raise self._mismatch(node, kind, _list_hint(node))
+            raise self._mismatch(node, kind, _list_hint(node, kind))
         first: dict[Any, Node] = {}
         for item in node.items:
             self._item(item, kind, path, out, configurable=configurable)
@@ -368,7 +370,10 @@ def _implied(attr: Attr, spot: Spot) -> Node:
     return Fields(glob, spot)
 
 
-def _list_hint(node: Scalar | Fields) -> str:
+def _list_hint(node: Scalar | Fields, kind: ListOf) -> str:
     if isinstance(node, Scalar):
+        patterns = node.text.removeprefix("glob(").removesuffix(")").strip("[]\"'")  # a BUILD file of Bazel's has calls
+        if isinstance(kind.item, File) and (patterns != node.text or "*" in patterns):
+            return f'write {{glob: ["{patterns}"]}} for all files that a pattern matches'
         return f"write [{node.text}]"
     return "glob: is for lists of files; write the items out" if node.get(GLOB) is not None else "start each item with '- '"

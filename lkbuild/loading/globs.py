@@ -36,6 +36,16 @@ def expand(files: Files, package: str, include: Sequence[str], exclude: Sequence
     return tuple(sorted(path for path in found if not any(_matches(path.split("/"), segments) for segments in dropped)))
 
 
+def other_package(files: Files, package: str, pattern: str) -> str | None:
+    """The package below this one that a pattern names a folder of: no glob enters it."""
+    directory = package
+    for segment in pattern.split("/")[:-1]:
+        directory = join(directory, segment)
+        if is_package(files, directory):
+            return directory
+    return None
+
+
 def _segments(pattern: str) -> list[str]:
     segments: list[str] = []
     for segment in pattern.split("/"):

@@ -68,6 +68,8 @@ def _missing(files: Files, directory: str, path: str, parents: list[str], segmen
         return Refusal(message, f"write ':{path}' for the target of this package")
     if ":" in path:
         return Refusal(message, f"write '//{path}' if it is a label")
+    if any(wildcard in path for wildcard in "*?["):
+        return Refusal(message, f'write {{glob: ["{path}"]}} for all files that a pattern matches')
     names = [name for name in files.entries(directory) or {} if name != BUILD_FILE]
     near = nearest(segment, names)
     if near is not None and parents:

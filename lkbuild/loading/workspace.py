@@ -24,6 +24,7 @@ from lkbuild.loading.parsed import LoadedPackage, ParsedPackages, RecordingFiles
 from lkbuild.loading.remembered import Remembered
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
+from lkbuild.loading.sources import locate
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target, Workspace
 from lkbuild.syntax.nodes import MAX_BYTES, Fields
@@ -196,6 +197,10 @@ class WorkspaceLoader:
     def _no_target(self, label: Label, referrer: Position | None) -> LoadError:
         names = self.package(label.package).targets
         hint = nearest(label.name, names) or (f"it has: {', '.join(list(names)[:12])}" if names else "it has no targets")
+        if locate(self._files, label.package, label.name) is None:
+            own = referrer is not None and referrer.file == join(label.package, BUILD_FILE)
+            what = "write it without the colon" if own else "others get files from a target that lists them, such as a filegroup"
+            hint = f"'{label.name}' is a file of it: {what}; {hint}"
         return LoadError(f"no target '{label.name}' in package '//{label.package}'", position=referrer, hint=hint, label=str(label))
 
     def resolve(self, label: Label, referrer: Position | None = None) -> tuple[Label, str | None]:

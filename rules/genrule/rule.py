@@ -16,11 +16,18 @@ from lkbuild.model.rule import Rule, RuleContext
 from ..shell import SHELL_ATTRS, shell_of
 
 _OUT_DIR = "out"
+_LONGEST = 255  # NAME_MAX of Linux
 
 
 def analyze(ctx: RuleContext) -> list[Any]:
     """One action: the command, with SRCS, OUTS, OUT and OUT_DIR set."""
     outs: tuple[str, ...] = ctx.attrs["outs"]
+    if not outs:
+        ctx.fail("a command that makes no file never runs", attr=("outs",), hint="name the files that it makes")
+    for number, name in enumerate(outs):
+        if any(part in (".", "..") or len(part) > _LONGEST for part in name.split("/")):
+            hint = f"write it without . and .. between slashes, and {_LONGEST} characters there at most"
+            ctx.fail(f"'{name}' is not the name of an output", attr=("outs", number), hint=hint)
     if len(set(outs)) != len(outs):
         ctx.fail("an output stands twice", attr=("outs",))
     shell = shell_of(ctx)
