@@ -251,8 +251,8 @@ class Coercer:
             raise self.fail(node, f"a file that matches has a name that is no printable UTF-8: {odd!a}", "rename or exclude it")
         if not names and not values["allow_empty"]:
             other = next(filter(None, (globs.other_package(self.scope.files, self.scope.package, pattern) for pattern in include)), None)
-            hint = f"'{other}' is another package: name a target of it, such as a filegroup, by its label" if other else None
-            raise self.fail(node, "the glob matches no file", hint or "correct it, or write allow_empty: true beside it")
+            advice = f"'{other}' is another package: name a target of it, such as a filegroup, by its label" if other else None
+            raise self.fail(node, "the glob matches no file", advice or "correct it, or write allow_empty: true beside it")
         matched = tuple(join(self.scope.package, name) for name in names)
         self.scope.globs.append((include, exclude, matched))
         present = set(out)
