@@ -8,6 +8,7 @@ written before, is that file, changed from the first other part on, unless someb
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -52,9 +53,8 @@ class Materialiser:
         try:
             return tuple(self._one(item, folder) for item in files)
         except OSError as error:
-            raise HostError(
-                f"can't write {error.filename or folder}: {error.strerror}", hint="free space, or give another --out"
-            ) from error
+            hint = "free space, or give another --out" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "give another --out"
+            raise HostError(f"can't write {error.filename or folder}: {error.strerror}", hint=hint) from error
 
     def can_write(self, files: Sequence[NamedArtifact]) -> bool:
         """Whether the bytes are here: with `--download=none`, what a remote had is not."""

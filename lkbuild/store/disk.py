@@ -198,7 +198,7 @@ def _ensure(layout: Layout) -> None:
     """Make what is not there. FORMAT is written last: a store that has it is whole."""
     text = _format_of(layout)
     if not text:
-        layout.root.mkdir(parents=True, exist_ok=True)
+        _make_root(layout.root)
         with leases.locked(layout.open_lock, exclusive=True):
             text = _format_of(layout)
             if not text:
@@ -211,6 +211,14 @@ def _ensure(layout: Layout) -> None:
         )
     if not layout.database.exists():
         raise StoreDamaged(f"the store at {layout.root} has lost its database", hint=REPAIR_HINT)
+
+
+def _make_root(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        hint = "pass a folder, or the name of a new one, with --cache or LKBUILD_CACHE"
+        raise StoreError(f"can't make a store at {root}: {error.strerror}", hint=hint) from error
 
 
 def _create(layout: Layout) -> None:
@@ -230,7 +238,7 @@ def _create(layout: Layout) -> None:
 def _format_of(layout: Layout) -> str | None:
     try:
         return layout.format.read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
+
+from lkbuild.base.errors import StoreError
 from lkbuild.store.disk import DiskStore
 
 
@@ -21,3 +24,14 @@ def test_what_a_closed_store_left_is_removed(tmp_path: Path) -> None:
         (store.scratch / "left").mkdir()
         scratch = store.scratch
     assert not scratch.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/store", "dangling"])
+def test_where_no_folder_can_be_the_store_is_not_opened(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(StoreError) as caught:
+        DiskStore.open(tmp_path / place)
+    assert str(tmp_path / place) in caught.value.message
+    assert "--cache" in (caught.value.hint or "")
+    assert (tmp_path / "file").read_text() == "mine"
