@@ -31,7 +31,7 @@ LOG_LIMIT: Final = 1 << 30
 _TICK_S: Final = 0.05
 _PRIVATE: Final = 0o700
 _LOG_MODE: Final = 0o644
-_NOT_FOUND: Final = 127  # a shell's exit code for a command that it does not find
+NOT_FOUND: Final = 127  # a shell's exit code for a command that it does not find
 #: How both programs say that there is no such command.
 _NO_COMMAND: Final = ("bwrap: execvp ", "lkbuild-launcher: execvp ")
 _SYSTEM: Final = (Path("/usr/bin/bwrap"), Path("/usr/local/bin/bwrap"))
@@ -178,7 +178,7 @@ class BubblewrapSandbox:
     def _why_not_started(self, log: Path) -> int:
         """The exit code of a command that is not in its root. Raises HostError where it is the sandbox that failed."""
         if _no_such_command(log):
-            return _NOT_FOUND
+            return NOT_FOUND
         raise HostError(
             "the sandbox can't be set up",
             detail=_first_words(log) or "bubblewrap ended without a word",

@@ -16,9 +16,9 @@ from typing import Final
 
 from lkbuild.base.errors import HostError, Terminated
 from lkbuild.model.ports import SandboxRun
-from lkbuild.sandbox.bubblewrap import find_bwrap
+from lkbuild.sandbox.bubblewrap import NOT_FOUND, find_bwrap
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
-from lkbuild.sandbox.plan import Access, plan
+from lkbuild.sandbox.plan import FIXED_ENVIRONMENT, Access, plan
 from lkbuild.sandbox.process import Child, Stream, start
 
 _TICK_S: Final = 3600.0
@@ -39,7 +39,7 @@ def run_interactive(
     stdout: Stream = None,
     stderr: Stream = None,
 ) -> int:
-    """Run with the caller's standard streams, or those given; returns the exit code (128 + n for signal n).
+    """Run with the caller's standard streams, or those given; returns the exit code (128 + n for signal n, 127 for no such command).
 
     ^C at the terminal goes to the command as well, which decides; a second one kills it. SIGTERM reaches this process alone, and ends the
     command. Otherwise as `started`.
@@ -58,6 +58,8 @@ def run_interactive(
                     child.stop()
         ending = child.end()
     if not ending.started and ending.exit_code == 1:
+        if _is_missing(request):  # bubblewrap has said so
+            return NOT_FOUND
         raise HostError("the sandbox can't be set up", hint="run 'lkbuild doctor': it says what this host lacks and how to mend it")
     return ending.exit_code
 
@@ -92,6 +94,17 @@ def started(
             if child.process.poll() is None:
                 child.stop()
             child.end()
+
+
+def _is_missing(request: SandboxRun) -> bool:
+    """Whether a command of the root, by its path or looked up in PATH, is not there."""
+    program = request.arguments[0]
+    if "/" in program:
+        places = [program] if program.startswith("/") else []
+    else:
+        path = {**dict(FIXED_ENVIRONMENT), **dict(request.environment)}["PATH"]
+        places = [f"{folder}/{program}" for folder in path.split(":")]
+    return bool(places) and not any(os.path.lexists(f"{request.root}/{place}") for place in places)
 
 
 def _is_device(path: str) -> bool:

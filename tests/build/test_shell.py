@@ -66,3 +66,8 @@ def test_a_sigterm_ends_what_runs_and_leaves_nothing(pair):
         process.terminate()
         assert process.stdout.read() == ""  # nobody holds the other end any more
     assert process.returncode != 0
+
+
+@pytest.mark.parametrize("command", ["nosuch", "/bin/nosuch"])
+def test_a_command_that_is_not_there_ends_as_in_any_shell(pair, command):
+    assert pair.lkbuild("shell", "//p:broken", "--", command).returncode == 127
