@@ -46,6 +46,10 @@ class Flag:
         return "LKBUILD_" + self.name.upper().replace("-", "_")
 
 
+#: No number that a flag takes has more; and Python refuses to read one of thousands.
+_DIGITS: Final = 9
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """A parsed command line.
@@ -54,11 +58,13 @@ class Parsed:
         values: by flag name; what was given nowhere is absent.
         words: arguments that are no flags, in order (a pattern like `-//x` is a word).
         rest: what stands after `--`; None where no `--` stands.
+        variables: for flags that a variable of the environment stood for, by name: that variable.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     rest: tuple[str, ...] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def switch(self, name: str) -> bool:
         """Whether a switch is on."""
@@ -79,8 +85,9 @@ class Parsed:
         value = self.text(name)
         if value is None:
             return None
-        if not (value.isascii() and value.isdecimal() and int(value) > 0):
-            raise UsageError(f"--{name} takes a positive number, not '{value}'")
+        if not (value.isascii() and value.isdecimal() and len(value) <= _DIGITS and int(value) > 0):
+            what = self.variables.get(name, f"--{name}")
+            raise UsageError(f"{what} takes a positive number of {_DIGITS} digits at most, not '{value}'")
         return int(value)
 
 
@@ -102,6 +109,7 @@ class _Parser:
         self._short = {flag.short: flag for flag in flags if flag.short}
         self._values: dict[str, Value] = {}
         self._queue: list[str] = []
+        self._variables: dict[str, str] = {}
 
     def parse(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Parsed:
         head, rest = _split_rest(arguments)
@@ -116,7 +124,7 @@ class _Parser:
             else:
                 words.append(argument)
         self._take_environment(environment)
-        return Parsed(values=self._values, words=tuple(words), rest=rest)
+        return Parsed(values=self._values, words=tuple(words), rest=rest, variables=self._variables)
 
     def _take_long(self, argument: str) -> None:
         name, equals, value = argument[2:].partition("=")
@@ -170,6 +178,7 @@ class _Parser:
             text = environment.get(flag.variable)
             if text is None or flag.name in self._values:
                 continue
+            self._variables[flag.name] = flag.variable
             if not flag.metavar:
                 self._values[flag.name] = _boolean(flag.variable, text)
             elif flag.repeatable:

@@ -93,10 +93,17 @@ def test_a_value_that_lacks_or_is_too_many_or_not_a_choice_is_refused(arguments)
     refused(*arguments)
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", "٣"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", "٣", "9" * 5000])
 def test_a_number_is_positive_and_in_plain_digits(value):
     with pytest.raises(UsageError):
         parsed(f"--jobs={value}").number("jobs")
+
+
+def test_a_variable_that_is_no_number_is_named():
+    with pytest.raises(UsageError) as caught:
+        parsed(LKBUILD_JOBS="many").number("jobs")
+    assert "LKBUILD_JOBS" in caught.value.message
+    assert "--jobs" not in caught.value.message
 
 
 def test_a_wrong_variable_is_named():
