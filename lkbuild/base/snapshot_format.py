@@ -46,13 +46,17 @@ stat_of = attrgetter(*FIELDS)
 
 #: Bytes of the head's length and sum, and of a count.
 PREFIX, WORD = 8, 8
+_HALF = 1 << 63
 
 
 def packed(stats: Sequence[Iterable[int]]) -> bytes:
     """Stats as one text, the same for the same numbers."""
     from array import array  # noqa: PLC0415 - lkbuild/cli/unchanged does it mostly
 
-    return array("q", chain.from_iterable(stats)).tobytes()
+    try:
+        return array("q", chain.from_iterable(stats)).tobytes()
+    except OverflowError:  # nanoseconds of a year after 2262: wrapped, as lkbuild/cli/unchanged has them
+        return array("q", ((number + _HALF) % (2 * _HALF) - _HALF for number in chain.from_iterable(stats))).tobytes()
 
 
 def written(head: tuple[Any, ...], paths: Sequence[str], stats: Sequence[Iterable[int]]) -> bytes:

@@ -302,3 +302,13 @@ def test_the_command_itself_imports_the_standard_library_and_little_more(here):
         "lkbuild.cli.quantities",
     }
     assert not imported & {"blake3", "yaml", "json", "pathlib", "dataclasses", "typing", "rich", "networkx"}
+
+
+def test_a_file_of_a_year_beyond_2262_is_a_file_like_any_other(ws):
+    ws.write("p/BUILD.yaml", "targets: {a: {rule: genrule, srcs: [f], outs: [o], cmd: cp $SRCS $OUT}}\n")
+    file = ws.write("p/f", "one\n")
+    for text in ("one\n", "two\n"):
+        file.write_text(text)
+        os.utime(file, (99_999_999_999, 99_999_999_999))
+        for _ in range(3):
+            assert ws.build("//p:a").text == text
