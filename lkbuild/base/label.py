@@ -75,6 +75,15 @@ def _check(text: str, package: str, name: str) -> None:
         raise LabelError(f"'{text[:40]}...' is too long for a label", hint=f"a part between slashes has {_LONGEST} characters at most")
 
 
+def is_label(package: str, name: str) -> bool:
+    """Whether a package and a name make a label."""
+    try:
+        _check("", package, name)
+    except LabelError:
+        return False
+    return True
+
+
 def in_order(labels: Iterable[str]) -> list[str]:
     """Labels as `str` gives them, in the order in which `sorted` has Labels: no object is made for each of a hundred thousand."""
     return sorted(labels, key=lambda label: label.replace(":", "\0"))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from lkbuild.base.errors import nearest
-from lkbuild.base.label import Label, LabelError, Pattern
+from lkbuild.base.label import Label, LabelError, Pattern, is_label
 from lkbuild.base.values import dataclass
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.defaults import default_of
@@ -127,6 +127,9 @@ def _name(scope: Scope, key: Scalar) -> Label:
         return Label.parse(f":{key.text}", package=scope.package)
     except LabelError:
         hint = "names hold letters, digits and _ . + @ = - only, with / between parts of 255 characters at most"
+        if not is_label(scope.package, "x"):
+            what = f"the directory '{scope.package}' can't be a package"
+            raise scope.source.error(key.spot, what, f"{hint}; rename it, or name it in ignore: of the workspace section") from None
         raise scope.source.error(key.spot, f"'{key.text}' can't be the name of a target", hint) from None
 
 
