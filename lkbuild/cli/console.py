@@ -69,22 +69,30 @@ class Console:
 
     def json_line(self, value: Any) -> None:
         """One of several JSON objects, on a line of its own."""
-        from json import dumps  # noqa: PLC0415 - only for --json
-
-        self.stdout.write(dumps(value, ensure_ascii=False) + "\n")
+        self.stdout.write(json_of(value) + "\n")
 
     @staticmethod
     def json_text(value: Any) -> str:
         """The object as it is written."""
-        from json import dumps  # noqa: PLC0415 - only for --json
-
-        return dumps(value, indent=2, ensure_ascii=False) + "\n"
+        return json_of(value, indent=2) + "\n"
 
     def note(self, text: str) -> None:
         """Something the user may want to know, on stderr."""
         if not self.quiet:
             self.stderr.write(text if text.endswith("\n") else f"{text}\n")
             self.stderr.flush()
+
+
+def json_of(value: Any, *, indent: int | None = None) -> str:
+    """JSON that is UTF-8 whatever names of files it holds: a byte of one that is not is escaped as Python has it (os.fsdecode)."""
+    from json import dumps  # noqa: PLC0415 - only for --json
+
+    text = dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return dumps(value, indent=indent)
+    return text
 
 
 def wants_color(choice: str, environment: Mapping[str, str], *, terminal: bool) -> bool:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from lkbuild.base.errors import HostError, Interrupted, LkbuildError, Terminated
-from lkbuild.cli.console import Style, wants_color
+from lkbuild.cli.console import Style, json_of, wants_color
 from lkbuild.cli.exit_codes import BROKEN_PIPE, INTERNAL
 from lkbuild.cli.flags import TRUE
 from lkbuild.cli.options import default_cache
@@ -28,6 +28,9 @@ from lkbuild.cli.render import render_error
 _HOST_ERRORS: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EFBIG}
 )
+
+#: errno values of what is not there, or not a folder, any more.
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
 
 #: Bytes that may be free again on a full disk, once what was written in part has gone.
 _NEARLY_NOTHING: Final = 64 << 20
@@ -60,6 +63,10 @@ def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _failed(error: Exception, arguments: Sequence[str], environment: Mapping[str, str], started: float) -> int:
+    if isinstance(error, OSError) and error.errno in _GONE and _is_in_lost_store(error, arguments, environment):
+        cache = _cache_of(arguments, environment)
+        what = f"the store at {cache} was deleted or replaced while in use"
+        error = HostError(what, hint="run the command again: it starts with a new store")
     if isinstance(error, OSError) and error.errno in _HOST_ERRORS:
         error = _host_error(error, arguments, environment)
     if isinstance(error, LkbuildError):
@@ -74,12 +81,10 @@ def _show(error: LkbuildError, arguments: Sequence[str], environment: Mapping[st
         sys.stderr.write(render_error(error, Style(wants_color(color, environment, terminal=sys.stderr.isatty()))))
         sys.stderr.flush()
         if "--json" in arguments or environment.get("LKBUILD_JSON", "0").lower() in TRUE:
-            from json import dumps  # noqa: PLC0415 - only for --json
-
-            from lkbuild.model.report import BuildReport  # noqa: PLC0415 - the same
+            from lkbuild.model.report import BuildReport  # noqa: PLC0415 - only for --json
 
             report = BuildReport(elapsed_s=time.monotonic() - started, errors=(error,))
-            sys.stdout.write(dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n")
+            sys.stdout.write(json_of(report.to_json(), indent=2) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         _silenced()
@@ -99,6 +104,13 @@ def _flush_results() -> None:
 
 def _unwritten(error: OSError) -> HostError:
     return HostError(f"can't write results to stdout: {error.strerror}")
+
+
+def _is_in_lost_store(error: OSError, arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether a file is missing because all of the store is: somebody else has removed or replaced it."""
+    cache = _cache_of(arguments, environment).absolute()
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    return any(Path(name).is_relative_to(cache) for name in names) and not (cache / "FORMAT").exists()
 
 
 def _host_error(error: OSError, arguments: Sequence[str], environment: Mapping[str, str]) -> HostError:

@@ -1,10 +1,12 @@
 """When to colour, and when to redraw."""
 
 import io
+import json
+import os
 
 import pytest
 
-from lkbuild.cli.console import Console, in_ci, wants_color
+from lkbuild.cli.console import Console, in_ci, json_of, wants_color
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,9 @@ class Terminal(io.StringIO):
 )
 def test_only_a_real_terminal_outside_ci_gets_a_live_display(stderr, environment, live):
     assert Console(stdout=io.StringIO(), stderr=stderr, environment=environment).live is live
+
+
+@pytest.mark.parametrize("name", [b"plain", "\u00e9".encode(), b"\xff", b"\xc3\xa9\xff"])
+def test_json_is_utf8_whatever_a_file_is_called(name):
+    text = json_of({"path": os.fsdecode(name)}).encode("utf-8")
+    assert os.fsencode(json.loads(text)["path"]) == name

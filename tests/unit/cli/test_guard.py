@@ -166,3 +166,15 @@ def test_how_a_child_ended_is_told_also_where_the_caller_ignores_it():
     finally:
         signal.signal(signal.SIGCHLD, before)
     assert said == "7\n"
+
+
+def test_a_store_that_vanished_under_a_build_is_no_bug(tmp_path, capsys):
+    def run():
+        raise FileNotFoundError(errno.ENOENT, "No such file", "busybox", None, str(tmp_path / "store/tmp/1/x"))
+
+    assert guarded(run, ["--cache", str(tmp_path / "store")], {}) == 36
+    assert not (tmp_path / "store").exists()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/FORMAT").write_text("lkbuild store 1\n")
+    assert guarded(run, ["--cache", str(tmp_path / "store")], {}) == 37
+    assert "bug" in capsys.readouterr().err
