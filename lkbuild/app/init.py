@@ -67,10 +67,15 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
                 f"{directory / file} is there already", hint="nothing was written; init starts workspaces, it does not change them"
             )
     wanted = required | {file: text for file, text in optional.items() if not (directory / file).exists()}
+    written: list[Path] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        return [_write(directory / file, text) for file, text in wanted.items()]
+        for file, text in wanted.items():
+            written.append(_write(directory / file, text))
+        return written
     except OSError as error:
+        for path in written:  # half a workspace would be in the way of the next try
+            path.unlink(missing_ok=True)
         raise HostError(f"can't write {error.filename or directory}: {error.strerror}", hint="give another folder") from error
 
 
@@ -89,5 +94,10 @@ def around(directory: Path) -> tuple[Path, str] | None:
 
 def _write(path: Path, text: str) -> Path:
     with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
     return path

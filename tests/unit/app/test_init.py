@@ -5,7 +5,7 @@ import yaml
 
 from lkbuild.analysis.load_rules import RuleRegistry
 from lkbuild.app.init import around, init
-from lkbuild.base.errors import UsageError
+from lkbuild.base.errors import HostError, UsageError
 from lkbuild.base.label import Label
 from lkbuild.loading.workspace import WorkspaceLoader
 
@@ -46,6 +46,13 @@ def test_a_gitignore_and_a_readme_stay_as_they_are(tmp_path):
     (tmp_path / ".gitignore").write_text("mine")
     assert {path.name for path in init(tmp_path)} == {"BUILD.yaml", "greeting.txt", "README.md"}
     assert (tmp_path / ".gitignore").read_text() == "mine"
+
+
+def test_where_a_file_can_not_be_written_nothing_of_it_stays(tmp_path):
+    (tmp_path / "README.md").symlink_to("nowhere/README.md")
+    with pytest.raises(HostError):
+        init(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
 def test_a_file_is_no_folder(tmp_path):
