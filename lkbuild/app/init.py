@@ -72,11 +72,11 @@ def init(directory: Path, name: str | None = None) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         for file, text in wanted.items():
             written.append(_write(directory / file, text))
-        return written
     except OSError as error:
         for path in written:  # half a workspace would be in the way of the next try
             path.unlink(missing_ok=True)
         raise HostError(f"can't write {error.filename or directory}: {error.strerror}", hint="give another folder") from error
+    return written
 
 
 def around(directory: Path) -> tuple[Path, str] | None:
