@@ -20,15 +20,25 @@ from lkbuild.model.events import ActionFinished, ActionStarted, BuildFinished, B
 from lkbuild.model.report import use_json
 
 EVENTS_VERSION: Final = 1
+#: How every file of events begins.
+_FIRST: Final = b'{"event": "started"'
 
 
 @contextlib.contextmanager
 def event_file(path: Path, invocation: str) -> Iterator[EventFile]:
-    """A sink that writes to a new file, or to a pipe that is there. Raises UsageError where it can't be opened."""
+    """A sink that writes to a file, in the place of earlier events, or to a pipe that is there.
+
+    Raises:
+        UsageError: it can't be opened, or holds something else, which stays.
+    """
     if path.name == "-":  # stdout has results only
         raise UsageError("--events names a file, and '-' is none", hint="--events /dev/stderr shows events among the progress")
+    device = path.is_absolute() and path.parts[1] in ("dev", "proc")
     try:
-        file = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        if not device and _is_foreign(path):
+            raise UsageError(f"{path} holds something else than events of lkbuild", hint="give a file of its own")
+        # /dev/stderr may be a log, of which the beginning counts, too.
+        file = path.open("a" if device else "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     except OSError as error:
         raise UsageError(
             f"can't write events to {path}: {error.strerror}", hint="--events FILE names a file in a folder that exists"
@@ -38,6 +48,14 @@ def event_file(path: Path, invocation: str) -> Iterator[EventFile]:
         yield sink
     finally:
         sink.close()
+
+
+def _is_foreign(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(len(_FIRST))
+    return start not in (b"", _FIRST)
 
 
 class EventFile:

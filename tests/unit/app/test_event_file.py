@@ -90,3 +90,15 @@ def test_a_dash_is_no_file(tmp_path):
     with pytest.raises(UsageError), event_file(tmp_path / "-", "id"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_with_something_else_stays_and_one_with_events_is_begun_anew(tmp_path):
+    source, events = tmp_path / "BUILD.yaml", tmp_path / "events"
+    source.write_text("workspace: {name: mine}\n")
+    with pytest.raises(UsageError), event_file(source, "id"):
+        pass
+    assert source.read_text() == "workspace: {name: mine}\n"
+    events.write_text("")
+    for _ in range(2):
+        written(events)
+        assert events.read_text().count('"event": "started"') == 1
