@@ -200,8 +200,8 @@ class RuleContext:
             self.fail(f"{mnemonic} has no command")
         texts = [("an argument", text) for text in arguments] + [(name, f"{name}={text}") for name, text in (environment or {}).items()]
         for name, text in texts:
-            if "\0" in text:
-                self.fail(f"{name} of the command holds a zero byte, which no program takes", hint="have the command make it: printf")
+            if "\0" in text:  # Linux passes what stands before it
+                self.fail(f"{name} of the command holds the character U+0000, which no program takes", hint="have the command make it: printf")
             if len(text) > _STRING_MAX // 4 and (size := len(text.encode("utf-8", "surrogateescape"))) > _STRING_MAX:
                 self.fail(f"{name} of the command is {size} bytes long, where Linux passes {_STRING_MAX}", hint="give it fewer files")
         spec = ActionSpec(
@@ -290,4 +290,4 @@ NO_WAY_OUT: Final = "give it a name in its own folder: without '..', without '.'
 
 def leads_out(path: str) -> bool:
     """Whether a relative path may be something else than a place below the folder that it is meant for."""
-    return not {"", ".", ".."}.isdisjoint(path.split("/"))
+    return "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/"))

@@ -91,7 +91,7 @@ class Directory:
         names = [node.name for nodes in (self.files, self.directories, self.symlinks) for node in nodes]
         once, text = set(names), "".join(names)
         if "/" in text or "\0" in text or not _NO_NAMES.isdisjoint(once):
-            msg = "a name in a directory that is no file name"
+            msg = "not a file name in a directory"
             raise ValueError(msg)
         if len(once) != len(names):
             msg = "a name stands twice in one directory"
