@@ -201,7 +201,8 @@ class RuleContext:
         texts = [("an argument", text) for text in arguments] + [(name, f"{name}={text}") for name, text in (environment or {}).items()]
         for name, text in texts:
             if "\0" in text:  # Linux passes what stands before it
-                self.fail(f"{name} of the command holds the character U+0000, which no program takes", hint="have the command make it: printf")
+                message = f"{name} of the command holds the character U+0000, which no program takes"
+                self.fail(message, hint="have the command make it: printf")
             if len(text) > _STRING_MAX // 4 and (size := len(text.encode("utf-8", "surrogateescape"))) > _STRING_MAX:
                 self.fail(f"{name} of the command is {size} bytes long, where Linux passes {_STRING_MAX}", hint="give it fewer files")
         spec = ActionSpec(
