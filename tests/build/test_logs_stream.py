@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from harness.buildgrid import buildgrid
-from harness.host_root import end_until, processes_with
+from harness.host_root import end_until, new_marker, processes_with
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
@@ -27,7 +27,7 @@ def grid(buildgrid_parts):
 
 
 def test_what_a_command_writes_is_seen_while_it_runs_and_each_line_once(grid, ws):
-    marker = f"95{id(ws)}7.5"
+    marker = new_marker()
     ws.write("p/seconds.txt", marker)
     ws.write("p/BUILD.yaml", BUILD)
     lines, begun = [], threading.Event()

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from harness.casd import engine
-from harness.host_root import began, end_until, over
+from harness.host_root import began, end_until, new_marker, over
 from harness.workspace import as_report, copy_of_repository, user_store
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
@@ -106,7 +106,7 @@ def test_a_policy_says_who_executes_and_on_which_workers(p, url):
 @pytest.fixture
 def slow(p):
     """A command that runs until somebody looks for it, and the marker of its process."""
-    marker = f"95{id(p)}7.5"
+    marker = new_marker()
     p.write("p/seconds.txt", marker)  # in no other command line than that of the one process
     p.write("p/BUILD.yaml", SLOW)
     return marker

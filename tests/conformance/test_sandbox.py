@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness.host_root import make_root, processes_with
+from harness.host_root import make_root, new_marker, processes_with
 
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import SandboxRun
@@ -211,13 +211,13 @@ def test_tmp_is_on_disk_private_and_removed(run, tmp_path):
 
 
 def test_a_process_left_behind_is_dead_on_return(run):
-    marker = f"98{os.getpid()}7.5"
+    marker = new_marker()
     result, _ = run(f"setsid sleep {marker} & exit 0")
     assert (result.exit_code, processes_with(marker)) == (0, [])
 
 
 def test_the_time_limit_kills_everything(run):
-    marker = f"97{os.getpid()}7.5"
+    marker = new_marker()
     result, _ = run(f"trap '' TERM; setsid sleep {marker} & sleep {marker}", timeout_s=1)
     assert result.reason is not None
     assert result.exit_code != 0

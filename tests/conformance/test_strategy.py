@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from harness.buildgrid import buildgrid
 from harness.casd import engine
-from harness.host_root import make_root, over, processes_with
+from harness.host_root import make_root, new_marker, over, processes_with
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
@@ -212,7 +210,7 @@ def test_the_time_limit_is_a_failure_of_the_command(run):
 
 
 def test_what_is_cancelled_ends_and_leaves_nothing_running(run):
-    marker = f"96{threading.get_native_id()}7.5"
+    marker = new_marker()
     with pytest.raises(Exception) as caught:  # noqa: PT011 - who stopped it asks for no reason
         run(f"sleep {marker}", out("out"), cancelled=lambda: bool(processes_with(marker)))
     assert not isinstance(caught.value, AssertionError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -66,6 +67,11 @@ def _copy_libraries(root: Path, program: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
                 shutil.copy(Path(word).resolve(), target)
+
+
+def new_marker() -> str:
+    """A number of seconds that no other command waits for, here or ever: nothing finds its result, and nothing else has it in its words."""
+    return f"9{secrets.randbelow(10**12):012}7.5"
 
 
 def processes_with(marker: str) -> list[int]:

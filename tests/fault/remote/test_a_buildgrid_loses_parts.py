@@ -7,7 +7,7 @@ import time
 
 import pytest
 from harness.buildgrid import buildgrid
-from harness.host_root import began, end_until, processes_with
+from harness.host_root import began, end_until, new_marker, processes_with
 from harness.workspace import as_report
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -31,7 +31,7 @@ def grid(buildgrid_parts):
 @pytest.fixture
 def begun(ws, grid):
     """A build whose first command runs on a worker, until somebody ends its process; its marker."""
-    marker = f"94{id(ws)}7.5"
+    marker = new_marker()
     ws.write("p/seconds.txt", marker)
     ws.write("p/BUILD.yaml", BUILD)
     build = ws.start("build", "--json", "//p:last", "--strategy=remote", f"--remote={grid.url}", "--remote-required")
