@@ -96,7 +96,10 @@ def _header(entry: Entry, inode: int, links: int, *, trailer: bool = False) -> b
     if len(name) > _NAME_MAX or (entry.kind is Kind.SYMLINK and size >= _NAME_MAX):
         raise ArchiveError("a name too long for the kernel's initramfs", member=entry.path[:80])
     if size > _SIZE_MAX:
-        raise ArchiveError("a file of 4 GiB or more can't be in an initramfs", member=entry.path)
+        hint = (
+            "a root that is a file system can hold it: .kernel+squashfs, .kernel+erofs, .disk, and boot media, which bring a squashfs along"
+        )
+        raise ArchiveError("a file of 4 GiB or more can't be in an initramfs", member=entry.path, hint=hint)
     mode = 0 if trailer else _TYPES[entry.kind] | entry.mode
     time = 0 if trailer else MTIME
     fields = (inode, mode, entry.uid, entry.gid, links, time, size, 0, 0, *entry.device, len(name), 0)

@@ -12,6 +12,6 @@ class ArchiveError(BuildFailed):
         member: the path in the archive that it is about, or None.
     """
 
-    def __init__(self, message: str, *, member: str | None = None) -> None:
-        super().__init__(f"{message}: {member}" if member is not None else message)
+    def __init__(self, message: str, *, member: str | None = None, hint: str | None = None) -> None:
+        super().__init__(f"{message}: {member}" if member is not None else message, hint=hint)
         self.member = member
