@@ -45,6 +45,8 @@ def _check_outputs(out: Path, root: Path) -> None:
     """Refuse a folder that holds what no build writes there."""
     if root.resolve().is_relative_to(out.resolve()):
         raise UsageError(f"{out} holds the workspace: nothing is removed", hint="check --out and LKBUILD_OUT")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is no folder of outputs: nothing is removed", hint="check --out and LKBUILD_OUT")
     if out.is_dir() and (other := next((path.name for path in sorted(out.iterdir()) if not _is_ours(path.name)), None)):
         raise UsageError(
             f"{out} holds '{other}', which is no output: nothing is removed",

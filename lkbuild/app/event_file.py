@@ -33,12 +33,12 @@ def event_file(path: Path, invocation: str) -> Iterator[EventFile]:
     """
     if path.name == "-":  # stdout has results only
         raise UsageError("--events names a file, and '-' is none", hint="--events /dev/stderr shows events among the progress")
-    device = path.is_absolute() and path.parts[1] in ("dev", "proc")
+    stream = path.parts[1:3] in (("dev", "stdout"), ("dev", "stderr"), ("dev", "fd"), ("proc", "self"))
     try:
-        if not device and _is_foreign(path):
+        if not stream and _is_foreign(path):
             raise UsageError(f"{path} holds something else than events of lkbuild", hint="give a file of its own")
         # /dev/stderr may be a log, of which the beginning counts, too.
-        file = path.open("a" if device else "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        file = path.open("a" if stream else "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     except OSError as error:
         raise UsageError(
             f"can't write events to {path}: {error.strerror}", hint="--events FILE names a file in a folder that exists"
@@ -55,7 +55,7 @@ def _is_foreign(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         start = file.read(len(_FIRST))
-    return start not in (b"", _FIRST)
+    return not _FIRST.startswith(start)  # which a full disk may have cut
 
 
 class EventFile:

@@ -11,7 +11,7 @@ from lkbuild.model.action import DeclaredOutput
 from lkbuild.model.artifact import NamedArtifact
 from lkbuild.model.attrs import Attr, ListOf, String
 from lkbuild.model.providers import Files
-from lkbuild.model.rule import Rule, RuleContext
+from lkbuild.model.rule import Rule, RuleContext, leads_out
 
 from ..shell import SHELL_ATTRS, shell_of
 
@@ -25,7 +25,7 @@ def analyze(ctx: RuleContext) -> list[Any]:
     if not outs:
         ctx.fail("a command that makes no file never runs", attr=("outs",), hint="name the files that it makes")
     for number, name in enumerate(outs):
-        if any(part in (".", "..") or len(part) > _LONGEST for part in name.split("/")):
+        if leads_out(name) or any(len(part) > _LONGEST for part in name.split("/")):
             hint = f"write it without . and .. between slashes, and {_LONGEST} characters there at most"
             ctx.fail(f"'{name}' is not the name of an output", attr=("outs", number), hint=hint)
     if len(set(outs)) != len(outs):

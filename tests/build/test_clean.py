@@ -32,6 +32,10 @@ def test_a_folder_with_sources_is_not_taken_for_outputs(project, out):
     refused(project, "--out", out)
 
 
+def test_a_file_is_not_taken_for_outputs(project):
+    refused(project, "--out", "p/x")
+
+
 def test_a_link_to_the_workspace_is_not_taken_for_outputs(project, tmp_path):
     (tmp_path / "link").symlink_to(project.root)
     refused(project, "--out", str(tmp_path / "link"))

@@ -181,9 +181,14 @@ class LayoutImages:
                 self._known[reference] = self.layout.image(digest, self._arch)
         return self._known[reference]
 
-    def files(self, reference: str, position: Position, wanted: Iterable[str]) -> set[str]:
-        """Paths that an image has: all of them, or of its upper layers only where these have all that is wanted. Raises FetchError."""
+    def files(self, reference: str, position: Position, wanted: Iterable[str]) -> set[str] | None:
+        """Paths that an image has: all of them, or of its upper layers only where these have all that is wanted.
+
+        None where the layout has configurations and not all layers, which is all that specifications are made of. Raises FetchError.
+        """
         image, wanted = self.find(reference, position), set(wanted)
+        if not all((self._folder / blob_path(layer.digest)).exists() for layer in image.layers):
+            return None
         found: set[str] = set()
         gone: set[str] = set()
         with at(reference, position):

@@ -36,13 +36,15 @@ def spec(files: Sequence[str], *, images: ImagesFrom, arch: str, cwd: Path, envi
 
 
 def check_kernel(config: Config, images: LayoutImages) -> None:
-    """Whether the kernel's image has the files that are taken from it. Raises LoadError, FetchError."""
+    """Whether the kernel's image has the files that are taken from it, where its layers are there. Raises LoadError, FetchError."""
     kernel = config.kernel_image()
     if kernel is None:
         return
     reference, position = kernel
     wanted = config.kernel_files()
     there = images.files(reference, position, wanted.values())
+    if there is None:
+        return
     for field, name in wanted.items():
         if name not in there:
             listed = f"one of: {', '.join(sorted(there))}" if 0 < len(there) <= _FEW else "the file's name"

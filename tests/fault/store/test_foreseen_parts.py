@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
+from harness.store_files import file_of, flip
 
 from lkbuild.base.digest import Digest
 from lkbuild.model.ports import BlobMissing
@@ -38,18 +39,6 @@ def before(request, root: Path, parts: list[Digest]) -> str:
         with DiskStore.open(root) as store:
             store.blobs.put_parts(parts)
     return request.param
-
-
-def file_of(root: Path, digest: Digest) -> Path:
-    (path,) = (root / "blobs").glob(f"*/{digest.hash}*")
-    return path
-
-
-def flip(path: Path) -> None:
-    path.chmod(0o644)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    path.write_bytes(data)
 
 
 def reads(monkeypatch, store: DiskStore) -> list[Digest]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
+from harness.store_files import file_of, flip
 
 from lkbuild.base.digest import Digest
 from lkbuild.model.action import ActionResult, OutputFile
@@ -38,11 +39,6 @@ def parts(root: Path) -> list[Digest]:
 def whole(root: Path, parts: list[Digest]) -> Digest:
     with DiskStore.open(root) as store:
         return store.blobs.put_parts(parts)
-
-
-def file_of(root: Path, digest: Digest) -> Path:
-    (path,) = (root / "blobs").glob(f"*/{digest.hash}*")
-    return path
 
 
 READERS = {
@@ -79,11 +75,7 @@ def test_what_is_small_is_no_list(root, parts):
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("reader", READERS)
 def test_a_flipped_bit_of_a_part_is_found_by_who_reads_the_whole(root, parts, whole, which, reader):
-    path = file_of(root, parts[which])
-    path.chmod(0o644)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    path.write_bytes(data)
+    flip(file_of(root, parts[which]))
     with DiskStore.open(root) as store:
         with pytest.raises(BlobMissing) as caught:
             READERS[reader](store, whole)

@@ -1,5 +1,6 @@
 """Events as lines: versioned, whole, and never the end of a build."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -102,3 +103,16 @@ def test_a_file_with_something_else_stays_and_one_with_events_is_begun_anew(tmp_
     for _ in range(2):
         written(events)
         assert events.read_text().count('"event": "started"') == 1
+    events.write_text(events.read_text()[:9])  # a disk was full
+    written(events)
+    assert events.read_text().count('"event": "started"') == 1
+
+
+def test_a_file_in_memory_is_a_file_like_another(tmp_path):
+    """/dev has streams, of which nothing is cut, and /dev/shm has files."""
+    events = Path("/dev/shm") / f"lkbuild-test-{tmp_path.name}-{os.getpid()}"
+    with contextlib.ExitStack() as stack:
+        stack.callback(events.unlink, missing_ok=True)
+        for _ in range(2):
+            written(events)
+            assert events.read_text().count('"event": "started"') == 1

@@ -32,9 +32,11 @@ def refusal(tmp_path):
                 archive.addfile(tarfile.TarInfo(name))
         return buffer.getvalue()
 
-    def make(text, *layers, mode="w:gz", damage=lambda data: data):
+    def make(text, *layers, mode="w:gz", damage=lambda data: data, lost=False):
         config = blob(json.dumps({"architecture": "amd64", "os": "linux", "config": {}}).encode())
         made = [blob(damage(layer(names, mode))) for names in layers]
+        for item in made if lost else ():
+            (blobs / item["digest"].removeprefix("sha256:")).unlink()
         manifest = blob(json.dumps({"schemaVersion": 2, "config": config, "layers": made}).encode())
         named = {**manifest, "annotations": {"org.opencontainers.image.ref.name": "docker.io/library/k:latest"}}
         (tmp_path / "layout" / "index.json").write_text(json.dumps({"manifests": [named]}))
@@ -83,6 +85,10 @@ def test_a_kernels_image_without_its_files_is_refused_where_they_are_named(refus
     assert isinstance(error, LoadError)
     assert (error.position.file, error.position.line, error.position.column) == ("a.yml", *place)
     assert error.hint
+
+
+def test_a_layout_that_has_configurations_alone_serves_specifications(refusal):
+    assert refusal(KERNEL, ["bzImage"], lost=True) is None
 
 
 def test_a_damaged_layer_is_an_error_at_the_image(refusal):
