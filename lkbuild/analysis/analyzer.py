@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lkbuild.analysis.raised import raised_at
+from lkbuild.base.checkpoint import Checkpoint, onward
 from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError, Position
 from lkbuild.base.label import Label
 from lkbuild.base.values import dataclass
@@ -53,17 +54,23 @@ class Analyzer:
         self._resolved: dict[NodeKey, Target] = {}
         self._shared: dict[str, Shared] = {}
 
-    def analyze(self, nodes: Iterable[NodeKey]) -> Analyses:
-        """Analyse some nodes and all that they need. Raises LoadError and AnalysisError."""
-        closure = self.close(nodes)
+    def analyze(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> Analyses:
+        """Analyse some nodes and all that they need, with a checkpoint before each. Raises LoadError and AnalysisError."""
+        closure = self.close(nodes, checkpoint)
         by_node: dict[NodeKey, Analysis] = {}
         for node in closure.order:
+            checkpoint()
             by_node[node] = self._evaluate(node, by_node)
         return Analyses(closure, by_node)
 
-    def close(self, nodes: Iterable[NodeKey]) -> Closure[NodeKey]:
+    def close(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> Closure[NodeKey]:
         """The closure alone: what queries need."""
-        return close(nodes, self.edges)
+
+        def successors(node: NodeKey) -> tuple[Edge[NodeKey], ...]:
+            checkpoint()
+            return self.edges(node)
+
+        return close(nodes, successors)
 
     def target(self, label: Label) -> Target:
         """A target of the closure."""
@@ -88,7 +95,7 @@ class Analyzer:
             edges.append(Edge(there, position))
         return tuple(edges)
 
-    def incompatible(self, nodes: Iterable[NodeKey]) -> dict[NodeKey, Target]:
+    def incompatible(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> dict[NodeKey, Target]:
         """Of some nodes and all that they need, those that can't be built for their architecture, each with the target that is to blame.
 
         Raises LoadError, and AnalysisError for a cycle.
@@ -96,6 +103,7 @@ class Analyzer:
         found: dict[NodeKey, Target] = {}
 
         def successors(node: NodeKey) -> tuple[Edge[NodeKey], ...]:
+            checkpoint()
             declared = self._target(node.label, None)
             if not _is_for(declared, node.configuration):
                 found[node] = declared

@@ -80,11 +80,11 @@ def found(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
     for label in named:
         requested[session.loader.resolve(label)] = True
     if any(not pattern.negative for pattern in wildcards):
-        for label in session.loader.expand(parsed):
+        for label in session.loader.expand(parsed, session.checkpoint):
             if label not in named:  # one may name an output, and no target
                 requested.setdefault((label, None), False)
     elif wildcards:
-        kept = set(session.loader.expand(parsed))
+        kept = set(session.loader.expand(parsed, session.checkpoint))
         requested = {key: explicit for key, explicit in requested.items() if key[0] in kept or key[1]}
     return tuple(
         Selected(NodeKey(label, configuration), group, explicit)
@@ -95,6 +95,7 @@ def found(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
 
 def fits(session: Session, item: Selected) -> bool:
     """Whether its target says that it can be built for the architecture."""
+    session.checkpoint()
     arches = session.loader.target(item.node.label).arches
     return not arches or item.node.configuration.arch in arches
 
@@ -124,6 +125,6 @@ def all_files(node: NodeKey, analyses: Analyses) -> tuple[NamedArtifact, ...]:
 def analyze(session: Session, selected: Sequence[Selected]) -> Analyses:
     """Analyse what was selected."""
     try:
-        return session.analyzer.analyze(dict.fromkeys(item.node for item in selected))
+        return session.analyzer.analyze(dict.fromkeys(item.node for item in selected), session.checkpoint)
     except RecursionError as error:
         raise AnalysisError("attributes nested too deeply") from error

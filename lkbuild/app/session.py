@@ -14,6 +14,7 @@ from typing import Self
 from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.analysis.load_rules import RuleRegistry
 from lkbuild.app.options import BuildOptions
+from lkbuild.base.checkpoint import Checkpoint, checkpoint
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import UsageError, nearest
 from lkbuild.base.values import dataclass
@@ -53,6 +54,7 @@ class Session:
         sources: digests of the workspace's files.
         state: a folder for what is remembered of this workspace, in the cache.
         out: where outputs go.
+        checkpoint: raises Interrupted once this command was to stop. What is loaded is others', too, and is handed it call by call.
     """
 
     options: BuildOptions
@@ -64,6 +66,7 @@ class Session:
     sources: SourceDigests
     state: Path
     out: Path
+    checkpoint: Checkpoint
 
     def configurations(self) -> tuple[Configuration, ...]:
         """What to build for: each architecture asked for, with the workspace's settings. Raises UsageError."""
@@ -108,7 +111,8 @@ def open_session(options: BuildOptions, loaded: Loaded | None = None) -> Iterato
     state = state_folder(options.cache, root)
     loaded = loaded or Loaded.of(root, parsed=state / "parsed")
     store = DiskStore.open(options.cache)
-    sources = SourceDigests(root, state / "sources")
+    check = checkpoint(options.cancel)
+    sources = SourceDigests(root, state / "sources", check)
     session = Session(
         options=options,
         root=root,
@@ -119,6 +123,7 @@ def open_session(options: BuildOptions, loaded: Loaded | None = None) -> Iterato
         sources=sources,
         state=state,
         out=options.out or root / "lkbuild-out",
+        checkpoint=check,
     )
     try:
         yield session

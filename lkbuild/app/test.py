@@ -72,7 +72,7 @@ def _analyzed(session: Session, tests: Sequence[Selected]) -> tuple[Analyses, li
         analyses = analyze(session, selected)
     except AnalysisError:
         # What is tested may be for fewer architectures than the test says. To look for that takes as long as the analysis.
-        known = session.analyzer.incompatible(item.node for item in selected)
+        known = session.analyzer.incompatible((item.node for item in selected), session.checkpoint)
         more = {item: known[item.node] for item in selected if not item.named and item.node in known}
         if not more:
             raise
@@ -89,6 +89,7 @@ def _incompatible(item: Selected, blamed: Target) -> TargetReport:
 
 
 def _is_test(session: Session, item: Selected) -> bool:
+    session.checkpoint()
     rule = session.rules.get(session.loader.target(item.node.label).rule)
     return rule is not None and rule.test
 

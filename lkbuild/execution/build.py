@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Final
 
+from lkbuild.base.checkpoint import checkpoint
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import BuildFailed, Interrupted, LkbuildError
+from lkbuild.base.errors import BuildFailed, LkbuildError
 from lkbuild.base.values import dataclass
 from lkbuild.execution.bringing import Download, bring_results
 from lkbuild.execution.foresight import foresee
@@ -110,6 +111,7 @@ class BuildLoop:
         """Make one."""
         self._parts = parts
         self._runner = ActionRunner(parts)
+        self._checkpoint = checkpoint(parts.cancelled)
         self._guard = threading.Lock()
 
     def plan(self, wish: Wish) -> tuple[ActionGraph, Demand]:
@@ -126,8 +128,7 @@ class BuildLoop:
             plan = self._demand(graph, wish, forced - execution.results.keys())
             self._take_hits(plan, execution, wish)
             outcome = self._run(plan, execution, wish, forced)
-            if self._parts.cancelled():
-                raise Interrupted("stopped; what was built is kept")
+            self._checkpoint()
             lost = self._producers_of_lost(outcome, execution) | self._bring(wish, execution)
             if not lost:
                 break
@@ -203,7 +204,9 @@ class BuildLoop:
     def graph(self, wish: Wish) -> ActionGraph:
         """The actions below what is wanted. Reads the sources."""
         file = self._parts.sources.file
-        return build_graph(wish.wanted, wish.actions, lambda source: file(source).digest, lambda source: file(source).executable)
+        return build_graph(
+            wish.wanted, wish.actions, lambda source: file(source).digest, lambda source: file(source).executable, self._checkpoint
+        )
 
     def _take_hits(self, plan: Demand, execution: Execution, wish: Wish) -> None:
         execution.results.update(plan.results)

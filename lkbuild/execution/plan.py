@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import Protocol
 
+from lkbuild.base.checkpoint import Checkpoint, onward
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Edge, close
@@ -94,8 +95,9 @@ def build_graph(
     actions: Mapping[ActionId, PlannedAction],
     source: Callable[[SourceFile], Digest],
     executable: Callable[[SourceFile], bool] = plain,
+    checkpoint: Checkpoint = onward,
 ) -> ActionGraph:
-    """The graph below some actions, with recipe keys. Reads source files through `source` and `executable`."""
+    """The graph below some actions, with recipe keys, a checkpoint before each. Reads source files through `source` and `executable`."""
     producers: dict[ActionId, tuple[ActionId, ...]] = {}
 
     def successors(action: ActionId) -> tuple[Edge[ActionId], ...]:
@@ -107,6 +109,7 @@ def build_graph(
     recipes: dict[ActionId, Digest] = {}
     private: set[ActionId] = set()
     for action in closure.order:
+        checkpoint()
         spec = actions[action].spec
         if not actions[action].info.reproducible or (private and not private.isdisjoint(producers[action])):
             private.add(action)

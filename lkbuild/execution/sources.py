@@ -19,6 +19,7 @@ from typing import Final
 
 from lkbuild.base.atomic import write_atomic
 from lkbuild.base.boots import boot_id
+from lkbuild.base.checkpoint import Checkpoint, onward
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
 from lkbuild.model.artifact import SourceFile
@@ -33,10 +34,11 @@ _Stat = tuple[int, int, int, int, int]
 class SourceDigests:
     """Digests of the files of one workspace."""
 
-    def __init__(self, root: Path, memory: Path | None = None) -> None:
-        """Read what an earlier process remembered in the file `memory`."""
+    def __init__(self, root: Path, memory: Path | None = None, checkpoint: Checkpoint = onward) -> None:
+        """Read what an earlier process remembered in the file `memory`. A checkpoint stands before each file that is looked at."""
         self._root = root
         self._memory = memory
+        self._checkpoint = checkpoint
         self._known: dict[str, tuple[_Stat, str, int]] = _load(memory)
         self._this_build: dict[str, File] = {}
         self._asked: dict[str, None] = {}
@@ -47,9 +49,11 @@ class SourceDigests:
 
         Raises:
             BuildFailed: it can't be read, or is no regular file.
+            Interrupted: at the checkpoint.
         """
         found = self._this_build.get(source.path)
         if found is None:
+            self._checkpoint()
             self._asked[source.path] = None
             found = self._this_build[source.path] = self._look(source.path)
         return found

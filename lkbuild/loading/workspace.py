@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lkbuild import __version__
+from lkbuild.base.checkpoint import Checkpoint, onward
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position, nearest
 from lkbuild.base.label import Label, Pattern
@@ -232,8 +233,9 @@ class WorkspaceLoader:
 
     # -- patterns -------------------------------------------------------------------------------------------------------
 
-    def packages(self, below: str = "") -> Iterator[str]:
+    def packages(self, below: str = "", checkpoint: Checkpoint = onward) -> Iterator[str]:
         """Names of the packages at and below a directory, sorted by path; links are not followed. Raises LoadError."""
+        checkpoint()
         _ = self.workspace
         entries = self._files.entries(below) or {}
         if BUILD_FILE in entries:
@@ -241,12 +243,13 @@ class WorkspaceLoader:
         for name, entry in entries.items():
             directory = join(below, name)
             if entry is Entry.DIRECTORY and not self._files.skipped(directory):
-                yield from self.packages(directory)
+                yield from self.packages(directory, checkpoint)
 
-    def expand(self, patterns: Sequence[Pattern]) -> tuple[Label, ...]:
+    def expand(self, patterns: Sequence[Pattern], checkpoint: Checkpoint = onward) -> tuple[Label, ...]:
         """The labels that patterns select, in order; `-x` takes away what earlier ones selected, wildcards leave `manual` out.
 
-        A single label stays as it is written, so it may name an output of a target (see `resolve`).
+        A single label stays as it is written, so it may name an output of a target (see `resolve`). A checkpoint stands before each
+        directory that is looked into and each package that is loaded.
         Raises LoadError for a pattern that selects nothing.
         """
         selected: dict[Label, None] = {}
@@ -254,24 +257,27 @@ class WorkspaceLoader:
             if pattern.negative:
                 self._subtract(pattern, selected)
             else:
-                selected.update(dict.fromkeys(self._select(pattern)))
+                selected.update(dict.fromkeys(self._select(pattern, checkpoint)))
         return tuple(selected)
 
-    def _select(self, pattern: Pattern) -> list[Label]:
+    def _select(self, pattern: Pattern, checkpoint: Checkpoint) -> list[Label]:
         label = pattern.label
         if label is not None:
             self.resolve(label)
             return [label]
-        return [Label(outline.package, name) for outline in self.outlines(pattern) for name in outline.wild()]
+        return [Label(outline.package, name) for outline in self.outlines(pattern, checkpoint) for name in outline.wild()]
 
-    def outlines(self, pattern: Pattern) -> list[Outline]:
+    def outlines(self, pattern: Pattern, checkpoint: Checkpoint = onward) -> list[Outline]:
         """The outlines of the packages that a wildcard means. Raises LoadError where it selects no target."""
         self._check_directory(pattern.package, None)
-        names = list(self.packages(pattern.package)) if pattern.recursive else [pattern.package]
+        names = list(self.packages(pattern.package, checkpoint)) if pattern.recursive else [pattern.package]
         if not names:
             hint = self._no_package(pattern.package, None).hint
             raise LoadError(f"no package matches '{pattern}'", hint=hint)
-        found = [self.outline(name) for name in names]
+        found = []
+        for name in names:
+            checkpoint()
+            found.append(self.outline(name))
         if not any(outline.wild() for outline in found):
             manual = any(outline.names for outline in found)
             hint = "those that it matches are manual: name them one by one" if manual else "the packages that it matches have no targets"

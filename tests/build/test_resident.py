@@ -195,6 +195,32 @@ def test_an_interrupt_stops_the_build_and_not_the_watch(pack):
         assert watch.process.poll() is None
 
 
+def test_an_interrupt_stops_an_analysis_and_not_the_watch(pack):
+    begun = pack.root / "begun"
+    rule = f"""
+import time
+from lkbuild.model.rule import Rule
+def analyze(ctx):
+    with open({str(begun)!r}, "a") as file:
+        print(ctx.label.name, file=file)
+    time.sleep(0.05)
+    return []
+RULE = Rule(name="slow", doc="Takes its time.", attrs={{}}, analyze=analyze)
+"""
+    pack.write("rules/slow/rule.py", rule)
+    pack.write("q/BUILD.yaml", "targets:\n" + "".join(f"  t{number}: {{rule: slow}}\n" for number in range(2000)))
+    with served(pack) as watch:
+        process = start(pack, "//q/...")
+        eventually(begun.exists)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        assert (process.returncode, out) == (8, "")
+        assert "error: stopped" in err
+        assert len(begun.read_text().splitlines()) < 2000
+        assert asked(pack, "//p:cat")[0] == 0
+        assert watch.process.poll() is None
+
+
 def test_a_watch_that_hangs_or_is_killed_is_done_without(pack):
     with served(pack) as watch:
         watch.process.send_signal(signal.SIGSTOP)

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from lkbuild.analysis.analyzer import Analyzer
-from lkbuild.base.errors import AnalysisError, LoadError, Position
+from lkbuild.base.errors import AnalysisError, Interrupted, LoadError, Position
 from lkbuild.base.label import Label, Pattern
 from lkbuild.graph.closure import CycleError
 from lkbuild.model.action import DeclaredOutput
@@ -228,3 +228,29 @@ def test_a_rule_can_not_declare_an_output_outside_of_where_its_command_runs(path
 
 def test_a_rule_that_ends_the_process_is_an_error_like_any_other():
     assert error(target("//a:a", "leaving")).position == Position(file="B")
+
+
+def test_analysis_may_be_stopped_before_each_target_that_is_looked_at_or_evaluated():
+    """Which leaves the analyzer as it was: it is kept in memory, and the next build has another checkpoint."""
+    targets = (target("//a:a", deps=["//a:b"]), target("//a:b", deps=["//a:c"]), target("//a:c"))
+    analyzer = analyzer_of(targets)
+    wanted = [NodeKey(targets[0].label, HERE)]
+    for steps in range(2 * len(targets)):
+        left = iter(range(steps))
+
+        def checkpoint(left=left):
+            if next(left, None) is None:
+                raise Interrupted("enough")
+
+        with pytest.raises(Interrupted):
+            analyzer.analyze(wanted, checkpoint)
+        assert next(left, None) is None
+    assert len(analyzer.analyze(wanted).by_node) == len(targets)
+
+
+def test_a_search_for_what_an_architecture_does_not_have_may_be_stopped():
+    def checkpoint():
+        raise Interrupted("enough")
+
+    with pytest.raises(Interrupted):
+        analyzer_of([target("//a:a")]).incompatible([NodeKey(Label.parse("//a:a"), HERE)], checkpoint)

@@ -1,6 +1,10 @@
 """The plan: recipes bottom up, lookups top down, and no further than needed."""
 
+import pytest
+
+from lkbuild.base.checkpoint import checkpoint
 from lkbuild.base.digest import Digest
+from lkbuild.base.errors import Interrupted
 from lkbuild.execution.plan import build_graph, demand
 from lkbuild.model.action import ActionInfo, ActionResult, ActionSpec, DeclaredOutput, Input, PlannedAction
 from lkbuild.model.artifact import ActionId, Inline, Output
@@ -83,3 +87,9 @@ def test_a_change_at_the_foot_changes_every_recipe_above_it():
     changed[foot] = PlannedAction(ActionSpec(arguments=("make", "other"), inputs=spec.inputs, outputs=spec.outputs), changed[foot].info)
     after = graph(changed)
     assert all(before.recipes[action] != after.recipes[action] for action in before.order)
+
+
+def test_the_keys_of_actions_may_be_stopped_at_each():
+    answers = iter([False, False, True])
+    with pytest.raises(Interrupted):
+        build_graph([TOP], CHAIN, lambda _: Digest.of(b""), checkpoint=checkpoint(lambda: next(answers)))

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import BuildFailed
+from lkbuild.base.errors import BuildFailed, Interrupted
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.model.artifact import SourceFile
 
@@ -62,3 +62,25 @@ def test_what_is_no_readable_file_is_an_error(tmp_path, make):
     make(tmp_path / "a")
     with pytest.raises(BuildFailed):
         SourceDigests(tmp_path).file(SourceFile("a"))
+
+
+def test_a_build_that_is_stopped_reads_no_other_file_and_remembers_those_that_it_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("lkbuild.execution.sources._RACY_NS", 0)
+    write(tmp_path, "a", "one")
+    write(tmp_path, "b", "two")
+    enough = []
+
+    def checkpoint():
+        if enough:
+            raise Interrupted("enough")
+
+    digests = SourceDigests(tmp_path, tmp_path / "memory", checkpoint)
+    expected = digests.file(SourceFile("a"))
+    enough.append(True)
+    with pytest.raises(Interrupted):
+        digests.file(SourceFile("b"))
+    assert digests.file(SourceFile("a")) == expected
+    assert list(digests.looked_at()) == ["a"]
+    digests.save()
+    monkeypatch.setattr(Digest, "of_file", lambda _: pytest.fail("it was read"))
+    assert SourceDigests(tmp_path, tmp_path / "memory").file(SourceFile("a")) == expected

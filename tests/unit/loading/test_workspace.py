@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from lkbuild.base.errors import LoadError, Position
+from lkbuild.base.errors import Interrupted, LoadError, Position
 from lkbuild.base.label import Label, Pattern
 from lkbuild.loading.workspace import WorkspaceLoader, find_workspace
 from lkbuild.model.attrs import Attr, File, ListOf
@@ -139,3 +139,29 @@ def test_a_package_is_the_same_after_pickling(loader: WorkspaceLoader) -> None:
 
 def test_loading_twice_gives_the_same_object(loader: WorkspaceLoader) -> None:
     assert loader.package("a") is loader.package("a")
+
+
+def test_a_wildcard_may_be_stopped_at_each_directory_and_package_and_goes_on_where_it_was(loader: WorkspaceLoader) -> None:
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    everything = [Pattern.parse("//...")]
+    expected = loader.expand(everything, count)
+    directories = {"", "a", "a/b", "a/cache", "e", "m", "plain", "plain/deep"}
+    packages = directories - {"plain"}
+    assert steps == len(directories) + len(packages)
+
+    fresh = WorkspaceLoader(loader.root, {"r": RULE}.get, lambda: ("r",))
+    for allowed in range(steps):
+        left = iter(range(allowed))
+
+        def check(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Interrupted("enough")
+
+        with pytest.raises(Interrupted):
+            fresh.expand(everything, check)
+    assert fresh.expand(everything) == expected
