@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lkbuild.base.checkpoint import checkpoint
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import Interrupted
 from lkbuild.store.failures import translated
 from lkbuild.store.layout import Layout
 
@@ -32,12 +32,12 @@ def claimed(layout: Layout, key: Digest, cancelled: Callable[[], bool]) -> Itera
     """
     with translated(layout.root):
         handle = os.open(layout.claims, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    check = checkpoint(cancelled)
     try:
         waited = False
         while not _locked(handle, key):
             waited = True
-            if cancelled():
-                raise Interrupted("stopped; what was built is kept")
+            check()
             time.sleep(_AGAIN_S)
         yield waited
     finally:

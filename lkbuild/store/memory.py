@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from lkbuild.base.checkpoint import checkpoint
 from lkbuild.base.digest import Digest
-from lkbuild.base.errors import Interrupted, StoreError
+from lkbuild.base.errors import StoreError
 from lkbuild.model.action import ActionResult
 from lkbuild.model.ports import BlobMissing, CachedResult
 from lkbuild.model.results import decode_result, encode_result
@@ -225,11 +226,11 @@ class MemoryActions:
     def claim(self, key: Digest, cancelled: Callable[[], bool]) -> Iterator[bool]:
         """The right to run an action; whoever comes second waits."""
         waited = False
+        check = checkpoint(cancelled)
         with self._released:
             while key in self._claims:
                 waited = True
-                if cancelled():
-                    raise Interrupted("stopped; what was built is kept")
+                check()
                 self._released.wait(0.1)
             self._claims.add(key)
         try:
