@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lkbuild.analysis.aside import ASIDE
 from lkbuild.analysis.raised import raised_at
 from lkbuild.base.checkpoint import Checkpoint, onward
 from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError, Position
@@ -58,9 +59,10 @@ class Analyzer:
         """Analyse some nodes and all that they need, with a checkpoint before each. Raises LoadError and AnalysisError."""
         closure = self.close(nodes, checkpoint)
         by_node: dict[NodeKey, Analysis] = {}
-        for node in closure.order:
-            checkpoint()
-            by_node[node] = self._evaluate(node, by_node)
+        with ASIDE:
+            for node in closure.order:
+                checkpoint()
+                by_node[node] = self._evaluate(node, by_node)
         return Analyses(closure, by_node)
 
     def close(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> Closure[NodeKey]:
@@ -68,9 +70,10 @@ class Analyzer:
 
         def successors(node: NodeKey) -> tuple[Edge[NodeKey], ...]:
             checkpoint()
-            return self.edges(node)
+            return self._edges(node)
 
-        return close(nodes, successors)
+        with ASIDE:
+            return close(nodes, successors)
 
     def target(self, label: Label) -> Target:
         """A target of the closure."""
@@ -85,6 +88,10 @@ class Analyzer:
 
     def edges(self, node: NodeKey) -> tuple[Edge[NodeKey], ...]:
         """What a node needs directly. Raises LoadError and AnalysisError for what it may not need."""
+        with ASIDE:
+            return self._edges(node)
+
+    def _edges(self, node: NodeKey) -> tuple[Edge[NodeKey], ...]:
         declared = self._target(node.label, None)
         rule = self.rule_of(declared)
         _check_arch(declared, node.configuration)
@@ -111,7 +118,8 @@ class Analyzer:
             target = resolve_target(declared, node.configuration)
             return tuple(Edge(there, position) for _, there, position in self._needs(target, self.rule_of(target), node.configuration))
 
-        closure = close(nodes, successors)
+        with ASIDE:
+            closure = close(nodes, successors)
         for node in closure.order:
             for edge in closure.edges[node]:
                 if edge.target in found:

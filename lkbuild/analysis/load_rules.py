@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from lkbuild.analysis.aside import ASIDE
 from lkbuild.analysis.raised import RULES
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import AnalysisError, Position
@@ -113,7 +114,8 @@ class RuleRegistry:
             return None
         self._ensure_package()
         try:
-            module = importlib.import_module(f"{self._package}.{name}.rule")
+            with ASIDE:
+                module = importlib.import_module(f"{self._package}.{name}.rule")
             rule = module.RULE
         except (Exception, SystemExit) as error:  # a rule is somebody's code: whatever it raises is an error of that file
             import traceback  # noqa: PLC0415 - not for most builds
