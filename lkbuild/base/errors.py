@@ -78,6 +78,10 @@ class LkbuildError(Exception):
         self.detail = detail
         self.related = related
 
+    def each(self) -> tuple[LkbuildError, ...]:
+        """The errors that it stands for, each of which is to be told: itself, unless it has gathered several."""
+        return (self,)
+
 
 class UsageError(LkbuildError):
     """A command line that can't be obeyed."""

@@ -18,14 +18,23 @@ from lkbuild.base.errors import LkbuildError, Position
 from lkbuild.cli.console import Style
 
 _WIDTH: Final = 120
+#: So many of the errors that were gathered are shown: who mends these sees the others then.
+_SHOWN: Final = 20
 #: CSI and OSC sequences, as ECMA-48 defines them: colours in logs are dropped whole, not shown as debris.
 _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def render_error(error: LkbuildError, style: Style | None = None) -> str:
-    """The lines that a user sees of an error, ending in a newline."""
+    """The lines that a user sees of an error, or of all that it has gathered, ending in a newline."""
     paint = style or Style()
+    errors = error.each()
+    left = len(errors) - _SHOWN
+    more = f"and {left} more error{'s' if left > 1 else ''}\n" if left > 0 else ""
+    return "".join(_rendered(one, paint) for one in errors[:_SHOWN]) + more
+
+
+def _rendered(error: LkbuildError, paint: Style) -> str:
     first, *more = printable(error.message).split("\n")
     lines = [f"{_where(error, paint)}{paint(first, 'bold')}", *(f"    {line}" for line in more)]
     if error.position is not None:

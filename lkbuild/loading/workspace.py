@@ -25,6 +25,7 @@ from lkbuild.loading.parsed import LoadedPackage, ParsedPackages, RecordingFiles
 from lkbuild.loading.remembered import Remembered
 from lkbuild.loading.root import find_workspace
 from lkbuild.loading.settings import conditions, workspace_of
+from lkbuild.loading.several import Gathering
 from lkbuild.loading.sources import locate
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import Package, Target, Workspace
@@ -250,14 +251,17 @@ class WorkspaceLoader:
 
         A single label stays as it is written, so it may name an output of a target (see `resolve`). A checkpoint stands before each
         directory that is looked into and each package that is loaded.
-        Raises LoadError for a pattern that selects nothing.
+        Raises LoadError for a pattern that selects nothing, and for all packages that are wrong at once.
         """
         selected: dict[Label, None] = {}
+        wrong = Gathering()
         for pattern in patterns:
-            if pattern.negative:
-                self._subtract(pattern, selected)
-            else:
-                selected.update(dict.fromkeys(self._select(pattern, checkpoint)))
+            with wrong.going_on():
+                if pattern.negative:
+                    self._subtract(pattern, selected)
+                else:
+                    selected.update(dict.fromkeys(self._select(pattern, checkpoint)))
+        wrong.tell()
         return tuple(selected)
 
     def _select(self, pattern: Pattern, checkpoint: Checkpoint) -> list[Label]:
@@ -268,16 +272,19 @@ class WorkspaceLoader:
         return [Label(outline.package, name) for outline in self.outlines(pattern, checkpoint) for name in outline.wild()]
 
     def outlines(self, pattern: Pattern, checkpoint: Checkpoint = onward) -> list[Outline]:
-        """The outlines of the packages that a wildcard means. Raises LoadError where it selects no target."""
+        """The outlines of the packages that a wildcard means. Raises LoadError where it selects no target, or of all that are wrong."""
         self._check_directory(pattern.package, None)
         names = list(self.packages(pattern.package, checkpoint)) if pattern.recursive else [pattern.package]
         if not names:
             hint = self._no_package(pattern.package, None).hint
             raise LoadError(f"no package matches '{pattern}'", hint=hint)
-        found = []
+        found: list[Outline] = []
+        wrong = Gathering()
         for name in names:
             checkpoint()
-            found.append(self.outline(name))
+            with wrong.going_on():
+                found.append(self.outline(name))
+        wrong.tell()
         if not any(outline.wild() for outline in found):
             manual = any(outline.names for outline in found)
             hint = "those that it matches are manual: name them one by one" if manual else "the packages that it matches have no targets"

@@ -92,7 +92,7 @@ class BuildReport:
             "fetched_bytes": self.fetched_bytes,
             "critical_path": [{"action": name, "seconds": round(seconds, 3)} for name, seconds in self.critical_path],
             "remote": use_json(self.remote),
-            "errors": [error_json(error) for error in self.errors],
+            "errors": [error_json(one) for error in self.errors for one in error.each()],
         }
 
 

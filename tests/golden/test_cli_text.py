@@ -8,6 +8,7 @@ from lkbuild.cli.main import load_command
 from lkbuild.cli.render import render_error
 from lkbuild.cli.topics import TOPICS
 from lkbuild.cli.verbs import VERBS
+from lkbuild.loading.several import LoadErrors
 
 
 def test_the_overview(golden):
@@ -36,6 +37,7 @@ ERRORS = {
         related=((_THERE, "it stands here first"),),
         detail="//pkg/a -> //pkg/b\n//pkg/b -> //pkg/a",
     ),
+    "several": LoadErrors(tuple(LoadError(f"unknown rule 'r{number}'", position=_THERE, label="//pkg/base:base") for number in range(21))),
     "failed": BuildFailed(
         "compile failed with exit code 1",
         position=_THERE,
