@@ -19,7 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _HERE = Path(__file__).parent / "lkbuild"
 #: Each beside its source.
-PROGRAMS = (_HERE / "sandbox" / "launcher" / "lkbuild-launcher", _HERE / "cli" / "unchanged" / "lkbuild-unchanged")
+PROGRAMS = (_HERE / "sandbox" / "launcher" / "lkbuild-launcher", _HERE / "base" / "unchanged" / "lkbuild-unchanged")
 _FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-pthread"]
 
 

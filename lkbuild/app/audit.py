@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lkbuild.app.build import actions_of
+from lkbuild.app.executing import actions_of
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.remotes import chosen, plan_of
 from lkbuild.app.request import request

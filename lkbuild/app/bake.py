@@ -14,8 +14,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
-from lkbuild.app.build import actions_of
 from lkbuild.app.engine import make_loop
+from lkbuild.app.executing import actions_of
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building
 from lkbuild.app.selection import analyze, select

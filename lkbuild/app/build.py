@@ -1,205 +1,84 @@
-"""Use case: build targets. Patterns to analyses to actions to outputs on disk, and a report of it all."""
+"""Use case: build targets. Patterns to analyses to outputs on disk; of what the build before knows, no more than an edit affects."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from lkbuild.analysis.analyzer import Analyses
+from lkbuild.app.baselines import baseline_of
 from lkbuild.app.collecting import collect_if_due
-from lkbuild.app.engine import make_loop
-from lkbuild.app.event_sinks import Tee
-from lkbuild.app.materialise import Materialiser
+from lkbuild.app.executing import build_requested, plan
+from lkbuild.app.narrowed import build_affected
 from lkbuild.app.options import BuildOptions
-from lkbuild.app.places import check_places, folder_of, places
-from lkbuild.app.reasons import Reasons
-from lkbuild.app.recording import record
 from lkbuild.app.request import Requested, request
-from lkbuild.app.selection import all_files, select
+from lkbuild.app.selection import Selected, select
 from lkbuild.app.session import Session, open_session
-from lkbuild.app.settings import make_wish
-from lkbuild.app.trace import TraceSink
-from lkbuild.app.workspace_state import WorkspaceState
-from lkbuild.app.written_early import WrittenEarly
-from lkbuild.base.digest import Digest
-from lkbuild.execution.build import BuildLoop, Execution
-from lkbuild.execution.critical import measured_path
-from lkbuild.keys.closure import closure_key
-from lkbuild.model.action import PlannedAction, Source
-from lkbuild.model.artifact import ActionId
-from lkbuild.model.events import BuildFinished, BuildStarted, EventSink, Notice
+from lkbuild.app.snapshot import Snapshot
+from lkbuild.base.values import dataclass
+from lkbuild.model.events import BuildFinished, EventSink
 from lkbuild.model.ports import RemoteUse
-from lkbuild.model.report import BuildReport, TargetReport
-
-#: Is told of a report while the session is open.
-Observer: TypeAlias = Callable[[Session, BuildReport], None]
-#: Is told of an action that is done, in the thread that ran it.
-Done: TypeAlias = Callable[[BuildLoop, ActionId, Execution], None]
+from lkbuild.model.report import BuildReport
 
 
-def nobody(session: Session, report: BuildReport) -> None:
-    """Observes nothing."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What patterns select, analysed: as good as the loaded workspace that it was made from."""
+
+    selected: tuple[Selected, ...]
+    requested: tuple[Requested, ...]
+    analyses: Analyses
 
 
-def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, observe: Observer = nobody) -> BuildReport:
-    """Build what the patterns select. Failures of actions are in the report; raises LkbuildError for what is wrong before."""
+def want(session: Session, patterns: Sequence[str]) -> Wanted:
+    """What some patterns select, analysed. Raises LkbuildError for what is wrong with them, or with what they select."""
+    selected = select(session, patterns)
+    analyses, requested = request(session, selected)
+    return Wanted(selected, requested, analyses)
+
+
+def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, snapshot: Snapshot | None = None) -> BuildReport:
+    """Build what the patterns select. Failures of actions are in the report; raises LkbuildError for what is wrong before.
+
+    `snapshot`: of this command line, for what the build before knows of it and the next one shall know.
+    """
     started = time.monotonic()
     report: BuildReport | None = None
     try:
         with open_session(options) as session:
-            selected = select(session, patterns)
-            analyses, requested = request(session, selected)
             if options.dry_run:
-                report = plan(session, analyses, requested, sink, started)
-            else:
-                report = build_requested(session, analyses, requested, sink, started)
-                if report.executed:
-                    collect_if_due(session, sink)
-            observe(session, report)
+                wanted = want(session, patterns)
+                report = plan(session, wanted.analyses, wanted.requested, sink, started)
+                return report
+            report = build_changed(session, snapshot, sink, started) if snapshot else None
+            report = report or _all(session, patterns, snapshot, sink, started)
+            if report.executed:
+                collect_if_due(session, sink)
             return report
     finally:
         use = report.remote if report is not None else RemoteUse()
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started, remote=use))
 
 
-def build_requested(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
-    """Execute what was requested, write its outputs, and tell what came of it."""
-    _check_places(session, requested)
-    state = WorkspaceState(session.state / "state")
-    early = WrittenEarly(requested, session.out)
-
-    def write_early(loop: BuildLoop, action: ActionId, execution: Execution) -> None:
-        early.done(action, execution, Materialiser(session.store.blobs, session.sources, execution, state, session.out, loop.new_file))
-
-    execution = execute(session, analyses, requested, sink, state, write_early)
-    again: tuple[ActionId, ...] = ()
-    if session.options.check and not execution.errors:
-        nodes = tuple(dict.fromkeys(item.selected.node for item in requested))
-        from lkbuild.app.check import check  # noqa: PLC0415 - not for most builds
-
-        errors, again = check(session, analyses, nodes, execution, sink)
-        execution.errors.update(errors)
-    materialiser = Materialiser(session.store.blobs, session.sources, execution, state, session.out)
-    targets = tuple(_target(session, item, execution, analyses, materialiser) for item in requested)
-    state.save({recipe.hash for recipe in execution.graph.recipes.values() if recipe in execution.results} | _below(execution))
-    return BuildReport(
-        elapsed_s=time.monotonic() - started,
-        targets=targets,
-        counts=Counter({**execution.sources, **dict.fromkeys(again, Source.EXECUTED)}.values()),
-        executed=tuple(_name(execution.graph.actions[action]) for action in (*execution.executed, *again)),
-        errors=tuple(execution.errors.values()),
-        fetched_bytes=execution.fetched_bytes(),
-        saved_seconds=execution.saved_seconds,
-        remote=execution.remote,
-        critical_path=tuple(
-            (_name(execution.graph.actions[action]), seconds)
-            for action, seconds in measured_path(execution.graph, execution.results, execution.executed)
-        ),
-    )
+def build_changed(session: Session, snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport | None:
+    """Build what changed since the build before; None, before anything has run, where everything has to be looked at."""
+    before = snapshot.before(session)
+    done = build_affected(session, before.baseline, before.changed, sink, started) if before else None
+    if before is None or done is None:
+        return None
+    if done.baseline is not None:
+        snapshot.narrowed(session, before, done.baseline, done.targets, done.built.state, done.built.report)
+    return done.built.report
 
 
-def plan(session: Session, analyses: Analyses, requested: Sequence[Requested], sink: EventSink, started: float) -> BuildReport:
-    """What a build would do: the actions that it would look up or run are told as notices, and counted as skipped."""
-    actions = actions_of(analyses)
-    wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
-    with make_loop(session, sink) as loop:
-        graph, demand = loop.plan(make_wish(session, wanted, actions))
-    for action in demand.needed:
-        sink.emit(Notice(text=f"would run: {_name(graph.actions[action])}"))
-    needed = {graph.recipes[action] for action in demand.needed}
-    targets = tuple(
-        TargetReport(
-            label=item.selected.text,
-            configuration=str(item.selected.node.configuration),
-            key="",
-            state="would_build" if any(graph.recipes[action] in needed for action in item.actions()) else "up_to_date",
-        )
-        for item in requested
-    )
-    counts = {Source.SKIPPED: len(demand.needed), Source.UP_TO_DATE: len(graph.order) - len(demand.needed)}
-    return BuildReport(elapsed_s=time.monotonic() - started, targets=targets, counts=counts)
+def build_whole(session: Session, wanted: Wanted, snapshot: Snapshot | None, sink: EventSink, started: float) -> BuildReport:
+    """Build all that is wanted."""
+    built = build_requested(session, wanted.analyses, wanted.requested, sink, started)
+    baseline = baseline_of(session, wanted.selected, built) if snapshot else None
+    if snapshot and baseline:
+        snapshot.built(session, baseline, built.state, built.report)
+    return built.report
 
 
-def execute(
-    session: Session,
-    analyses: Analyses,
-    requested: Sequence[Requested],
-    sink: EventSink,
-    state: WorkspaceState,
-    done: Done | None = None,
-) -> Execution:
-    """Run what must run for the requested artifacts."""
-    actions = actions_of(analyses)
-    wanted = tuple(dict.fromkeys(action for item in requested for action in item.actions()))
-    sink.emit(BuildStarted(targets=tuple(item.selected.text for item in requested), actions=len(actions)))
-    closures = closures_of(session, requested)
-    wish = replace(make_wish(session, wanted, actions, recent=state.recipes), closures=tuple(closures))
-    if session.options.events is not None:
-        wish = replace(wish, reason=Reasons(session, analyses))
-    trace = TraceSink()
-    with make_loop(session, Tee(sink, trace)) as loop:
-        try:
-            if done is not None:
-                wish = replace(wish, done=partial(done, loop))
-            execution = loop.execute(wish)
-            loop.publish_closures(execution, closures)
-        finally:
-            trace.save(session.state, session.options.invocation)
-    execution.remote = loop.remote_use()
-    record(session, analyses, execution, [item.selected.text for item in requested])
-    return execution
-
-
-def closures_of(session: Session, requested: Sequence[Requested]) -> dict[Digest, tuple[ActionId, ...]]:
-    """The keys of what is requested, and the actions that make it: all that others must know of to have it.
-
-    What stands in no workspace has no name that others could ask by.
-    """
-    if not session.loader.declared:
-        return {}
-    name = session.loader.workspace.name
-    return {closure_key(name, item.selected.node, item.selected.group): item.actions() for item in requested}
-
-
-def actions_of(analyses: Analyses) -> dict[ActionId, PlannedAction]:
-    """Every action of some analyses, by id."""
-    return {planned.info.id: planned for analysis in analyses.by_node.values() for planned in analysis.actions}
-
-
-def _check_places(session: Session, requested: Sequence[Requested]) -> None:
-    found = (places(item.selected.node, session.analyzer.target(item.selected.node.label).position, item.files) for item in requested)
-    check_places(place for several in found for place in several)
-
-
-def _target(session: Session, item: Requested, execution: Execution, analyses: Analyses, materialiser: Materialiser) -> TargetReport:
-    node = item.selected.node
-    sources = [execution.sources[action] for action in item.actions()]
-    text = item.selected.text
-    key = _key(item, execution)
-    if any(source in (Source.FAILED, Source.SKIPPED) for source in sources):
-        failed = Source.FAILED in sources
-        return TargetReport(label=text, configuration=str(node.configuration), key=key, state="failed" if failed else "skipped")
-    folder = f"{session.out}/{folder_of(node)}"
-    state = "up_to_date" if all(source is Source.UP_TO_DATE for source in sources) else "built"
-    outputs = materialiser.write(item.files, folder) if materialiser.can_write(item.files) else ()
-    materialiser.forget_others(all_files(node, analyses), folder)
-    return TargetReport(label=text, configuration=str(node.configuration), key=key, state=state, outputs=outputs)
-
-
-def _key(item: Requested, execution: Execution) -> str:
-    """The recipe key of the target: that of its action, or a digest over those of several."""
-    recipes = [execution.graph.recipes[action].hash for action in item.actions()]
-    return recipes[0] if len(recipes) == 1 else Digest.of("\n".join(recipes).encode()).hash
-
-
-def _below(execution: Execution) -> set[str]:
-    """Recipes that a hit made unnecessary to look at: they are as up to date as what was built from them."""
-    return {execution.graph.recipes[action].hash for action, source in execution.sources.items() if source is Source.UP_TO_DATE}
-
-
-def _name(planned: PlannedAction) -> str:
-    return f"{planned.info.label} {planned.info.mnemonic}"
+def _all(session: Session, patterns: Sequence[str], snapshot: Snapshot | None, sink: EventSink, started: float) -> BuildReport:
+    return build_whole(session, want(session, patterns), snapshot, sink, started)

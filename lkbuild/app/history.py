@@ -1,8 +1,9 @@
 """What builds leave behind to be explained by: for each of the last builds, the manifests of its actions' keys.
 
 A record is one file, `<state>/builds/<invocation>.keys`: zstd over marshal (the user's own cache folder). Manifests are kept by recipe
-key and carried over from the build before as the bytes that they are, so that a record costs what changed. Damaged or deleted, a
-build counts as the first one. Does not know how manifests are compared.
+key and carried over from the build before as the bytes that they are, so that a record costs what changed. One of a build that looked at
+what an edit affects and at nothing else is `<invocation>~<rest>.keys`: it has the actions that are other than in the record `rest`, and
+who reads it is given both as one. Damaged or deleted, a build counts as the first one. Does not know how manifests are compared.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 from collections.abc import Iterator, Mapping
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -21,9 +22,12 @@ from lkbuild.base.atomic import write_atomic
 from lkbuild.base.errors import UsageError
 from lkbuild.base.values import dataclass
 from lkbuild.keys.differences import Manifest
+from lkbuild.model.action import Source
 
 FOLDER: Final = "builds"
 SUFFIX: Final = ".keys"
+#: In a name, between the build and the one whose record has the rest of its actions.
+_ON: Final = "~"
 #: How many builds are kept.
 KEPT: Final = 8
 _FORMAT: Final = 1
@@ -54,6 +58,10 @@ class Entry:
     key: str = ""
     outputs: str = ""
 
+    def untouched(self) -> Entry:
+        """The same action in a build that found it up to date."""
+        return Entry(self.name, self.label, self.mnemonic, self.position, self.recipe, Source.UP_TO_DATE.value)
+
     @property
     def owner(self) -> str:
         """The node: `//p:a (amd64)`."""
@@ -81,7 +89,7 @@ _ENTRY: Final = attrgetter(*(item.name for item in fields(Entry)))
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
-    """One build. `manifests` and `attributes` (by owner) hold marshalled values."""
+    """One build. `manifests` and `attributes` (by owner) hold marshalled values. `rest`: the record that has its other actions, or ""."""
 
     id: str
     time: float
@@ -89,6 +97,24 @@ class BuildRecord:
     actions: tuple[Entry, ...]
     manifests: Mapping[str, bytes] = field(repr=False)
     attributes_by_owner: Mapping[str, bytes] = field(repr=False)
+    rest: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called."""
+        return f"{self.id}{_ON}{self.rest}{SUFFIX}" if self.rest else f"{self.id}{SUFFIX}"
+
+    def whole(self, rest: BuildRecord) -> BuildRecord:
+        """This record with the actions of another that it does not have: they were up to date."""
+        own = self.by_name
+        actions = tuple(own.get(entry.name) or entry.untouched() for entry in rest.actions)
+        return replace(
+            self,
+            actions=actions,
+            manifests={**rest.manifests, **self.manifests},
+            attributes_by_owner={**rest.attributes_by_owner, **self.attributes_by_owner},
+            rest="",
+        )
 
     @cached_property
     def by_name(self) -> dict[str, Entry]:
@@ -129,7 +155,7 @@ class BuildRecord:
 
 
 def read_record(file: Path) -> BuildRecord | None:
-    """A record from a file, or None where it is damaged, not there or of another version."""
+    """A record from a file, as it is there; None where it is damaged, not there or of another version."""
     import zstandard  # noqa: PLC0415 - the same
 
     try:
@@ -140,7 +166,17 @@ def read_record(file: Path) -> BuildRecord | None:
         entries = tuple(Entry(*action) for action in actions)
     except (OSError, ValueError, EOFError, TypeError, zstandard.ZstdError):
         return None
-    return BuildRecord(id=identity, time=time, targets=targets, actions=entries, manifests=manifests, attributes_by_owner=attributes)
+    rest = file.name.removesuffix(SUFFIX).partition(_ON)[2]
+    return BuildRecord(
+        id=identity, time=time, targets=targets, actions=entries, manifests=manifests, attributes_by_owner=attributes, rest=rest
+    )
+
+
+def read_whole(file: Path) -> BuildRecord | None:
+    """The same with the actions of the record that it rests on; those that it has itself where that one is gone."""
+    record = read_record(file)
+    rest = read_record(file.with_name(record.rest + SUFFIX)) if record and record.rest else None
+    return record.whole(rest) if record and rest else record
 
 
 class History:
@@ -159,10 +195,10 @@ class History:
             return []
 
     def records(self) -> Iterator[BuildRecord]:
-        """The records that can be read."""
+        """The records that can be read, whole."""
         for file in self.files():
             if file not in self._read:
-                self._read[file] = read_record(file)
+                self._read[file] = read_whole(file)
             found = self._read[file]
             if found is not None:
                 yield found
@@ -170,6 +206,13 @@ class History:
     def latest(self) -> BuildRecord | None:
         """The newest record."""
         return next(self.records(), None)
+
+    def part(self, identity: str) -> BuildRecord | None:
+        """The record of a build as it lies there, without what it rests on."""
+        return next((read_record(file) for file in self._of(identity)), None)
+
+    def _of(self, identity: str) -> list[Path]:
+        return [file for file in self.files() if identity in (file.name, file.name.removesuffix(SUFFIX).partition(_ON)[0])]
 
     def find(self, name: str, place: tuple[str, str], *, before: str | None = None) -> tuple[BuildRecord, Entry] | None:
         """The newest build that had an action, else the newest that had it in another configuration.
@@ -188,20 +231,26 @@ class History:
 
     def unused(self, identity: str) -> str:
         """This name, or a later one where a build has it: a resident process builds many times under one command line."""
-        return new_invocation() if (self.folder / f"{identity}{SUFFIX}").exists() else identity
+        return new_invocation() if self._of(identity) else identity
 
     def add(self, record: BuildRecord) -> None:
-        """Keep a record, and no more than the newest few. A disk that refuses costs the explanation, not the build."""
+        """Keep a record, and no more than the newest few and what they rest on.
+
+        A disk that refuses costs the explanation, not the build.
+        """
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            record.save(self.folder / f"{record.id}{SUFFIX}")
-            for file in self.files()[KEPT:]:
-                file.unlink(missing_ok=True)
+            record.save(self.folder / record.file_name)
+            files = self.files()
+            needed = {file.name.removesuffix(SUFFIX).partition(_ON)[2] + SUFFIX for file in files[:KEPT]}
+            for file in files[KEPT:]:
+                if file.name not in needed:
+                    file.unlink(missing_ok=True)
 
     def build(self, identity: str) -> BuildRecord | None:
         """The record of an invocation id, a prefix of one, or a file. Raises UsageError where several are meant."""
         if "/" in identity or identity.endswith(SUFFIX):
-            return read_record(Path(identity))
+            return read_whole(Path(identity))
         found = [record for record in self.records() if record.id.startswith(identity)]
         if len(found) > 1:
             raise UsageError(f"{len(found)} builds begin with '{identity}'", hint=", ".join(record.id for record in found))

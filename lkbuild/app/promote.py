@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lkbuild.app.build import actions_of, closures_of
 from lkbuild.app.destinations import Destination, destinations, opened, refuse_uncommitted
 from lkbuild.app.engine import make_loop
+from lkbuild.app.executing import actions_of, closures_of
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building
 from lkbuild.app.request import Requested, request

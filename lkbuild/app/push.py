@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lkbuild.app.build import execute
+from lkbuild.app.executing import execute
 from lkbuild.app.fetching import docker_credentials
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building

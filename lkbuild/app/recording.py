@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.attribute_text import as_texts
@@ -79,35 +80,63 @@ class LiveKeys:
         return next((item.artifact.data for item in inputs if item.path == path and isinstance(item.artifact, Inline)), None)
 
 
-def record(session: Session, analyses: Analyses, execution: Execution, targets: Sequence[str]) -> None:
-    """Keep a build for explanations, unless nothing was looked up or run."""
+def record(session: Session, analyses: Analyses, execution: Execution, targets: Sequence[str], rest: str = "") -> str:
+    """Keep a build for explanations, unless nothing was looked up or run.
+
+    `rest`: the record of an earlier build that has the actions which this one left out.
+
+    Returns the name of the record that has the actions as they are now; "" where there is none.
+    """
     history = History(session.state)
     if set(execution.sources.values()) <= {Source.UP_TO_DATE} and history.files():
-        return
-    before = history.latest()
+        return rest or _of_the_same(history, execution)
+    before = history.part(rest) if rest else history.latest()
     live = LiveKeys(session, analyses, execution.graph)
     entries = tuple(_entry(live.named(action), action, execution) for action in execution.graph.order)
-    old_manifests = before.manifests if before else {}
-    old_attributes = before.attributes_by_owner if before else {}
-    changed = {entry.owner for entry in entries if entry.recipe not in old_manifests}
+    made = BuildRecord(
+        id=history.unused(session.options.invocation),
+        time=time.time(),
+        targets=tuple(targets),
+        actions=entries,
+        manifests=_manifests(entries, before, live),
+        attributes_by_owner=_attributes(entries, before, live),
+    )
+    history.add(_resting(made, before) if rest and before else made)
+    return "" if rest and not before else made.id
+
+
+def _of_the_same(history: History, execution: Execution) -> str:
+    """The name of the newest record, if it has the actions of a build that found all of them up to date."""
+    latest = history.latest()
+    known = {entry.name: entry.recipe for entry in latest.actions} if latest else {}
+    same = all(known.get(str(action)) == recipe.hash for action, recipe in execution.graph.recipes.items())
+    return latest.id if latest and same else ""
+
+
+def _manifests(entries: Sequence[Entry], before: BuildRecord | None, live: LiveKeys) -> dict[str, bytes]:
+    old = before.manifests if before else {}
+    return {recipe: old.get(recipe) or marshal.dumps(live.manifest(recipe)) for recipe in dict.fromkeys(entry.recipe for entry in entries)}
+
+
+def _attributes(entries: Sequence[Entry], before: BuildRecord | None, live: LiveKeys) -> dict[str, bytes]:
+    manifests, old = (before.manifests, before.attributes_by_owner) if before else ({}, {})
+    changed = {entry.owner for entry in entries if entry.recipe not in manifests}
     owners = {entry.owner for entry in entries}
-    history.add(
-        BuildRecord(
-            id=history.unused(session.options.invocation),
-            time=time.time(),
-            targets=tuple(targets),
-            actions=entries,
-            manifests={
-                entry.recipe: old_manifests.get(entry.recipe) or marshal.dumps(live.manifest(entry.recipe))
-                for entry in {entry.recipe: entry for entry in entries}.values()
-            },
-            attributes_by_owner={
-                owner: old_attributes[owner]
-                if owner in old_attributes and owner not in changed
-                else marshal.dumps(dict(live.attributes(owner)))
-                for owner in owners
-            },
-        )
+    return {owner: old[owner] if owner in old and owner not in changed else marshal.dumps(dict(live.attributes(owner))) for owner in owners}
+
+
+def _resting(made: BuildRecord, before: BuildRecord) -> BuildRecord:
+    """A record of some actions, with those that the one before it has and its own rest has not: it rests on the same."""
+    if not before.rest:
+        return replace(made, rest=before.id, targets=before.targets)
+    own = made.by_name
+    return replace(
+        made,
+        rest=before.rest,
+        targets=before.targets,
+        actions=(*made.actions, *(entry.untouched() for entry in before.actions if entry.name not in own)),
+        manifests={**before.manifests, **made.manifests},
+        attributes_by_owner={**before.attributes_by_owner, **made.attributes_by_owner},
     )
 
 

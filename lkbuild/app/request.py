@@ -23,10 +23,11 @@ from lkbuild.model.rule import Analysis
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """A selected thing with the artifacts that it means."""
+    """A selected thing with the artifacts that it means. `joins`: the selected things in whose place it is, if it is."""
 
     selected: Selected
     files: tuple[NamedArtifact, ...]
+    joins: tuple[Selected, ...] = ()
 
     def actions(self) -> tuple[ActionId, ...]:
         """The actions that make them."""
@@ -48,7 +49,7 @@ def request(session: Session, selected: Sequence[Selected]) -> tuple[Analyses, t
             requested[item] = Requested(item, artifacts(item, analyses))
         elif item == alike[0]:
             analyses, joined = _joined(analyses, alike, builtin)
-            requested[joined] = Requested(joined, analyses.by_node[joined.node].files())
+            requested[joined] = Requested(joined, analyses.by_node[joined.node].files(), tuple(alike))
     return analyses, tuple(requested.values())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lkbuild.analysis.analyzer import Analyses
-from lkbuild.app.build import execute
+from lkbuild.app.executing import execute
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building
 from lkbuild.app.request import Requested

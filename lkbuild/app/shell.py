@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lkbuild.app.build import execute
+from lkbuild.app.executing import execute
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building
 from lkbuild.app.request import Requested

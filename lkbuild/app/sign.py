@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from lkbuild.app.build import actions_of
 from lkbuild.app.destinations import destinations, opened, refuse_uncommitted
 from lkbuild.app.engine import make_loop
+from lkbuild.app.executing import actions_of
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building
 from lkbuild.app.request import request

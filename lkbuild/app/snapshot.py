@@ -1,93 +1,165 @@
-"""The writing side of the fast path: after a build that found everything up to date, what it looked at and what it said.
+"""What is remembered of a command line from one process to the next: what it looked at, what it said, and its baseline.
 
-Only such a build leaves a snapshot, and only if nothing that it looked at changed since two seconds before it began: so the stats
-taken at its end are those of what it saw. Reading them is `lkbuild.cli.fast`'s business, the format is in
-`lkbuild.base.snapshot_format`. A snapshot is a cache: one that can't be written costs time, not correctness.
+After a build with which nothing is left to be done, stats of all that it looked at, and what the next one will say if they stay: reading
+that is `lkbuild.cli.fast`'s business. With a baseline, a build that finds some of them changed looks at what they affect
+(`lkbuild.app.narrowed`). A snapshot is a cache: one that can't be read or written costs time, not correctness.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from lkbuild.app.baseline import Baseline, Written
+from lkbuild.app.baseline_file import forget_baselines, read_baseline, write_baseline
 from lkbuild.app.options import BuildOptions
+from lkbuild.app.seen import Moment, Seen
 from lkbuild.app.session import Session
+from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import write_atomic
-from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, RACY_NS, name_of, stat_of, written
+from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, find, name_of
+from lkbuild.base.values import dataclass
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport
 
-#: What a command says around the place where the time taken stands.
-Text: TypeAlias = tuple[bytes, bytes]
+if TYPE_CHECKING:
+    from lkbuild.base.snapshot_format import Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The last build of a command line, and the paths that are not as it left them."""
+
+    baseline: Baseline
+    seen: Seen
+    changed: tuple[str, ...]
 
 
 class Snapshot:
-    """What one command looked at. Made before it begins; `look` is called while its session is open, `save` once it has spoken."""
+    """Of one command. Made before it begins; asked and told while its session is open, and saved once it has spoken."""
 
-    def __init__(self, options: BuildOptions, key: tuple[Any, ...]) -> None:
-        """`key`: of `snapshot_format.key_of`."""
+    def __init__(self, options: BuildOptions, key: tuple[Any, ...], *, loaded: Moment | None = None) -> None:
+        """Of a command that begins now.
+
+        Args:
+            options: of the command.
+            key: of `snapshot_format.key_of`.
+            loaded: when loading began, where that was earlier: a BUILD.yaml may have changed between.
+        """
         self._key = key
-        self._folder = options.cache / FOLDER
-        #: Whether it may be saved.
-        self.usable = not (options.check or options.dry_run or options.verbose or options.events or options.metrics)
-        self._cutoff = time.time_ns() - RACY_NS
-        self._root = ""
-        self._paths: list[str] = []
-        self._stats: list[tuple[int, ...]] = []
-        self._missing: list[str] = []
+        self._cache = options.cache
+        self._usable = not (options.check or options.dry_run or options.verbose or options.events or options.metrics)
+        self._begun = Moment()
+        self._loaded = loaded or self._begun
+        self._seen: Seen | None = None
+        self._baseline: Baseline | None = None
+        #: What the next build says if nothing changes, where that is known; what it says is remembered.
+        self.next_report: BuildReport | None = None
 
-    def look(self, session: Session, report: BuildReport) -> None:
-        """Take the stat of everything that a no-op build depends on; nothing after a build that did something."""
-        if not self.usable or not report.ok or set(report.counts) - {Source.UP_TO_DATE}:
-            self.usable = False
+    def before(self, session: Session) -> Before | None:
+        """What is known of the build before, where it can be told what has changed since."""
+        try:
+            found = find(self._key, str(self._cache)) if self._usable else None
+        except OSError:
+            return None
+        if found is None or not found.baseline or found.root != str(session.root):
+            return None
+        seen = Seen.read(found)
+        changed = seen.changed(found) if seen else None
+        baseline = None if changed is None else read_baseline(self._cache, self._name(found.root), found.baseline)
+        return None if baseline is None or seen is None else Before(baseline=baseline, seen=seen, changed=tuple(changed or ()))
+
+    def look(self, session: Session, report: BuildReport, said: BuildReport) -> None:
+        """Note what a build looked at that has no baseline: nothing after one that did something. `said`: what it says of its report."""
+        if self._usable and report.ok and not set(report.counts) - {Source.UP_TO_DATE}:
+            outputs = [(output.path, "", 0, output.tree) for target in report.targets for output in target.outputs]
+            self._keep(Seen.look(str(session.root), _all(session, outputs), self._lately(session, lambda _: False)), None)
+            self.next_report = said
+
+    def built(self, session: Session, baseline: Baseline, state: WorkspaceState, report: BuildReport) -> None:
+        """Note what a build looked at that looked at everything."""
+        if self._usable:
+            outputs = [*baseline.outputs_of(range(len(baseline.labels)))]
+            seen = Seen.look(str(session.root), _all(session, outputs), self._lately(session, _Believed(session, state, outputs)))
+            self._keep(seen, baseline)
+            self._expect(report, baseline, range(len(baseline.labels)))
+
+    def narrowed(
+        self, session: Session, before: Before, baseline: Baseline, targets: Iterable[int], state: WorkspaceState, report: BuildReport
+    ) -> None:
+        """Note what a build looked at of which the rest is as it was before."""
+        targets = [*targets]
+        outputs = [*baseline.outputs_of(targets)]
+        gone = {path.removeprefix(f"{session.root}/"): tree for path, _, _, tree in before.baseline.outputs_of(targets)}
+        paths = (*before.changed, *_with_members(outputs))
+        seen = before.seen.again(paths, gone, self._lately(session, _Believed(session, state, outputs)))
+        self._keep(seen, baseline)
+        self._expect(report, baseline, targets)
+
+    def _lately(self, session: Session, believed: Callable[[str], bool]) -> Callable[[str, os.stat_result], bool]:
+        """Whether a path changed too lately for its stat to tell what this build has seen of it."""
+        sources, begun, loaded = session.sources.seen(), self._begun.is_lately, self._loaded.is_lately
+
+        def lately(path: str, status: os.stat_result) -> bool:
+            return (begun if path in sources else loaded)(status) and not believed(path)
+
+        return lately
+
+    def _keep(self, seen: Seen | None, baseline: Baseline | None) -> None:
+        if seen is not None and seen.settled():
+            self._seen, self._baseline = seen, baseline
+
+    def _expect(self, report: BuildReport, baseline: Baseline, targets: Iterable[int]) -> None:
+        """What the next build says, if nothing changes, where this one built some of the targets, or all."""
+        if not set(report.counts) - {Source.UP_TO_DATE}:
+            self.next_report = report
+        elif not report.remote.remotes:  # else it would say that remotes were not asked
+            self.next_report = baseline.report({**dict(enumerate(report.targets)), **{at: baseline.target(at) for at in targets}})
+
+    def save(self, said: Said | None) -> None:
+        """Keep what there is to keep, and the newest of others. `said`: of `next_report`."""
+        if self._seen is None:
             return
-        self._root = str(session.root)
-        self.usable = self._take(itertools.chain(_outputs(report), _inputs(session)))
-
-    def _take(self, paths: Iterable[str]) -> bool:
-        """Note the stats; whether none of them is of something that changed lately."""
-        prefix = self._root + "/"
-        now = time.time_ns()
-        for inside in dict.fromkeys(path.removeprefix(prefix) or "." for path in paths):
-            place = os.path.join(self._root, inside)  # noqa: PTH118 - hot: every file of the workspace
-            try:
-                status = os.stat(place)  # noqa: PTH116 - the same
-            except OSError:
-                self._missing.append(inside)
-                continue
-            # A time of the last change in the future of a build comes from an archive, and that of the inode tells of the change.
-            if status.st_ctime_ns >= self._cutoff or self._cutoff <= status.st_mtime_ns <= now:
-                return False
-            self._paths.append(inside)
-            self._stats.append(stat_of(status))
-        return True
-
-    def save(self, stdout: Text, stderr: Text) -> None:
-        """Keep it if it is usable, and the newest of others."""
-        if not self.usable:
-            return
-        workspace = f"{crc32(os.fsencode(self._root)):08x}"
-        path = self._folder / f"{name_of(self._key)}-{workspace}"
+        name = self._name(self._seen.root)
+        checksum = write_baseline(self._cache, name, self._baseline) if self._baseline else 0
+        folder = self._cache / FOLDER
         with contextlib.suppress(OSError):
-            data = written((self._key, self._root, self._missing, stdout, stderr), self._paths, self._stats)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, data)
-            _prune(self._folder, workspace)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(folder / name, self._seen.as_snapshot(self._key, said, checksum))
+            forget_baselines(self._cache, _prune(folder, name.rpartition("-")[2]))
+
+    def _name(self, root: str) -> str:
+        return f"{name_of(self._key)}-{crc32(os.fsencode(root)):08x}"
 
 
-def _outputs(report: BuildReport) -> Iterator[str]:
-    return (output.path for target in report.targets for output in target.outputs)
+class _Believed:
+    """Whether a path that changed lately is, or lies in, what this or an earlier build wrote there, as it was written."""
+
+    def __init__(self, session: Session, state: WorkspaceState, outputs: Iterable[Written]) -> None:
+        prefix = f"{session.root}/"
+        self._paths = {path.removeprefix(prefix): path for path, _, _, tree in outputs}
+        self._trees = {path.removeprefix(prefix) for path, _, _, tree in outputs if tree}
+        self._known: dict[str, bool] = {}
+        self._ask: Callable[[str], bool] = state.is_as_written
+
+    def __call__(self, path: str) -> bool:
+        while path not in self._paths:
+            if not self._trees or "/" not in path.strip("/"):
+                return False
+            path = path.rpartition("/")[0]
+        if path not in self._known:
+            self._known[path] = self._ask(self._paths[path])
+        return self._known[path]
 
 
-def _inputs(session: Session) -> Iterator[str]:
-    """Paths of what a build reads: absolute, or relative to the workspace."""
+def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
+    """Paths of what a build reads and wrote: absolute, or relative to the workspace."""
+    yield from _with_members(outputs)
     yield from session.looked_at()
     # A BUILD.yaml with a workspace section between here and the root would make another workspace of it.
     for folder in (session.options.cwd, *session.options.cwd.parents):
@@ -96,10 +168,20 @@ def _inputs(session: Session) -> Iterator[str]:
         yield str(folder / BUILD_FILE)
 
 
-def _prune(folder: Path, workspace: str) -> None:
-    """Remove all but the newest snapshots, of this workspace and of all."""
+def _with_members(outputs: Iterable[Written]) -> Iterator[str]:
+    """What was written, and all that lies in it."""
+    for path, _, _, tree in outputs:
+        yield path
+        for folder, folders, files in os.walk(path) if tree else ():
+            yield from (f"{folder}/{name}" for name in (*folders, *files))
+
+
+def _prune(folder: Path, workspace: str) -> set[str]:
+    """Remove all but the newest snapshots, of this workspace and of all; names of those that stay."""
     with os.scandir(folder) as entries:
         newest = sorted(entries, key=lambda entry: entry.stat().st_mtime_ns, reverse=True)
     own = [entry for entry in newest if entry.name.endswith(f"-{workspace}")]
-    for entry in {*own[PER_WORKSPACE:], *newest[IN_ALL:]}:
+    gone = {*own[PER_WORKSPACE:], *newest[IN_ALL:]}
+    for entry in gone:
         os.unlink(entry.path)  # noqa: PTH108 - a name of scandir
+    return {entry.name for entry in newest if entry not in gone}

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lkbuild.analysis.analyzer import Analyses
-from lkbuild.app.build import Observer, build_requested, nobody, plan
+from lkbuild.app.executing import build_requested, plan
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.request import Requested
 from lkbuild.app.selection import Selected, analyze, fits, found
 from lkbuild.app.session import Session, open_session
+from lkbuild.app.snapshot import Snapshot
 from lkbuild.base.errors import AnalysisError, BuildFailed, LkbuildError, NoTests, TestsFailed
 from lkbuild.model.artifact import NamedArtifact
 from lkbuild.model.events import BuildFinished, EventSink, TestFinished
@@ -28,7 +29,7 @@ def test(  # a verb, no function of pytest's
     patterns: Sequence[str],
     sink: EventSink,
     *,
-    observe: Observer = nobody,
+    snapshot: Snapshot | None = None,
 ) -> BuildReport:
     """Run the tests among what the patterns select; all of the workspace without patterns. Every test runs, whatever fails.
 
@@ -53,9 +54,11 @@ def test(  # a verb, no function of pytest's
                 report = replace(report, targets=(*report.targets, *left))
                 ok = report.ok
                 return report
-            report = build_requested(session, analyses, requested, sink, started)
-            observe(session, report)
-            report = replace(report, targets=(*map(_verdict, report.targets), *left), errors=tuple(map(_failure, report.errors)))
+            report = build_requested(session, analyses, requested, sink, started).report
+            said = replace(report, targets=(*map(_verdict, report.targets), *left), errors=tuple(map(_failure, report.errors)))
+            if snapshot:
+                snapshot.look(session, report, said)
+            report = said
             for target in report.targets:
                 sink.emit(TestFinished(label=target.label, configuration=target.configuration, state=target.state, log=target.log))
             ok = report.ok

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lkbuild.app.build import actions_of
 from lkbuild.app.engine import make_loop
 from lkbuild.app.event_sinks import Silent
+from lkbuild.app.executing import actions_of
 from lkbuild.app.explanation import Explainer, Explanation
 from lkbuild.app.history import BuildRecord, History
 from lkbuild.app.options import BuildOptions

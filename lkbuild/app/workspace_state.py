@@ -64,6 +64,11 @@ class WorkspaceState:
         hash_, _, executable = known[0].partition(".")
         return File(Digest(hash_, os.lstat(path).st_size), bool(executable))
 
+    def is_as_written(self, path: str) -> bool:
+        """Whether a path still is what a build wrote there, whatever that was."""
+        known = self._written.get(path)
+        return known is not None and path not in self._doubted and known[1] == _signature(path)
+
     def remember(self, path: str, folder: str, digest: Digest, *, executable: bool = False) -> None:
         """Note what was written into a target's folder."""
         signature = _signature(path)

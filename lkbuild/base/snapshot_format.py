@@ -4,8 +4,10 @@ One small module that both sides import: `lkbuild.app.snapshot` writes, `lkbuild
 nothing but modules that Python has loaded at its start may be imported here. It does not know what the files are.
 
 A snapshot is `<cache>/snapshots/<key>-<workspace>`, of two parts. The head: its length and its CRC-32, four bytes each, then marshal
-(the cache is the user's own; another Python's marshal has another key) of a tuple: key, root, paths that did not exist, stdout, stderr.
-Texts are pairs around the place where the time taken stands. The rest is for lkbuild/cli/unchanged too, so all numbers are this
+(the cache is the user's own; another Python's marshal has another key) of a tuple: key, root, paths that did not exist, what is said on
+stdout and stderr where nothing has changed, and the checksum of the baseline that belongs to it (lkbuild.app.baseline_file; 0: there is
+none). Texts are pairs around the place where the time taken stands; None: they are not known. A row of zeros is no file's, and always a
+change: that file had changed too lately for its stat to tell. The rest is for lkbuild/base/unchanged too, so all numbers are this
 machine's, of 64 bits: how many files there are, the stats of each (`packed`), and their paths relative to root, each with a zero byte
 after it.
 """
@@ -29,9 +31,13 @@ if TYPE_CHECKING:
 
     #: Plain values, as marshal takes them.
     Key: TypeAlias = tuple[Any, ...]
+    #: What a command says around the place where the time taken stands.
+    Text: TypeAlias = tuple[bytes, bytes]
+    #: The same on stdout and stderr.
+    Said: TypeAlias = tuple[Text, Text]
 
 #: Raised when the tuple's meaning changes.
-FORMAT = 4
+FORMAT = 5
 FOLDER = "snapshots"
 #: How many are kept of one workspace, and of all together.
 PER_WORKSPACE, IN_ALL = 8, 64
@@ -51,20 +57,54 @@ _HALF = 1 << 63
 
 def packed(stats: Sequence[Iterable[int]]) -> bytes:
     """Stats as one text, the same for the same numbers."""
-    from array import array  # noqa: PLC0415 - lkbuild/cli/unchanged does it mostly
+    from array import array  # noqa: PLC0415 - lkbuild/base/unchanged does it mostly
 
     try:
         return array("q", chain.from_iterable(stats)).tobytes()
-    except OverflowError:  # nanoseconds of a year after 2262: wrapped, as lkbuild/cli/unchanged has them
+    except OverflowError:  # nanoseconds of a year after 2262: wrapped, as lkbuild/base/unchanged has them
         return array("q", ((number + _HALF) % (2 * _HALF) - _HALF for number in chain.from_iterable(stats))).tobytes()
 
 
-def written(head: tuple[Any, ...], paths: Sequence[str], stats: Sequence[Iterable[int]]) -> bytes:
-    """A snapshot as it is kept."""
+def written(head: tuple[Any, ...], paths: Sequence[str], rows: bytes) -> bytes:
+    """A snapshot as it is kept. `rows`: the stats of the paths, packed."""
     data = marshal.dumps(head)
     prefix = len(data).to_bytes(4, sys.byteorder) + crc32(data).to_bytes(4, sys.byteorder)
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    return prefix + data + len(paths).to_bytes(WORD, sys.byteorder) + packed(stats) + names
+    names = os.fsencode("\0".join(paths)) + b"\0" if paths else b""
+    return b"".join((prefix, data, len(paths).to_bytes(WORD, sys.byteorder), rows, names))
+
+
+class Found:
+    """A snapshot that is there.
+
+    Attributes:
+        file, offset: where it lies, and where its head ends.
+        root: the workspace.
+        missing: paths that did not exist.
+        said: on stdout and stderr, or None.
+        baseline: the checksum of the baseline that belongs to it, or 0.
+    """
+
+    __slots__ = ("baseline", "file", "missing", "offset", "root", "said")
+
+    def __init__(self, file: str, offset: int, root: str, missing: Sequence[str], said: Said | None, baseline: int) -> None:
+        self.file, self.offset, self.root, self.missing, self.said, self.baseline = file, offset, root, missing, said, baseline
+
+
+def find(key: Key, cache: str) -> Found | None:
+    """The snapshot of a key, or None where there is none or its head is damaged. Raises OSError where there are none at all."""
+    folder = f"{cache}/{FOLDER}"
+    name = name_of(key) + "-"
+    for file in os.listdir(folder):  # noqa: PTH208 - pathlib costs 5 ms
+        if file.startswith(name):
+            path = f"{folder}/{file}"
+            with open(path, "rb", 0) as opened:  # noqa: PTH123 - the same
+                prefix = opened.read(PREFIX)
+                # A damaged size must not be asked for as memory.
+                head = read_head(prefix, opened.read(min(head_size(prefix), os.fstat(opened.fileno()).st_size)))
+                if head is not None and len(head) == 5 and head[0] == key:
+                    return Found(path, opened.tell(), *head[1:])
+            return None
+    return None
 
 
 def head_size(prefix: bytes) -> int:

@@ -16,6 +16,7 @@ from lkbuild.cli.options import build_options
 
 if TYPE_CHECKING:
     from lkbuild.app.options import BuildOptions
+    from lkbuild.base.snapshot_format import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,13 @@ class Invocation:
     def patterns(self) -> tuple[str, ...]:
         """Target patterns: words, and what stands after `--` (negative patterns, most of all)."""
         return (*self.parsed.words, *(self.parsed.rest or ()))
+
+    @property
+    def key(self) -> Key:
+        """What decides what the command does and how it says so, apart from files."""
+        from lkbuild.base.snapshot_format import key_of  # noqa: PLC0415 - not for --help
+
+        return key_of(self.given, self.environment, str(self.cwd))
 
     def options(self) -> BuildOptions:
         """The options of the use case. Raises UsageError."""

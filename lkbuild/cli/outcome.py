@@ -14,7 +14,8 @@ from lkbuild.model.events import BuildFinished
 
 if TYPE_CHECKING:
     from lkbuild.app.options import BuildOptions
-    from lkbuild.app.snapshot import Snapshot, Text
+    from lkbuild.app.snapshot import Snapshot
+    from lkbuild.base.snapshot_format import Said
     from lkbuild.cli.console import Style
     from lkbuild.cli.invocation import Invocation
     from lkbuild.model.events import Event, EventSink
@@ -80,18 +81,17 @@ class _Until:
 def snapshot_of(invocation: Invocation) -> Snapshot:
     """What the build about to begin looks at, for the next one's fast path."""
     from lkbuild.app.snapshot import Snapshot  # noqa: PLC0415 - not for --help
-    from lkbuild.base.snapshot_format import key_of  # noqa: PLC0415 - the same
 
-    return Snapshot(invocation.options(), key_of(invocation.given, invocation.environment, str(invocation.cwd)))
-
-
-def remember(invocation: Invocation, report: BuildReport, snapshot: Snapshot, results: Sequence[str]) -> None:
-    """Keep what was said, where the next build may say it again."""
-    if snapshot.usable:
-        snapshot.save(*texts_of(invocation, report, results, invocation.console.style))
+    return Snapshot(invocation.options(), invocation.key)
 
 
-def texts_of(invocation: Invocation, report: BuildReport, results: Sequence[str], style: Style) -> tuple[Text, Text]:
+def remember(invocation: Invocation, snapshot: Snapshot, results: Callable[[BuildReport], Sequence[str]]) -> None:
+    """Keep what the next build may say if nothing changes. `results`: the lines of a report on stdout."""
+    report = snapshot.next_report
+    snapshot.save(texts_of(invocation, report, results(report), invocation.console.style) if report else None)
+
+
+def texts_of(invocation: Invocation, report: BuildReport, results: Sequence[str], style: Style) -> Said:
     """What is said of a report on stdout and stderr, around the place of the time taken."""
     console = invocation.console
     before, after = ("", "") if console.quiet else around_duration(report, style)

@@ -24,9 +24,9 @@ from lkbuild.model.report import BuildReport
 
 if TYPE_CHECKING:
     from lkbuild.app.options import BuildOptions
-    from lkbuild.app.snapshot import Text
     from lkbuild.app.watching.host import UseCase
     from lkbuild.app.watching.server import Request
+    from lkbuild.base.snapshot_format import Said
 
 #: What a resident build does not do: it would look at more than its own files, or do nothing; and what counts every build has to run.
 _NOT_HERE: Final = ("help", "check", "dry-run", "metrics")
@@ -74,11 +74,11 @@ class TerminalDialogue:
             console.stderr.close()
         return code, self._stdout.getvalue().encode("utf-8", "surrogateescape")
 
-    def texts(self, report: BuildReport) -> tuple[Text, Text]:
+    def texts(self, report: BuildReport) -> Said:
         """See Dialogue."""
         return texts_of(self._invocation, report, paths(report), self._style)
 
     @staticmethod
-    def said(texts: tuple[Text, Text], seconds: float) -> tuple[bytes, bytes]:
+    def said(texts: Said, seconds: float) -> tuple[bytes, bytes]:
         """See Dialogue."""
         return filled(*texts, seconds)

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position
@@ -16,9 +16,13 @@ from lkbuild.syntax.nodes import MAX_BYTES
 #: Directories that are never packages: at the root (the shared cache's folder), and anywhere.
 _ROOT_SKIPPED: Final = frozenset({"cache"})
 _SKIPPED: Final = frozenset({"lkbuild-out", "node_modules", "__pycache__"})
+#: Those of them that builds and Python make: nobody's answer is another because they have come or gone.
+_MADE: Final = frozenset({"lkbuild-out", "__pycache__"})
 #: What stands for the digest of a file that could not be read, and of one that is not there.
 _UNREAD: Final = "unread"
 _MISSING: Final = "missing"
+#: What was answered about a path: a digest of its listing and one of what was read of it; "" where that was not asked.
+Answer: TypeAlias = tuple[str, str]
 
 
 class DiskFiles:
@@ -84,6 +88,21 @@ class DiskFiles:
             return True
         return False
 
+    def answers(self) -> dict[str, Answer]:
+        """What was answered so far, by path: for a later process to ask again with `still`."""
+        found = dict.fromkeys((*self._listings, *self._reads), ("", ""))
+        return {path: (self._listed(path), self._reads.get(path, "")) for path in found}
+
+    def _listed(self, path: str) -> str:
+        if path not in self._listings:
+            return ""
+        listing = self._listings[path]
+        if listing is None:
+            lines = [_MISSING]
+        else:
+            lines = [f"{name}\0{entry.value}" for name, entry in listing.items() if name not in _MADE or entry is not Entry.DIRECTORY]
+        return Digest.of("\n\0".join(lines).encode("utf-8", "surrogateescape")).hash
+
     def skipped(self, directory: str) -> bool:
         """See `Files`."""
         name = directory.rpartition("/")[2]
@@ -91,6 +110,19 @@ class DiskFiles:
 
     def _path(self, relative: str) -> str:
         return join(self.root, relative) if relative else self.root
+
+
+def still(root: Path, path: str, answer: Answer) -> bool:
+    """Whether what was answered about a path of a workspace would be answered again."""
+    files = DiskFiles(root)
+    try:
+        if answer[0]:
+            files.entries(path)
+        if answer[1]:
+            files.read(path, MAX_BYTES)
+    except LoadError:
+        return False
+    return files.answers() == {path: answer}
 
 
 def _classify(entry: os.DirEntry[str]) -> Entry:

@@ -18,7 +18,7 @@ from lkbuild.base.errors import LoadError, Position, nearest
 from lkbuild.base.label import Label, Pattern
 from lkbuild.loading.buildfile import Rules, package_of, sections
 from lkbuild.loading.coerce import Scope
-from lkbuild.loading.disk import DiskFiles
+from lkbuild.loading.disk import Answer, DiskFiles
 from lkbuild.loading.listing import BUILD_FILE, Entry, is_package, join
 from lkbuild.loading.outline import Outline
 from lkbuild.loading.parsed import LoadedPackage, ParsedPackages, RecordingFiles
@@ -128,6 +128,10 @@ class WorkspaceLoader:
     def looked_at(self) -> Iterator[str]:
         """Workspace-relative paths of all directories and files that answers so far depend on; some may not exist."""
         return self._files.looked_at()
+
+    def answers(self) -> dict[str, Answer]:
+        """What the disk answered about each of these paths: `lkbuild.loading.disk.still` asks again."""
+        return self._files.answers()
 
     def differs(self, path: str) -> bool:
         """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""

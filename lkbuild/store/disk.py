@@ -31,7 +31,7 @@ from lkbuild.store.trees import Trees
 from lkbuild.store.writer import GroupWriter
 
 #: Folders that other parts of lkbuild keep beside the store, and may make before it.
-_NEIGHBOURS: Final = ("log", "partial", "snapshots", "workspaces")
+_NEIGHBOURS: Final = ("baselines", "log", "partial", "snapshots", "workspaces")
 
 
 class DiskStore:

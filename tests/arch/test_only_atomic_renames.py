@@ -6,7 +6,7 @@ DURABLE = ("lkbuild/base/atomic.py", "lkbuild/store/")
 #: What it renames has no content that anybody will read.
 SPARES = "lkbuild/execution/spares.py"
 SANDBOX = ("lkbuild/sandbox/",)
-FAST_PATH = ("lkbuild/cli/fast.py",)  # lkbuild-unchanged, which is lkbuild's own and stats files
+FAST_PATH = ("lkbuild/base/file_stats.py",)  # lkbuild-unchanged, which is lkbuild's own and stats files
 NETWORK = ("lkbuild/fetch/", "lkbuild/remote/", "lkbuild/clouds/")
 LAUNCHER = ("lkbuild/sandbox/launched.py",)  # a pair of connected sockets: descriptors are handed over
 RESIDENT = ("lkbuild/base/resident_protocol.py", "lkbuild/app/watching/server.py", "lkbuild/cli/ask.py")

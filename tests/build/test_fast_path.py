@@ -11,12 +11,10 @@ import sys
 import time
 
 import pytest
+from harness.in_process import Here
 
-from lkbuild.app import snapshot
-from lkbuild.base import snapshot_format
-from lkbuild.cli import fast
-from lkbuild.cli.fast import answer
-from lkbuild.cli.main import main
+from lkbuild.app import seen
+from lkbuild.base import file_stats, snapshot_format
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -24,44 +22,10 @@ _FILES = "  files: {rule: filegroup, srcs: {glob: ['*.txt', 'sub/**/*.txt']}}\n"
 _COPY = "  copy: {rule: genrule, srcs: [a.txt], outs: [copy], cmd: cat $SRCS > $OUT}\n"
 
 
-class Here:
-    """The workspace, built and asked in this process."""
-
-    def __init__(self, ws, capfd, monkeypatch):
-        self.ws, self.capfd, self.monkeypatch = ws, capfd, monkeypatch
-        self.environment = {"HOME": ws.environment["HOME"], "LKBUILD_CACHE": str(ws.cache)}
-        monkeypatch.chdir(ws.root)
-
-    def build(self, *arguments, code=0):
-        """The long way; what it wrote to stdout."""
-        self.capfd.readouterr()
-        time.sleep(0.02)  # beyond the granularity of the file system's clock, so that what the test wrote is older
-        with self.monkeypatch.context() as patch:
-            patch.setattr("lkbuild.cli.main.fast_path", lambda *_: None)
-            assert main(arguments, self.environment) == code
-        return self.capfd.readouterr().out
-
-    def settle(self, *arguments):
-        """Build until nothing is to be done, so that there is a snapshot."""
-        self.build(*arguments)
-        return self.build(*arguments)
-
-    def answered(self, *arguments, **environment):
-        """What the fast path said, or None where it left it to the long way."""
-        self.capfd.readouterr()
-        code = answer(arguments, {**self.environment, **environment})
-        out = self.capfd.readouterr()
-        if code is None:
-            assert out == ("", "")
-            return None
-        assert code == 0
-        return out.out
-
-
 @pytest.fixture(params=[pytest.param(0, id="program"), pytest.param(sys.maxsize, id="python")])
 def here(request, ws, capfd, monkeypatch):
-    monkeypatch.setattr(fast, "WORTH", request.param)  # in bytes of a snapshot; without a compiler both are Python's way
-    monkeypatch.setattr(snapshot, "RACY_NS", 0)
+    monkeypatch.setattr(file_stats, "WORTH", request.param)  # in bytes of a snapshot; without a compiler both are Python's way
+    monkeypatch.setattr(seen, "RACY_NS", 0)
     ws.write("p/BUILD.yaml", "targets:\n" + _FILES + _COPY)
     ws.write("p/a.txt", "a\n")
     ws.write("p/sub/b.txt", "b\n")
@@ -82,9 +46,15 @@ def test_the_answer_in_json_is_that_of_the_long_way_but_for_the_time(here):
     assert quick["counts"]["up_to_date"] > 0
 
 
-def test_a_build_that_did_something_leaves_no_snapshot(here):
-    here.build("//...")
-    assert here.answered("//...") is None
+def test_after_a_build_that_did_something_there_is_nothing_to_do(here):
+    here.settle("//...")  # the first makes lkbuild-out, which is an entry of the root
+    here.ws.write("p/a.txt", "c\n")
+    said = here.build("--json", "//...")
+    assert json.loads(said)["executed"] == ["//p:copy genrule"]
+    quick = json.loads(here.answered("--json", "//..."))
+    shutil.rmtree(here.ws.cache / "snapshots")
+    long = json.loads(here.build("--json", "//..."))
+    assert {**long, "elapsed_s": 0} == {**quick, "elapsed_s": 0}
 
 
 def change_source(ws):
@@ -265,7 +235,7 @@ def test_outputs_stay_up_to_date_without_their_store(here):
 
 def test_files_that_changed_since_the_build_began_leave_no_snapshot(here, monkeypatch):
     here.build("//...")
-    monkeypatch.setattr(snapshot, "RACY_NS", snapshot_format.RACY_NS)
+    monkeypatch.setattr(seen, "RACY_NS", snapshot_format.RACY_NS)
     here.build("//...")
     assert here.answered("//...") is None
 
@@ -273,7 +243,10 @@ def test_files_that_changed_since_the_build_began_leave_no_snapshot(here, monkey
 def test_eight_snapshots_of_a_workspace_are_kept(here):
     for index in range(10):
         here.settle("--out", f"out{index}", "//p:copy")
-    assert len([*(here.ws.cache / "snapshots").iterdir()]) == snapshot_format.PER_WORKSPACE
+    snapshots, baselines = ({path.name for path in (here.ws.cache / folder).iterdir()} for folder in ("snapshots", "baselines"))
+    assert snapshots == baselines
+    own = {name.rpartition("-")[2] for name in snapshots}
+    assert sorted(sum(name.endswith(workspace) for name in snapshots) for workspace in own) == [1, snapshot_format.PER_WORKSPACE]
     assert here.answered("--out", "out9", "//p:copy") is not None
     assert here.answered("--out", "out0", "//p:copy") is None
 
@@ -294,6 +267,7 @@ def test_the_command_itself_imports_the_standard_library_and_little_more(here):
         "lkbuild",
         "lkbuild.base",
         "lkbuild.base.boots",
+        "lkbuild.base.file_stats",
         "lkbuild.base.snapshot_format",
         "lkbuild.cli",
         "lkbuild.cli.ask",

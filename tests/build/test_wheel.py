@@ -69,7 +69,7 @@ def python_with_pip():
     pytest.fail("no pip, neither here nor in the Python that this environment was made from")
 
 
-PROGRAMS = {"lkbuild/sandbox/launcher/lkbuild-launcher", "lkbuild/cli/unchanged/lkbuild-unchanged"}
+PROGRAMS = {"lkbuild/sandbox/launcher/lkbuild-launcher", "lkbuild/base/unchanged/lkbuild-unchanged"}
 
 
 def test_a_wheel_that_a_compiler_helped_to_make_carries_its_programs_and_names_its_machine(wheel):

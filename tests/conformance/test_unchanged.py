@@ -1,6 +1,7 @@
 """lkbuild-unchanged beside Python's way to compare the files of a snapshot: both give the same answer, and it is the right one."""
 
 import os
+import struct
 import subprocess
 import time
 
@@ -8,21 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lkbuild.base.snapshot_format import PREFIX, WORD, head_size, read_head, stat_of, written
-from lkbuild.cli import fast
+from lkbuild.base import file_stats
+from lkbuild.base.snapshot_format import PREFIX, WORD, head_size, packed, read_head, stat_of, written
 
 HEAD = (("key",), "/", [], (b"", b""), (b"", b""))
 
 
 def by_python(file, offset):
     try:
-        return fast.unchanged(str(file), offset)
+        return file_stats.unchanged_by_python(str(file), offset)
     except (OSError, ValueError):
         return False
 
 
 def by_program(file, offset):
-    done = subprocess.run([fast.PROGRAM, file, str(offset)], check=False, capture_output=True)
+    done = subprocess.run([file_stats.PROGRAM, file, str(offset)], check=False, capture_output=True)
     assert (done.stdout, done.stderr) == (b"", b"")
     assert done.returncode in (0, 1)
     return done.returncode == 0
@@ -30,7 +31,7 @@ def by_program(file, offset):
 
 @pytest.fixture
 def program():
-    if not os.access(fast.PROGRAM, os.X_OK):
+    if not os.access(file_stats.PROGRAM, os.X_OK):
         pytest.skip("lkbuild was installed without a C compiler")
 
 
@@ -42,16 +43,28 @@ def folder(tmp_path, monkeypatch, program):
 
 def snapshot(folder, paths):
     """The file of a snapshot of some files, and where its rest begins."""
-    data = written(HEAD, paths, [stat_of((folder / path).stat()) for path in paths])
+    data = written(HEAD, paths, packed([stat_of((folder / path).stat()) for path in paths]))
     (folder / "snapshot").write_bytes(data)
     size = head_size(data[:PREFIX])
     assert read_head(data[:PREFIX], data[PREFIX : PREFIX + size]) == HEAD
     return folder / "snapshot", PREFIX + size
 
 
+def which(file, offset):
+    """The numbers of what has changed, which both ways say; None where the snapshot is damaged."""
+    by_python = file_stats.changed_by_python(str(file), offset, str(file.parent))
+    done = subprocess.run([file_stats.PROGRAM, file, str(offset), file.parent], check=False, capture_output=True, cwd="/")
+    if done.returncode:
+        assert by_python is None
+        return None
+    assert [*struct.unpack(f"{len(done.stdout) // WORD}q", done.stdout)] == by_python
+    return by_python
+
+
 def both(file, offset):
-    """What both say."""
+    """What both say; of what has changed, too."""
     (said,) = {by_python(file, offset), by_program(file, offset)}
+    assert said == (which(file, offset) == [])
     return said
 
 
@@ -85,6 +98,7 @@ def test_a_change_of_any_file_is_seen(folder, change, number, place):
     time.sleep(0.02)  # beyond the granularity of the file system's clock
     change(folder / "changed")
     assert not both(file, offset)
+    assert which(file, offset) == [number for number, path in enumerate(paths) if path == "changed"]
 
 
 def test_there_may_be_no_file(folder):
@@ -115,7 +129,7 @@ def test_a_damaged_snapshot_is_a_change(folder, data):
 
 @given(data=st.data())
 def test_a_damaged_head_is_none(data):
-    whole = bytearray(written(HEAD, [], []))
+    whole = bytearray(written(HEAD, [], b""))
     end = PREFIX + head_size(bytes(whole[:PREFIX]))
     whole[data.draw(st.integers(0, end - 1))] ^= data.draw(st.integers(1, 255))
     prefix = bytes(whole[:PREFIX])
@@ -124,4 +138,4 @@ def test_a_damaged_head_is_none(data):
 
 @pytest.mark.parametrize("arguments", [[], ["a"], ["a", "1", "b"], ["nothing", "0"], ["/", "0"], ["/dev/null", "0"]])
 def test_what_it_can_not_read_is_no_snapshot(folder, arguments):
-    assert subprocess.run([fast.PROGRAM, *arguments], check=False).returncode in (1, 2)
+    assert subprocess.run([file_stats.PROGRAM, *arguments], check=False).returncode in (1, 2)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from lkbuild.analysis.analyzer import Analyzer
 from lkbuild.analysis.load_rules import RuleRegistry
-from lkbuild.app.build import build_requested, plan
+from lkbuild.app.executing import build_requested, plan
 from lkbuild.app.linuxkit.inputs import ImagesFrom, read_config, source_of
 from lkbuild.app.linuxkit.spec import check
 from lkbuild.app.options import BuildOptions
@@ -101,8 +101,10 @@ def build(options: BuildOptions, prepared: Prepared, name: str, sink: EventSink)
             selected = tuple(Selected(NodeKey(Label("", name), configuration)) for configuration in configurations)
             analyses = analyze(session, selected)
             requested = tuple(Requested(item, artifacts(item, analyses)) for item in selected)
-            make = plan if options.dry_run else build_requested
-            report = make(session, analyses, requested, sink, started)
+            if options.dry_run:
+                report = plan(session, analyses, requested, sink, started)
+            else:
+                report = build_requested(session, analyses, requested, sink, started).report
             return report
     finally:
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started))

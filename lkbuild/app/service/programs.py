@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from lkbuild.app.build import execute
+from lkbuild.app.executing import execute
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.phase import building
 from lkbuild.app.request import request

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.event_sinks import Silent
 from lkbuild.app.options import BuildOptions, new_invocation
-from lkbuild.app.snapshot import Text
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Observer
 from lkbuild.app.watching.resident import Resident
@@ -27,6 +26,9 @@ from lkbuild.base.values import dataclass
 from lkbuild.model.action import Source
 from lkbuild.model.events import EventSink
 from lkbuild.model.report import BuildReport
+
+if TYPE_CHECKING:
+    from lkbuild.base.snapshot_format import Said
 
 #: So many command lines are kept in memory, the last used.
 KEPT: Final = 4
@@ -46,11 +48,11 @@ class Dialogue(Protocol):
         """Run with progress on its stderr; exit code and stdout. Raises LkbuildError for what the asker shall find out by itself."""
         ...
 
-    def texts(self, report: BuildReport) -> tuple[Text, Text]:
+    def texts(self, report: BuildReport) -> Said:
         """What it says of a report on stdout and stderr, around the place of the time taken."""
         ...
 
-    def said(self, texts: tuple[Text, Text], seconds: float) -> tuple[bytes, bytes]:
+    def said(self, texts: Said, seconds: float) -> tuple[bytes, bytes]:
         """The same with the time taken in its place."""
         ...
 
@@ -59,7 +61,7 @@ class Dialogue(Protocol):
 class _Kept:
     resident: Resident
     dialogue: Dialogue
-    texts: tuple[Text, Text] | None = None
+    texts: Said | None = None
 
 
 class Host:
@@ -101,6 +103,7 @@ class Host:
             self._drop(request.key, observer)
             return
         request.answer(code, stdout)
+        kept.resident.keep(dialogue.texts)
         try:
             if code == 0:
                 self._settle(request.key, kept, observer)
@@ -114,7 +117,7 @@ class Host:
     def _resident(self, request: Request, dialogue: Dialogue, observer: Observer) -> _Kept | None:
         kept = self._kept.pop(request.key, None)
         if kept is None:
-            resident = Resident(dialogue.options, dialogue.patterns)
+            resident = Resident(dialogue.options, dialogue.patterns, request.command)
             if resident.root != self._root:
                 return None
             kept = _Kept(resident, dialogue)
@@ -136,6 +139,7 @@ class Host:
             kept.resident.take(observer.take(key))
             options = replace(kept.dialogue.options, cancel=Cancel(), events=None, metrics=None, invocation=new_invocation())
             report = kept.resident.attempt(options, Silent())
+            kept.resident.keep(kept.dialogue.texts)
             written = [output.path for target in report.targets for output in target.outputs]
             found = kept.resident.interests
             sources = found.sources | Interest.of(root, _with_parents(written, root))

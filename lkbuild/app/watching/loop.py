@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.options import BuildOptions
@@ -36,11 +36,12 @@ def watch(
     patterns: Sequence[str],
     display: Display,
     follower: Follower | None,
+    key: tuple[Any, ...],
     dialogue: Callable[[Request], Dialogue] | None = None,
 ) -> None:
     """Build and rebuild until the user interrupts the wait, which ends the follower in order.
 
-    `dialogue`: what asks for builds from other terminals is obeyed through it.
+    `key`: of the command, by `snapshot_format.key_of`. `dialogue`: what asks for builds from other terminals is obeyed through it.
 
     Raises:
         UsageError: patterns or options that can't be obeyed.
@@ -53,7 +54,7 @@ def watch(
             stack.callback(follower.close)
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))  # innermost: what is above ends in order
         observer = Observer(inotify)
-        rounds = _Rounds(Resident(options, patterns), display, follower)
+        rounds = _Rounds(Resident(options, patterns, key), display, follower)
         rounds.run((), None)
         while observer.observe(rounds.resident.interests):
             rounds.again()
@@ -122,6 +123,7 @@ class _Rounds:
         else:
             self.display.unchanged(changed)
         self._first, self._errors = False, errors
+        self.resident.keep()
         if self._follower is not None and report.ok and (outputs or not self._followed):
             self._follow(self._follower, report)
 

@@ -7,23 +7,22 @@ and not held, so that a collector may run while a watch waits for days. Does not
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lkbuild.analysis.analyzer import Analyses
-from lkbuild.app.build import build_requested
+from lkbuild.analysis.load_rules import RuleRegistry
+from lkbuild.app.build import Wanted, build_changed, build_whole, want
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.collecting import collect_if_due
 from lkbuild.app.options import BuildOptions, new_invocation
-from lkbuild.app.request import Requested, request
-from lkbuild.app.selection import select
+from lkbuild.app.seen import Moment
 from lkbuild.app.session import Loaded, Session, open_session, state_folder
+from lkbuild.app.snapshot import Snapshot
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Touched
 from lkbuild.base.errors import AnalysisError, BuildFailed, Interrupted, LkbuildError, LoadError, UsageError
-from lkbuild.base.values import dataclass
 from lkbuild.execution.sources import SourceDigests
 from lkbuild.loading.workspace import find_workspace
 from lkbuild.model.artifact import SourceFile
@@ -32,31 +31,33 @@ from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport
 from lkbuild.model.tree import File
 
+if TYPE_CHECKING:
+    from lkbuild.base.snapshot_format import Said
+
 #: Errors that the same contents always give.
 _OF_CONTENT: Final = (BuildFailed, LoadError, AnalysisError)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What patterns select, analysed: as good as the loaded workspace that it was made from."""
-
-    requested: tuple[Requested, ...]
-    analyses: Analyses
 
 
 class Resident:
     """Builds the same patterns again and again."""
 
-    def __init__(self, options: BuildOptions, patterns: Sequence[str]) -> None:
-        """Raises LoadError where there is no workspace."""
+    def __init__(self, options: BuildOptions, patterns: Sequence[str], key: tuple[Any, ...]) -> None:
+        """`key`: of the command, by `snapshot_format.key_of`. Raises LoadError where there is no workspace."""
         self.root = options.workspace or find_workspace(options.cwd)
         self._options = replace(options, workspace=self.root)
         self._patterns = tuple(patterns)
         self._parsed = state_folder(options.cache, self.root) / "parsed"
+        self._key = key
+        self._loaded_at = Moment()
         self._loaded = Loaded.of(self.root, parsed=self._parsed)
-        self._plan: Plan | None = None
+        self._wanted: Wanted | None = None
+        #: Whether all that is asked for was loaded, and its sources looked at.
+        self._complete = False
         self._seen: Mapping[str, File] = {}
         self._ok = self._outside = False
+        self._snapshot: Snapshot | None = None
+        #: Whether the last build looked at no more than an edit had affected.
+        self._part = False
         self._interests: Interests | None = None
 
     @property
@@ -79,11 +80,11 @@ class Resident:
         """The same with other options, as `lkbuild.app.build.build` does it: errors from before the execution are raised."""
         started = time.monotonic()
         report: BuildReport | None = None
+        snapshot = self._snapshot = Snapshot(options, self._key, loaded=self._loaded_at)
         try:
             with open_session(replace(options, workspace=self.root), self._loaded) as session:
                 try:
-                    plan = self.plan(session)
-                    report = build_requested(session, plan.analyses, plan.requested, sink, started)
+                    report = self._build(session, snapshot, sink, started)
                     if report.executed:
                         collect_if_due(session, sink)
                 finally:
@@ -94,6 +95,26 @@ class Resident:
         self._outside = not all(isinstance(error, _OF_CONTENT) for error in report.errors)
         return report
 
+    def _build(self, session: Session, snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport:
+        """Build what an edit affects, once all that is asked for is in memory; else all of it."""
+        self._part = self._complete
+        done = build_changed(session, snapshot, sink, started) if self._complete else None
+        if done is None:
+            self._part = self._complete = False
+            done = build_whole(session, self.plan(session), snapshot, sink, started)
+            self._complete = True
+        return done
+
+    def keep(self, texts: Callable[[BuildReport], Said] | None = None) -> None:
+        """Note on disk what the last build has left, for the next one, and for those who build without a watch.
+
+        `texts`: what is said of a report, where somebody asked for the build.
+        """
+        if self._snapshot is not None:
+            report = self._snapshot.next_report
+            self._snapshot.save(texts(report) if texts and report else None)
+        self._snapshot = None
+
     @contextmanager
     def session(self, cancel: Cancel) -> Iterator[Session]:
         """A session over what is loaded."""
@@ -101,12 +122,11 @@ class Resident:
         with open_session(options, self._loaded) as session:
             yield session
 
-    def plan(self, session: Session) -> Plan:
+    def plan(self, session: Session) -> Wanted:
         """What is to be built, analysed once as long as nothing of it changes."""
-        if self._plan is None:
-            analyses, requested = request(session, select(session, self._patterns))
-            self._plan = Plan(requested, analyses)
-        return self._plan
+        if self._wanted is None:
+            self._wanted = want(session, self._patterns)
+        return self._wanted
 
     def take(self, touched: Touched) -> tuple[str, ...]:
         """The touched paths that are not what the last build saw, relative to the workspace; what they make stale is forgotten.
@@ -131,13 +151,17 @@ class Resident:
     def forget(self) -> None:
         """Load everything again, rules and all."""
         self._loaded.rules.forget()
-        self._loaded = Loaded.of(self.root, parsed=self._parsed)
-        self._plan = None
+        self._load(None)
 
     def _reload(self) -> None:
         """Load the workspace again; the rules are as they were."""
-        self._loaded = Loaded.of(self.root, self._loaded.rules, parsed=self._parsed)
-        self._plan = None
+        self._load(self._loaded.rules)
+
+    def _load(self, rules: RuleRegistry | None) -> None:
+        self._loaded_at = Moment()
+        self._loaded = Loaded.of(self.root, rules, parsed=self._parsed)
+        self._wanted = None
+        self._complete = False
 
     def _load_differs(self, path: str) -> bool:
         """Whether a path, or the listing that it is in, is other than the loader saw it."""
@@ -169,6 +193,7 @@ class Resident:
             loaded=Interest.of(root, session.loader.looked_at()),
             rules=Interest.of(root, session.rules.looked_at()),
         )
-        self._interests = now if ok or self._interests is None else self._interests | now
-        self._seen = dict(session.sources.seen())
+        all_of_it = ok and not self._part
+        self._interests = now if all_of_it or self._interests is None else self._interests | now
+        self._seen = {**(self._seen if self._part else {}), **session.sources.seen()}
         self._ok = ok

@@ -34,9 +34,18 @@ _VERSION: Final = 5
 
 @dataclass(slots=True)
 class Request:
-    """A build that is asked for. Ends with `answer`, or with `close`: then the asker does it. `stderr`: the asker's, once `accept`ed."""
+    """A build that is asked for. Ends with `answer`, or with `close`: then the asker does it.
+
+    Attributes:
+        key: what has to be the same for the same answer: `command`, and the asker's umask.
+        command: by `snapshot_format.key_of`.
+        arguments, environment, cwd: the asker's.
+        connection: to it.
+        stderr: the asker's, once `accept`ed.
+    """
 
     key: tuple[Any, ...]
+    command: tuple[Any, ...]
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     cwd: Path
@@ -143,7 +152,7 @@ def _read(connection: socket.socket) -> Request | None:
     key, arguments, environment, cwd, mask = protocol.receive(connection)
     if key[:_VERSION] != key_of(arguments, environment, cwd)[:_VERSION] or mask != _mask():
         return None
-    return Request((*key, mask), tuple(arguments), environment, Path(cwd), connection)
+    return Request((*key, mask), key, tuple(arguments), environment, Path(cwd), connection)
 
 
 def _mask() -> int:

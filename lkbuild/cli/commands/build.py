@@ -32,7 +32,7 @@ def run(invocation: Invocation) -> int:
     from lkbuild.app import build  # noqa: PLC0415 - not for --help
 
     snapshot = snapshot_of(invocation)
-    report = watched(invocation, lambda options, sink: build.build(options, invocation.patterns, sink, observe=snapshot.look))
+    report = watched(invocation, lambda options, sink: build.build(options, invocation.patterns, sink, snapshot=snapshot))
     code = show(invocation, report)
-    remember(invocation, report, snapshot, paths(report))
+    remember(invocation, snapshot, paths)
     return code

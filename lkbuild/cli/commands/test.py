@@ -6,7 +6,7 @@ from lkbuild.cli.console import Style
 from lkbuild.cli.invocation import Command, Invocation
 from lkbuild.cli.options import BUILD_FLAGS
 from lkbuild.cli.outcome import remember, show, snapshot_of, watched
-from lkbuild.model.report import TargetReport
+from lkbuild.model.report import BuildReport, TargetReport
 
 
 def command() -> Command:
@@ -31,14 +31,17 @@ def run(invocation: Invocation) -> int:
     from lkbuild.app import test  # noqa: PLC0415 - not for --help
 
     snapshot = snapshot_of(invocation)
-    report = watched(invocation, lambda options, sink: test.test(options, invocation.patterns, sink, observe=snapshot.look))
-    verdicts = [verdict(target, invocation.console.stdout_style) for target in report.targets]
-    for line in verdicts:
+    report = watched(invocation, lambda options, sink: test.test(options, invocation.patterns, sink, snapshot=snapshot))
+    for line in _verdicts(invocation, report):
         if not invocation.console.json:
             invocation.console.result(line)
     code = show(invocation, report, outputs=False)
-    remember(invocation, report, snapshot, verdicts)
+    remember(invocation, snapshot, lambda report: _verdicts(invocation, report))
     return code
+
+
+def _verdicts(invocation: Invocation, report: BuildReport) -> list[str]:
+    return [verdict(target, invocation.console.stdout_style) for target in report.targets]
 
 
 def verdict(target: TargetReport, style: Style | None = None) -> str:

@@ -66,7 +66,7 @@ def run(invocation: Invocation) -> int:
     follower = _follower(invocation)
     display = WatchDisplay(invocation.console, verbose=options.verbose)
     with until_hangup():
-        watch(options, invocation.patterns, display, follower, TerminalDialogue)
+        watch(options, invocation.patterns, display, follower, invocation.key, TerminalDialogue)
     return 0
 
 

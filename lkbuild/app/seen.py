@@ -1,0 +1,119 @@
+"""The files that a build looked at, with what stat says of each: what the next build compares to learn what has changed since.
+
+A file that changed less than two seconds before the build began might change again without its stat telling (git's racy rule): it is
+marked, and counts as changed until a later build has found it at rest. Does not know what the files are for. The form on disk, and the
+comparison, are `lkbuild.base.snapshot_format`'s and `lkbuild.base.file_stats`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from lkbuild.base.file_stats import ROW, changed, rows_of
+from lkbuild.base.snapshot_format import FIELDS, RACY_NS, Found, packed, stat_of, written
+from lkbuild.base.values import dataclass
+
+if TYPE_CHECKING:
+    from lkbuild.base.snapshot_format import Said
+
+#: The stats of no file, as numbers and packed.
+_NOBODY: Final = (0,) * len(FIELDS)
+_MARK: Final = bytes(ROW)
+
+
+class Moment:
+    """When a build began, and with that whether a file had changed too lately for its stat to be believed."""
+
+    def __init__(self) -> None:
+        """It begins now."""
+        self._cutoff = time.time_ns() - RACY_NS
+
+    def is_lately(self, status: os.stat_result) -> bool:
+        """A time of the last change in the future of a build comes from an archive, and that of the inode tells of the change."""
+        return status.st_ctime_ns >= self._cutoff or self._cutoff <= status.st_mtime_ns <= time.time_ns()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Files with their stats.
+
+    Attributes:
+        root: the workspace.
+        paths: relative to it, or absolute.
+        rows: the stats of each, packed.
+        missing: paths that did not exist.
+    """
+
+    root: str
+    paths: tuple[str, ...]
+    rows: bytes
+    missing: tuple[str, ...]
+
+    @classmethod
+    def look(cls, root: str, paths: Iterable[str], lately: Callable[[str, os.stat_result], bool]) -> Self:
+        """Look at some paths now. `lately`: whether one changed too lately for its stat to be believed."""
+        found: list[str] = []
+        stats: list[tuple[int, ...]] = []
+        missing: list[str] = []
+        prefix = root + "/"
+        for inside in dict.fromkeys(path.removeprefix(prefix) or "." for path in paths):
+            try:
+                status = os.stat(os.path.join(root, inside))  # noqa: PTH116, PTH118 - hot: every file of the workspace
+            except OSError:
+                missing.append(inside)
+                continue
+            found.append(inside)
+            stats.append(_NOBODY if lately(inside, status) else stat_of(status))
+        return cls(root, tuple(found), packed(stats), tuple(missing))
+
+    @classmethod
+    def read(cls, found: Found) -> Self | None:
+        """What a snapshot has; None where it is damaged."""
+        try:
+            known = rows_of(found.file, found.offset)
+        except OSError:
+            return None
+        return cls(found.root, tuple(map(os.fsdecode, known[1])), known[0], tuple(found.missing)) if known else None
+
+    def changed(self, found: Found) -> tuple[str, ...] | None:
+        """The paths that are not as in the snapshot that this was read from.
+
+        None where that can't be told, and where something exists that was missing.
+        """
+        if any(os.path.lexists(os.path.join(self.root, path)) for path in self.missing):  # noqa: PTH118 - as above
+            return None
+        try:
+            numbers = changed(found.file, found.offset, self.root)
+        except OSError:
+            return None
+        return None if numbers is None else tuple(self.paths[number] for number in numbers)
+
+    def again(self, paths: Iterable[str], gone: Mapping[str, bool], lately: Callable[[str, os.stat_result], bool]) -> Self | None:
+        """The same after another look at some of the paths; None where one can't be found.
+
+        `gone`: what does not count any more, if it is not among `paths`; true: nor does what lies in it.
+        """
+        fresh = type(self).look(self.root, paths, lately)
+        if fresh.missing:
+            return None
+        trees = tuple(f"{path}/" for path, tree in gone.items() if tree)
+        other = {*fresh.paths, *gone}
+        kept = [at for at, path in enumerate(self.paths) if path not in other and not (trees and path.startswith(trees))]
+        return type(self)(
+            self.root,
+            (*(self.paths[at] for at in kept), *fresh.paths),
+            b"".join([*(self.rows[at * ROW : (at + 1) * ROW] for at in kept), fresh.rows]),
+            self.missing,
+        )
+
+    def settled(self) -> bool:
+        """Whether most files can be told from what they were: else there is nothing to compare."""
+        marks = sum(self.rows[at : at + ROW] == _MARK for at in range(0, len(self.rows), ROW))
+        return 2 * marks <= len(self.paths)
+
+    def as_snapshot(self, key: tuple[Any, ...], said: Said | None, baseline: int) -> bytes:
+        """As it is kept for the next process: see `lkbuild.base.snapshot_format`."""
+        return written((key, self.root, self.missing, said, baseline), self.paths, self.rows)

@@ -1,0 +1,371 @@
+"""After an edit a build looks at what the edit affects, and says and leaves what a build that looks at everything would.
+
+Whether it looked at everything is seen by a function that it calls then. The waiting time of two seconds after which stats are believed
+is none here, but where it is what is tested.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from harness.in_process import Here
+
+from lkbuild.app import build as use_case
+from lkbuild.app import seen
+
+pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
+
+FILES = {
+    "p/BUILD.yaml": """targets:
+  a: {rule: genrule, srcs: [a.txt], outs: [a], cmd: cat $SRCS > $OUT}
+  b: {rule: genrule, srcs: [b.txt], outs: [b], cmd: cat $SRCS > $OUT}
+  lists: {rule: filegroup, srcs: {glob: ['*.txt']}}
+""",
+    "p/a.txt": "a\n",
+    "p/b.txt": "b\n",
+    "q/BUILD.yaml": """targets:
+  upper: {rule: genrule, srcs: ["//p:a"], outs: [upper], cmd: tr a-z A-Z < $SRCS > $OUT}
+  own: {rule: genrule, srcs: [own.txt], outs: [own], cmd: cat $SRCS > $OUT}
+  image: {rule: package, skeleton: false, files: [{path: /etc/own, source: own.txt}]}
+""",
+    "q/own.txt": "own\n",
+}
+#: What is in both reports of a build, one that looked at everything and one that did not.
+SAME = ("ok", "exit_code", "counts", "fetched_bytes", "remote", "errors", "version")
+
+
+class Edited(Here):
+    """Commands with `--json`, and whether they looked at everything."""
+
+    def __init__(self, ws, capfd, monkeypatch):
+        super().__init__(ws, capfd, monkeypatch)
+        self.whole = 0
+        look_at_all = use_case._all
+
+        def counted(*arguments):
+            self.whole += 1
+            return look_at_all(*arguments)
+
+        monkeypatch.setattr(use_case, "_all", counted)
+        for path, text in FILES.items():
+            ws.write(path, text)
+
+    def command(self, *arguments, code=0):
+        """What it said, and whether it looked at everything."""
+        before = self.whole
+        said = json.loads(self.build("--json", *arguments, code=code))
+        return said, self.whole > before
+
+    def narrow(self, *arguments, code=0):
+        """A build that has to know what an edit affects."""
+        said, whole = self.command(*arguments, code=code)
+        assert not whole
+        return said
+
+    def forget(self):
+        """The next build looks at everything."""
+        shutil.rmtree(self.ws.cache / "snapshots")
+
+    def check(self, *arguments):
+        """Nothing is left to be done, and both ways to find that say the same."""
+        quick = json.loads(self.answered("--json", *arguments) or json.dumps(self.narrow(*arguments)))
+        self.forget()
+        long, whole = self.command(*arguments)
+        assert whole
+        assert {**quick, "elapsed_s": 0} == {**long, "elapsed_s": 0}
+        assert set(self.positive(long)) <= {"up_to_date"}
+
+    @staticmethod
+    def positive(said):
+        return {name: count for name, count in said["counts"].items() if count}
+
+
+@pytest.fixture
+def here(ws, capfd, monkeypatch):
+    monkeypatch.setattr(seen, "RACY_NS", 0)
+    edited = Edited(ws, capfd, monkeypatch)
+    edited.settle("--json", "//...")
+    return edited
+
+
+def states(said):
+    return {target["label"]: target["state"] for target in said["targets"]}
+
+
+def text_of(said, label):
+    (target,) = (target for target in said["targets"] if target["label"] == label)
+    return Path(target["outputs"][0]["path"]).read_text()
+
+
+def test_an_edited_source_builds_what_is_made_of_it_and_the_rest_is_as_it_was(here):
+    here.ws.write("p/a.txt", "new\n")
+    said = here.narrow("//...")
+    assert said["executed"] == ["//p:a genrule", "//q:upper genrule"]
+    assert {label for label, state in states(said).items() if state == "built"} == {"//p:a", "//q:upper"}
+    assert text_of(said, "//q:upper") == "NEW\n"
+    here.check("//...")
+
+
+def test_it_says_what_a_build_says_that_looks_at_everything(here):
+    here.ws.write("q/own.txt", "new\n")
+    said = here.narrow("//...")
+    here.ws.write("q/own.txt", "own\n")
+    here.narrow("//...")
+    here.forget()
+    here.ws.write("q/own.txt", "other\n")
+    long, whole = here.command("//...")
+    assert whole
+    assert {name: said[name] for name in SAME} == {name: long[name] for name in SAME}
+    assert sorted(said["executed"]) == sorted(long["executed"])
+    assert states(said) == states(long)
+
+
+def save_by_rename(path):
+    path.with_name(".new").write_text("renamed\n")
+    path.with_name(".new").replace(path)
+
+
+def remove_and_write(path):
+    path.unlink()
+    path.write_text("again\n")
+
+
+@pytest.mark.parametrize("save", [lambda path: path.write_text("in place\n"), save_by_rename, remove_and_write])
+def test_a_file_may_be_saved_as_editors_save_files(here, save):
+    save(here.ws.root / "p/b.txt")
+    said = here.narrow("//...")
+    assert said["executed"] == ["//p:b genrule"]
+    here.check("//...")
+
+
+def test_edits_add_up_from_build_to_build(here):
+    for number in range(3):
+        for path, ran in (("p/a.txt", ["//p:a genrule", "//q:upper genrule"]), ("p/b.txt", ["//p:b genrule"])):
+            here.ws.write(path, f"{number}\n")
+            assert here.narrow("//...")["executed"] == ran
+    here.check("//...")
+
+
+def test_what_was_touched_runs_nothing(here):
+    (here.ws.root / "p/a.txt").touch()
+    (here.ws.root / "p/BUILD.yaml").touch()
+    said = here.narrow("//...")
+    assert here.positive(said) == {"up_to_date": said["counts"]["up_to_date"]}
+    here.check("//...")
+
+
+def remove(path):
+    path.unlink()
+
+
+def scribble(path):
+    path.write_text("scribbled\n")
+
+
+@pytest.mark.parametrize("harm", [remove, scribble])
+@pytest.mark.parametrize("name", ["p/b/b", "q/image/*.tar"])
+def test_an_output_that_was_changed_is_written_again(here, name, harm):
+    (path,) = here.ws.root.glob(f"lkbuild-out/*/{name}")
+    was = path.read_bytes()
+    harm(path)
+    said, _ = here.command("//...")
+    assert said["executed"] == []
+    assert path.read_bytes() == was
+    here.check("//...")
+
+
+def test_a_file_within_an_output_that_is_a_directory_counts(here):
+    here.settle("--json", "//q:image.oci")
+    (layout,) = here.ws.root.glob("lkbuild-out/*/q/image/image.oci")
+    blob = max((layout / "blobs/sha256").iterdir())
+    for harm in (remove, scribble):
+        was = blob.read_bytes()
+        harm(blob)
+        assert here.answered("--json", "//q:image.oci") is None
+        here.narrow("//q:image.oci")
+        assert blob.read_bytes() == was
+        here.check("//q:image.oci")
+    here.ws.write("q/own.txt", "another layer\n")
+    said = here.narrow("//q:image.oci")
+    assert "//q:image layer" in said["executed"]
+    here.check("//q:image.oci")
+
+
+def edit_build_file(ws):
+    ws.edit("q/BUILD.yaml", "outs: [own], cmd: cat", "outs: [own], cmd: rev")
+
+
+def add_to_glob(ws):
+    ws.write("p/c.txt", "c\n")
+
+
+def add_package(ws):
+    ws.write("r/BUILD.yaml", "targets: {more: {rule: filegroup}}\n")
+
+
+def remove_source(ws):
+    (ws.root / "p/b.txt").unlink()
+    ws.edit("p/BUILD.yaml", "[b.txt]", "[a.txt]")
+
+
+def hide_rule(ws):
+    ws.write("rules/mine/rule.py", "raise SystemExit")
+
+
+def change_settings(ws):
+    ws.write("BUILD.yaml", "workspace: {name: test, ignore: [q]}\n")
+
+
+@pytest.mark.parametrize("change", [edit_build_file, add_to_glob, add_package, remove_source, hide_rule, change_settings])
+def test_where_more_than_sources_changed_everything_is_looked_at(here, change):
+    here.ws.write("p/a.txt", "new\n")
+    change(here.ws)
+    _, whole = here.command("//...")
+    assert whole
+    here.check("//...")
+
+
+def test_an_edit_that_fails_leaves_what_was_known(here):
+    here.ws.write("q/BUILD.yaml", FILES["q/BUILD.yaml"].replace("tr a-z A-Z < $SRCS", "grep -v bad $SRCS"))
+    here.settle("--json", "//...")
+    here.ws.write("p/a.txt", "bad\n")
+    here.ws.write("p/b.txt", "good\n")
+    said = here.narrow("//...", code=1)
+    assert states(said)["//q:upper"] == "failed"
+    assert states(said)["//q:own"] == "up_to_date"
+    here.ws.write("p/a.txt", "fine\n")
+    said = here.narrow("//...")
+    assert text_of(said, "//q:upper") == "fine\n"
+    assert text_of(said, "//p:b") == "good\n"
+    here.check("//...")
+
+
+def test_a_source_that_is_gone_is_an_error_as_ever(here):
+    (here.ws.root / "q/own.txt").unlink()
+    said, whole = here.command("//...", code=7)
+    assert whole
+    assert said["errors"][0]["file"] == "q/BUILD.yaml"
+    here.ws.write("q/own.txt", "back\n")
+    here.command("//...")
+    here.check("//...")
+
+
+def test_what_another_command_built_between_is_up_to_date(here):
+    here.build("//p:b")
+    here.ws.write("p/a.txt", "new\n")
+    here.build("//q:upper")
+    said = here.narrow("//...")
+    assert said["executed"] == []
+    here.check("//...")
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, lambda folder: [path.write_bytes(b"x") for path in folder.iterdir()]])
+def test_without_its_baseline_everything_is_looked_at(here, harm):
+    harm(here.ws.cache / "baselines")
+    here.ws.write("p/a.txt", "new\n")
+    said, whole = here.command("//...")
+    assert whole
+    assert said["executed"] == ["//p:a genrule", "//q:upper genrule"]
+    here.check("//...")
+
+
+def test_a_baseline_of_another_build_of_the_same_command_is_none(here):
+    baselines = here.ws.cache / "baselines"
+    shutil.copytree(baselines, here.ws.cache / "old")
+    here.ws.write("p/a.txt", "new\n")
+    here.narrow("//...")
+    shutil.rmtree(baselines)
+    (here.ws.cache / "old").rename(baselines)
+    here.ws.write("p/b.txt", "new\n")
+    said, whole = here.command("//...")
+    assert whole
+    assert said["executed"] == ["//p:b genrule"]
+
+
+def test_a_lost_store_is_made_again_as_far_as_it_is_needed(here):
+    for path in here.ws.cache.iterdir():
+        if path.name not in {"snapshots", "baselines", "workspaces"}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    here.ws.write("q/own.txt", "own again\n")
+    said = here.narrow("//...")
+    assert text_of(said, "//q:own") == "own again\n"
+    assert "//p:a genrule" not in said["executed"]
+    here.ws.write("p/a.txt", "a again\n")
+    said = here.narrow("//...")
+    assert text_of(said, "//q:upper") == "A AGAIN\n"
+
+
+def test_several_architectures_are_told_apart(here):
+    patterns = ("--arch", "amd64", "--arch", "arm64", "//...", "//q:image.oci")
+    here.settle("--json", *patterns)
+    here.ws.write("q/own.txt", "new\n")
+    said = here.narrow(*patterns)
+    assert said["executed"].count("//q:image layer") == 1  # one layer for both
+    assert sum(name.startswith("//q:image ") for name in said["executed"]) > 1
+    here.check(*patterns)
+
+
+def test_a_file_that_changed_lately_is_looked_at_until_it_rests(here, monkeypatch):
+    monkeypatch.setattr(seen, "RACY_NS", 3_600_000_000_000)
+    here.ws.write("p/a.txt", "new\n")
+    said = here.narrow("//...")
+    assert said["executed"] == ["//p:a genrule", "//q:upper genrule"]
+    assert here.answered("--json", "//...") is None
+    said = here.narrow("//...")
+    assert said["executed"] == []
+    assert here.answered("--json", "//...") is None
+    monkeypatch.setattr(seen, "RACY_NS", 0)
+    here.narrow("//...")
+    here.check("//...")
+
+
+def test_a_build_in_a_new_workspace_is_known_at_once_if_its_files_are_old(ws, capfd, monkeypatch):
+    edited = Edited(ws, capfd, monkeypatch)
+    monkeypatch.setattr(seen, "RACY_NS", 0)
+    (ws.root / "lkbuild-out").mkdir()  # else it is a new entry of the root's listing
+    time.sleep(0.02)
+    edited.command("//...")
+    ws.write("p/b.txt", "new\n")
+    assert edited.narrow("//...")["executed"] == ["//p:b genrule"]
+    edited.check("//...")
+
+
+def explained(here, *arguments):
+    return json.loads(here.build(*arguments))
+
+
+def test_explanations_know_what_was_left_out(here):
+    here.ws.write("p/b.txt", "new\n")
+    said = here.narrow("//...")
+    last = explained(here, "why", "--last", "--json")
+    assert [item["action"] for item in last["actions"]] == ["//p:b genrule"]
+    assert last["actions"][0]["changes"][0]["name"] == "p/b.txt"
+    assert last["counts"] == here.positive(said)
+    here.ws.write("q/own.txt", "new\n")
+    (why,) = explained(here, "why", "--json", "//q:own")["targets"]
+    assert why["actions"][0]["reason"] == "changed"
+    here.narrow("//...")
+    records = sorted(path.stem.partition("~")[0] for path in here.ws.cache.glob("workspaces/*/builds/*") if "~" in path.stem)
+    told = explained(here, "diff", "--json", *records[-2:])
+    assert {item["name"] for item in told["changes"]} == {"q/own.txt"}
+    assert told["gone"] == told["added"] == []
+
+
+def test_the_record_that_others_rest_on_is_kept(here):
+    for number in range(12):
+        here.ws.write("p/b.txt", f"{number}\n")
+        here.narrow("//...")
+    here.ws.write("q/own.txt", "new\n")
+    (why,) = explained(here, "why", "--json", "//q:own")["targets"]
+    assert why["actions"][0]["reason"] == "changed"
+    assert explained(here, "why", "--last", "--json")["counts"]["up_to_date"] > 1
+
+
+def test_what_must_look_again_looks_at_everything(here):
+    here.ws.write("p/a.txt", "new\n")
+    for flag in ("--check", "--verbose", "--events=events.jsonl"):
+        _, whole = here.command(flag, "//...")
+        assert whole
+    (here.ws.root / "events.jsonl").unlink()
