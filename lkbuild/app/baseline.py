@@ -1,9 +1,9 @@
 """What the last build of a command line came to, and which of its targets an edit affects.
 
-A baseline has the targets that were asked for and the actions below them as a graph of numbers, with what each target takes in and what
-it came to. As long as nothing has changed that loading and analysis looked at, all that an edit of sources or outputs can affect is told
-by the graph alone: the targets that it reaches are to be built, the others are as they were. Pure but for `answers`, which asks again what
-the loader asked. Does not know how a change was noticed.
+A baseline has the targets that were asked for, the nodes that were analysed for them, and the actions below them, as graphs of numbers,
+with what each action takes in and what each target came to. What an edit can affect is told by these: an edited source or output, the
+targets above the actions that have it; an edited BUILD.yaml, or what else a package was made of, the targets above all nodes of that
+package, as long as patterns select the same of it. Pure. Does not know how a change was noticed, nor what asks the disk.
 """
 
 from __future__ import annotations
@@ -14,13 +14,24 @@ from typing import TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
+from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport, BuiltOutput, TargetReport
 
 #: Package, name, number of the configuration, output group, and whether the label was written: of `lkbuild.app.selection.Selected`.
 Choice: TypeAlias = tuple[str, str, int, str | None, bool]
+#: As in `lkbuild.loading.disk`.
+Answer: TypeAlias = tuple[str, str, str]
 #: Path, hash, size, and whether it is a directory: of `BuiltOutput`.
 Written: TypeAlias = tuple[str, str, int, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """Numbers of targets, and the packages that are to be made again for them."""
+
+    targets: tuple[int, ...]
+    packages: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +50,12 @@ class Baseline:
         recipes: hash of each action's recipe key.
         seconds: what each wanted action took when it ran.
         takers: by path of a source, numbers of the actions that take it in.
-        answers: what loading was told by the disk (`lkbuild.loading.disk.Answers`).
+        nodes: for each target, numbers of the nodes whose outputs it is.
+        names: of the nodes.
+        packages: of each node.
+        needs: for each node, numbers of those that its analysis takes in.
+        answers: what loading was told by the disk, by path (`lkbuild.loading.disk.Answer`).
+        loaded: for each package, a digest of all by which patterns select, and the paths that it was made from.
         record: the build's record among those for explanations, or "".
     """
 
@@ -56,32 +72,60 @@ class Baseline:
     recipes: tuple[str, ...]
     seconds: tuple[float, ...]
     takers: Mapping[str, tuple[int, ...]]
-    answers: Mapping[str, tuple[str, str]]
+    nodes: tuple[tuple[int, ...], ...]
+    names: tuple[str, ...]
+    packages: tuple[str, ...]
+    needs: tuple[tuple[int, ...], ...]
+    answers: Mapping[str, Answer]
+    loaded: Mapping[str, tuple[str, tuple[str, ...]]]
     record: str
 
-    def affected(self, paths: Iterable[str], still: Callable[[str, tuple[str, str]], bool]) -> tuple[int, ...] | None:
-        """Numbers of the targets that changes of some paths reach; None where one may have changed more than that.
+    def affected(self, paths: Iterable[str], ask: Callable[[str, Answer], Answer]) -> Affected | None:
+        """What changes of some paths reach; None where one may have changed more than can be told.
 
         Args:
             paths: absolute, or relative to the workspace.
-            still: whether the disk answers a question of loading as it did.
+            ask: what the disk answers now about a path that was asked about before.
         """
         paths = [*paths]
         owners = self._owners({self._absolute(path) for path in paths})
         direct: set[int] = set()
         todo: list[int] = []
+        packages: set[str] = set()
         for path in paths:
             question = "" if path == "." else path
-            known = question in self.answers
-            if known and not still(question, self.answers[question]):
-                return None
+            was = self.answers.get(question)
+            stale = self._stale(question, was, ask(question, was)) if was else frozenset()
             takers, of = self.takers.get(path, ()), owners[self._absolute(path)]
-            if not (known or takers or of):
+            if stale is None or not (was or takers or of):
                 return None
+            packages |= stale
             todo.extend(takers)
             direct.update(of)
-        reached = self._above(todo)
-        return tuple(number for number, wanted in enumerate(self.wanted) if number in direct or not reached.isdisjoint(wanted))
+        return Affected(self._reached(direct, todo, packages), frozenset(packages))
+
+    def _stale(self, path: str, was: Answer, now: Answer) -> frozenset[str] | None:
+        """The packages that are to be made again because of an answer; None where it is not only theirs."""
+        if now == was:
+            return frozenset()
+        folder, _, name = path.rpartition("/")
+        if name == BUILD_FILE:
+            # That of the root has the workspace's settings.
+            return frozenset({folder}) if folder in self.loaded and folder else None
+        askers = frozenset(package for package, (_, asked) in self.loaded.items() if path in asked)
+        if now[1] != was[1] or (now[2] != was[2] and not askers):
+            return None
+        return askers
+
+    def _reached(self, direct: set[int], actions: Sequence[int], packages: set[str]) -> tuple[int, ...]:
+        """Numbers of the targets that are some, or above some actions, or above the nodes of some packages."""
+        reached = _above(set(actions), self.producers)
+        nodes = _above({at for at, package in enumerate(self.packages) if package in packages} if packages else set(), self.needs)
+        return tuple(
+            number
+            for number, (wanted, own) in enumerate(zip(self.wanted, self.nodes, strict=True))
+            if number in direct or not reached.isdisjoint(wanted) or not nodes.isdisjoint(own)
+        )
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{self.root}/{path}"
@@ -98,25 +142,20 @@ class Baseline:
                         found[path].append(number)
         return found
 
-    def _above(self, actions: Sequence[int]) -> set[int]:
-        """Some actions and all that are made of them."""
-        reached = set(actions)
-        if reached:
-            for number, producers in enumerate(self.producers):  # each stands after what it takes in
-                if producers and not reached.isdisjoint(producers):
-                    reached.add(number)
-        return reached
-
     def below(self, targets: Iterable[int]) -> frozenset[int]:
         """Numbers of the actions that make some targets' outputs, and of all that those take in."""
-        found: set[int] = set()
-        todo = [action for number in targets for action in self.wanted[number]]
-        while todo:
-            action = todo.pop()
-            if action not in found:
-                found.add(action)
-                todo.extend(self.producers[action])
-        return frozenset(found)
+        return closed((action for number in targets for action in self.wanted[number]), self.producers)
+
+    def others(self, targets: Iterable[int]) -> list[int]:
+        """Numbers of the targets that are not among some."""
+        left_out = set(targets)
+        return [number for number in range(len(self.labels)) if number not in left_out]
+
+    def forgotten(self, after: Baseline) -> frozenset[str]:
+        """Sources that nothing takes in any more, by another baseline, and that are no target's output."""
+        left = self.takers.keys() - after.takers.keys() - after.answers.keys()
+        outputs = {path for path, _, _, _ in after.outputs_of(range(len(after.labels)))} if left else set()
+        return frozenset(path for path in left if self._absolute(path) not in outputs)
 
     def outputs_of(self, targets: Iterable[int]) -> Iterator[Written]:
         """What some targets came to."""
@@ -128,11 +167,11 @@ class Baseline:
         given = targets or {}
         reports = tuple(given.get(number) or self.target(number) for number in range(len(self.labels)))
         counts = {Source.UP_TO_DATE: len(self.actions)} if self.actions else {}
-        return BuildReport(elapsed_s=0.0, targets=reports, counts=counts, saved_seconds=self._saved(frozenset()))
+        return BuildReport(elapsed_s=0.0, targets=reports, counts=counts, saved_seconds=self._saved(range(len(self.labels)), frozenset()))
 
-    def _saved(self, without: Collection[int]) -> float:
-        """What those that were wanted of the actions took: each recipe once, for one run would have served all."""
-        wanted = {number for numbers in self.wanted for number in numbers}
+    def _saved(self, targets: Iterable[int], without: Collection[int]) -> float:
+        """What the actions took that some targets wanted: each recipe once, for one run would have served all."""
+        wanted = {action for number in targets for action in self.wanted[number]}
         counted = {self.recipes[number] for number in without}
         return sum({recipe: self.seconds[number] for number in wanted if (recipe := self.recipes[number]) not in counted}.values())
 
@@ -147,14 +186,41 @@ class Baseline:
             outputs=outputs,
         )
 
-    def merged(self, report: BuildReport, targets: Sequence[int], looked_at: Collection[int]) -> BuildReport:
+    def merged(self, report: BuildReport, targets: Sequence[int], others: int, looked_at: Collection[int]) -> BuildReport:
         """The report of a build of some targets as one of all: the others are up to date.
 
-        `looked_at`: numbers of the actions that it did not take for up to date without asking for their results.
+        Args:
+            report: of that build.
+            targets: which it built.
+            others: how many actions it left out.
+            looked_at: numbers of those whose results it asked for.
         """
         given = dict(zip(targets, report.targets, strict=True))
         reports = tuple(given.get(number) or self.target(number) for number in range(len(self.labels)))
-        others = len(self.actions) - len(self.below(targets))
         counts = {Source.UP_TO_DATE: others} if others else {}
         counts = {source: counts.get(source, 0) + report.counts.get(source, 0) for source in (*counts, *report.counts)}
-        return replace(report, targets=reports, counts=counts, saved_seconds=self._saved(looked_at) + report.saved_seconds)
+        return replace(
+            report, targets=reports, counts=counts, saved_seconds=self._saved(self.others(targets), looked_at) + report.saved_seconds
+        )
+
+
+def closed(some: Iterable[int], inputs: Sequence[Sequence[int]]) -> frozenset[int]:
+    """Some numbers and all that those take in."""
+    found: set[int] = set()
+    todo = [*some]
+    while todo:
+        number = todo.pop()
+        if number not in found:
+            found.add(number)
+            todo.extend(inputs[number])
+    return frozenset(found)
+
+
+def _above(some: set[int], inputs: Sequence[Sequence[int]]) -> set[int]:
+    """Some numbers and all that take those in: each stands after what it takes in."""
+    reached = set(some)
+    if reached:
+        for number, taken in enumerate(inputs):
+            if taken and not reached.isdisjoint(taken):
+                reached.add(number)
+    return reached

@@ -12,6 +12,8 @@ from lkbuild.app.baseline import Baseline, Choice, Written
 from lkbuild.app.executing import Built
 from lkbuild.app.selection import Selected
 from lkbuild.app.session import Session
+from lkbuild.app.wanted import Wanted
+from lkbuild.base.digest import Digest
 from lkbuild.base.label import Label
 from lkbuild.execution.plan import ActionGraph, artifacts_of
 from lkbuild.model.action import Source
@@ -23,34 +25,48 @@ from lkbuild.model.report import TargetReport
 _DONE = frozenset({Source.UP_TO_DATE, Source.LOCAL_HIT, Source.REMOTE_HIT, Source.EXECUTED})
 
 
-def baseline_of(session: Session, selected: Sequence[Selected], built: Built) -> Baseline | None:
-    """The baseline that a build of all that was selected leaves; None where the next build would find something to do."""
+def baseline_of(session: Session, wanted: Wanted, built: Built) -> Baseline | None:
+    """The baseline that a build of all that is wanted leaves; None where the next build would find something to do."""
     if not is_settled(session, built):
         return None
-    graph, reports = built.execution.graph, built.report.targets
+    graph, closure, reports = built.execution.graph, wanted.analyses.closure, built.report.targets
     number = {action: at for at, action in enumerate(graph.order)}
-    choice = {item: at for at, item in enumerate(selected)}
+    place = {node: at for at, node in enumerate(closure.order)}
+    choice = {item: at for at, item in enumerate(wanted.selected)}
     return Baseline(
         root=str(session.root),
-        choices=_choices(session, selected),
+        choices=_choices(session, wanted.selected),
         labels=tuple(report.label for report in reports),
         configurations=tuple(report.configuration for report in reports),
         keys=tuple(report.key for report in reports),
         chosen=tuple(tuple(choice[part] for part in item.joins or (item.selected,)) for item in built.requested),
         wanted=tuple(tuple(number[action] for action in item.actions()) for item in built.requested),
-        outputs=tuple(map(_written, reports)),
+        outputs=tuple(map(written_of, reports)),
         actions=tuple(map(str, graph.order)),
         producers=tuple(tuple(number[producer] for producer in graph.producers[action]) for action in graph.order),
         recipes=tuple(graph.recipes[action].hash for action in graph.order),
-        seconds=tuple(_seconds(built, action) for action in graph.order),
-        takers=_takers(graph),
+        seconds=tuple(seconds_of(built, action) for action in graph.order),
+        takers=takers_of(graph),
+        nodes=tuple((place[item.selected.node],) for item in built.requested),
+        names=tuple(map(str, closure.order)),
+        packages=tuple(node.label.package for node in closure.order),
+        needs=tuple(tuple(place[edge.target] for edge in closure.edges[node]) for node in closure.order),
         answers=session.loader.answers(),
+        loaded=loaded_of(session),
         record=built.record,
     )
 
 
+def loaded_of(session: Session) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """For `Baseline.loaded`, the packages that were loaded."""
+    return {
+        name: (Digest.of(repr(package.outline.choice()).encode("utf-8", "surrogateescape")).hash, tuple(sorted(package.asked)))
+        for name, package in session.loader.loaded().items()
+    }
+
+
 def baseline_after(session: Session, before: Baseline, targets: Sequence[int], built: Built) -> Baseline | None:
-    """The baseline after a build of some of the targets, with the same conditions; None also where its actions are not those of before."""
+    """The baseline after a build of some of the targets, whose actions are those of before; None where something is left to be done."""
     graph = built.execution.graph
     number = {name: at for at, name in enumerate(before.actions)}
     if not is_settled(session, built) or any(str(action) not in number for action in graph.order):
@@ -58,10 +74,10 @@ def baseline_after(session: Session, before: Baseline, targets: Sequence[int], b
     recipes, seconds = list(before.recipes), list(before.seconds)
     for action in graph.order:
         at = number[str(action)]
-        recipes[at], seconds[at] = graph.recipes[action].hash, _seconds(built, action) or seconds[at]
+        recipes[at], seconds[at] = graph.recipes[action].hash, seconds_of(built, action) or seconds[at]
     keys, outputs = list(before.keys), list(before.outputs)
     for at, report in zip(targets, built.report.targets, strict=True):
-        keys[at], outputs[at] = report.key, _written(report)
+        keys[at], outputs[at] = report.key, written_of(report)
     return replace(
         before,
         recipes=tuple(recipes),
@@ -73,7 +89,7 @@ def baseline_after(session: Session, before: Baseline, targets: Sequence[int], b
 
 
 def looked_at(before: Baseline, built: Built) -> frozenset[int]:
-    """Numbers of the actions whose results a build of some targets asked for: the others are as up to date as what is made of them."""
+    """Numbers of the actions whose results a build of some targets asked for: the others were up to date with what is made of them."""
     execution = built.execution
     number = {name: at for at, name in enumerate(before.actions)}
     return frozenset(
@@ -110,16 +126,19 @@ def _choices(session: Session, selected: Sequence[Selected]) -> tuple[Choice, ..
     )
 
 
-def _written(report: TargetReport) -> tuple[Written, ...]:
+def written_of(report: TargetReport) -> tuple[Written, ...]:
+    """For `Baseline.outputs`, what a target came to."""
     return tuple((output.path, output.digest.hash, output.digest.size, output.tree) for output in report.outputs)
 
 
-def _seconds(built: Built, action: ActionId) -> float:
+def seconds_of(built: Built, action: ActionId) -> float:
+    """What an action took when it ran; 0 where nobody asked for its result."""
     result = built.execution.results.get(built.execution.graph.recipes[action])
     return result.seconds if result else 0.0
 
 
-def _takers(graph: ActionGraph) -> Mapping[str, tuple[int, ...]]:
+def takers_of(graph: ActionGraph) -> Mapping[str, tuple[int, ...]]:
+    """For `Baseline.takers`, numbers of a graph's actions."""
     found: dict[str, list[int]] = {}
     for number, action in enumerate(graph.order):
         for artifact in artifacts_of(graph.actions[action].spec):

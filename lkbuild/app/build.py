@@ -5,36 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from lkbuild.analysis.analyzer import Analyses
 from lkbuild.app.baselines import baseline_of
 from lkbuild.app.collecting import collect_if_due
 from lkbuild.app.executing import build_requested, plan
 from lkbuild.app.narrowed import build_affected
 from lkbuild.app.options import BuildOptions
-from lkbuild.app.request import Requested, request
-from lkbuild.app.selection import Selected, select
 from lkbuild.app.session import Session, open_session
 from lkbuild.app.snapshot import Snapshot
-from lkbuild.base.values import dataclass
+from lkbuild.app.wanted import Wanted, want
 from lkbuild.model.events import BuildFinished, EventSink
 from lkbuild.model.ports import RemoteUse
 from lkbuild.model.report import BuildReport
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What patterns select, analysed: as good as the loaded workspace that it was made from."""
-
-    selected: tuple[Selected, ...]
-    requested: tuple[Requested, ...]
-    analyses: Analyses
-
-
-def want(session: Session, patterns: Sequence[str]) -> Wanted:
-    """What some patterns select, analysed. Raises LkbuildError for what is wrong with them, or with what they select."""
-    selected = select(session, patterns)
-    analyses, requested = request(session, selected)
-    return Wanted(selected, requested, analyses)
 
 
 def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, snapshot: Snapshot | None = None) -> BuildReport:
@@ -74,7 +55,7 @@ def build_changed(session: Session, snapshot: Snapshot, sink: EventSink, started
 def build_whole(session: Session, wanted: Wanted, snapshot: Snapshot | None, sink: EventSink, started: float) -> BuildReport:
     """Build all that is wanted."""
     built = build_requested(session, wanted.analyses, wanted.requested, sink, started)
-    baseline = baseline_of(session, wanted.selected, built) if snapshot else None
+    baseline = baseline_of(session, wanted, built) if snapshot else None
     if snapshot and baseline:
         snapshot.built(session, baseline, built.state, built.report)
     return built.report

@@ -47,10 +47,12 @@ class Rest:
     Attributes:
         recipes: hashes of its recipe keys.
         record: the record that has its actions.
+        replaced: names of actions in that record that are no part of it: they are made, or there are none such any more.
     """
 
     recipes: frozenset[str] = frozenset()
     record: str = ""
+    replaced: frozenset[str] = frozenset()
 
 
 NOTHING: Final = Rest()
@@ -87,7 +89,7 @@ def build_requested(
         early.done(action, execution, Materialiser(session.store.blobs, session.sources, execution, state, session.out, loop.new_file))
 
     execution = _run(session, analyses, requested, sink, state, write_early)
-    recorded = record(session, analyses, execution, _named(requested), rest.record)
+    recorded = record(session, analyses, execution, _named(requested), rest.record, rest.replaced)
     again: tuple[ActionId, ...] = ()
     if session.options.check and not execution.errors:
         nodes = tuple(dict.fromkeys(item.selected.node for item in requested))

@@ -30,7 +30,7 @@ SUFFIX: Final = ".keys"
 _ON: Final = "~"
 #: How many builds are kept.
 KEPT: Final = 8
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _LEVEL: Final = 1  # digests don't compress, names do at any level
 
 
@@ -89,7 +89,10 @@ _ENTRY: Final = attrgetter(*(item.name for item in fields(Entry)))
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRecord:
-    """One build. `manifests` and `attributes` (by owner) hold marshalled values. `rest`: the record that has its other actions, or ""."""
+    """One build. `manifests` and `attributes` (by owner) hold marshalled values.
+
+    `rest`: the record that has its other actions, or ""; `gone`: names of those in it that the build did not have.
+    """
 
     id: str
     time: float
@@ -98,6 +101,7 @@ class BuildRecord:
     manifests: Mapping[str, bytes] = field(repr=False)
     attributes_by_owner: Mapping[str, bytes] = field(repr=False)
     rest: str = ""
+    gone: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -106,14 +110,15 @@ class BuildRecord:
 
     def whole(self, rest: BuildRecord) -> BuildRecord:
         """This record with the actions of another that it does not have: they were up to date."""
-        own = self.by_name
-        actions = tuple(own.get(entry.name) or entry.untouched() for entry in rest.actions)
+        own, known = self.by_name, rest.by_name
+        old = (own.get(entry.name) or entry.untouched() for entry in rest.actions if entry.name not in self.gone)
         return replace(
             self,
-            actions=actions,
+            actions=(*old, *(entry for entry in self.actions if entry.name not in known)),
             manifests={**rest.manifests, **self.manifests},
             attributes_by_owner={**rest.attributes_by_owner, **self.attributes_by_owner},
             rest="",
+            gone=(),
         )
 
     @cached_property
@@ -149,7 +154,7 @@ class BuildRecord:
         """Write it. Raises OSError."""
         import zstandard  # noqa: PLC0415 - a no-op build writes none
 
-        head = (self.id, self.time, self.targets, tuple(map(_ENTRY, self.actions)))
+        head = (self.id, self.time, self.targets, self.gone, tuple(map(_ENTRY, self.actions)))
         data = marshal.dumps((_FORMAT, head, dict(self.manifests), dict(self.attributes_by_owner)))
         write_atomic(file, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data))
 
@@ -162,13 +167,13 @@ def read_record(file: Path) -> BuildRecord | None:
         version, head, manifests, attributes = marshal.loads(zstandard.ZstdDecompressor().decompress(file.read_bytes()))  # noqa: S302
         if version != _FORMAT:
             return None
-        identity, time, targets, actions = head
+        identity, time, targets, gone, actions = head
         entries = tuple(Entry(*action) for action in actions)
     except (OSError, ValueError, EOFError, TypeError, zstandard.ZstdError):
         return None
     rest = file.name.removesuffix(SUFFIX).partition(_ON)[2]
     return BuildRecord(
-        id=identity, time=time, targets=targets, actions=entries, manifests=manifests, attributes_by_owner=attributes, rest=rest
+        id=identity, time=time, targets=targets, actions=entries, manifests=manifests, attributes_by_owner=attributes, rest=rest, gone=gone
     )
 
 
@@ -251,7 +256,7 @@ class History:
         """The record of an invocation id, a prefix of one, or a file. Raises UsageError where several are meant."""
         if "/" in identity or identity.endswith(SUFFIX):
             return read_whole(Path(identity))
-        found = [record for record in self.records() if record.id.startswith(identity)]
+        found = [record for record in self.records() if record.id.startswith(identity.partition(_ON)[0])]
         if len(found) > 1:
             raise UsageError(f"{len(found)} builds begin with '{identity}'", hint=", ".join(record.id for record in found))
         return found[0] if found else None

@@ -1,7 +1,7 @@
 """A build of what an edit affects: the targets that it reaches are built as ever, and the others are as the last build left them.
 
-Where anything is not as it was then, but sources and outputs, there is no such build, and all of it is looked at. Does not know where
-what it knows of the last build comes from.
+Where more may have changed than can be told, there is no such build, and all of it is looked at. Does not know where what it knows of the
+last build comes from.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lkbuild.app.baseline import Baseline
-from lkbuild.app.baselines import baseline_after, chosen_of, looked_at
-from lkbuild.app.executing import Built, Rest, build_requested
-from lkbuild.app.request import request
+from lkbuild.app.baseline import Affected, Baseline
+from lkbuild.app.baselines import baseline_after, chosen_of, loaded_of, looked_at
+from lkbuild.app.executing import Built, Rest, actions_of, build_requested
+from lkbuild.app.grafted import baseline_grafted, collide
 from lkbuild.app.session import Session
+from lkbuild.app.wanted import Wanted, wanted
 from lkbuild.base.errors import AnalysisError, LoadError
 from lkbuild.base.values import dataclass
-from lkbuild.loading.disk import still
+from lkbuild.loading.disk import answer_of
 from lkbuild.model.action import Source
 from lkbuild.model.events import ActionFinished, BuildStarted, Event, EventSink
 
@@ -38,28 +39,46 @@ class Narrowed:
 
 def build_affected(session: Session, baseline: Baseline, changed: Sequence[str], sink: EventSink, started: float) -> Narrowed | None:
     """Build the targets that changes of some paths reach; None, before anything has run, where all have to be looked at."""
-    targets = baseline.affected(changed, lambda path, answer: still(session.root, path, answer))
-    if targets is None:
+    affected = baseline.affected(changed, lambda path, was: answer_of(session.root, path, was))
+    found = _analysed(session, baseline, affected) if affected else None
+    if affected is None or found is None:
         return None
-    try:
-        analyses, requested = request(session, chosen_of(session, baseline, targets))
-    except (LoadError, AnalysisError):  # something has changed since it was compared: who looks at all of it finds what
-        return None
-    asked = [(item.selected.text, str(item.selected.node.configuration)) for item in requested]
-    if asked != [(baseline.labels[number], baseline.configurations[number]) for number in targets]:
-        return None
-    below = baseline.below(targets)
+    targets = affected.targets
+    kept, below = baseline.below(baseline.others(targets)), baseline.below(targets)
+    analysed = {str(action) for action in actions_of(found.analyses)}
     rest = Rest(
-        recipes=frozenset(recipe for number, recipe in enumerate(baseline.recipes) if number not in below),
+        recipes=frozenset(baseline.recipes[number] for number in kept),
         record=baseline.record,
+        replaced=frozenset(baseline.actions[number] for number in below - kept) if affected.packages else frozenset(),
     )
-    told = _AsAll(sink, baseline, len(baseline.actions) - len(below))
-    built = build_requested(session, analyses, requested, told, started, rest)
-    return Narrowed(
-        built=replace(built, report=baseline.merged(built.report, targets, looked_at(baseline, built))),
-        targets=targets,
-        baseline=baseline_after(session, baseline, targets, built),
-    )
+    told = _AsAll(sink, baseline, sum(baseline.actions[number] not in analysed for number in kept))
+    built = build_requested(session, found.analyses, found.requested, told, started, rest)
+    ran = {str(action) for action in built.execution.graph.order}
+    others = sum(baseline.actions[number] not in ran for number in kept)
+    if affected.packages:
+        after = baseline_grafted(session, baseline, targets, found, built)
+    else:
+        after = baseline_after(session, baseline, targets, built)
+    report = baseline.merged(built.report, targets, others, looked_at(baseline, built))
+    return Narrowed(built=replace(built, report=report), targets=targets, baseline=after)
+
+
+def _analysed(session: Session, baseline: Baseline, affected: Affected) -> Wanted | None:
+    """The affected targets as they are now; None where patterns may select others, or an error has to be told of all."""
+    try:
+        for package in affected.packages:
+            session.loader.outline(package)
+        now = loaded_of(session)
+        if any(now[package][0] != baseline.loaded[package][0] for package in affected.packages):
+            return None
+        found = wanted(session, chosen_of(session, baseline, affected.targets))
+    except (LoadError, AnalysisError):
+        return None
+    if affected.packages and collide(found.requested, session.out, baseline.outputs_of(baseline.others(affected.targets))):
+        return None
+    asked = [(item.selected.text, str(item.selected.node.configuration)) for item in found.requested]
+    same = asked == [(baseline.labels[number], baseline.configurations[number]) for number in affected.targets]
+    return found if same else None
 
 
 class _AsAll:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lkbuild.analysis.analyzer import Analyses
@@ -80,15 +80,29 @@ class LiveKeys:
         return next((item.artifact.data for item in inputs if item.path == path and isinstance(item.artifact, Inline)), None)
 
 
-def record(session: Session, analyses: Analyses, execution: Execution, targets: Sequence[str], rest: str = "") -> str:
+def record(
+    session: Session,
+    analyses: Analyses,
+    execution: Execution,
+    targets: Sequence[str],
+    rest: str = "",
+    replaced: Collection[str] = (),
+) -> str:
     """Keep a build for explanations, unless nothing was looked up or run.
 
-    `rest`: the record of an earlier build that has the actions which this one left out.
+    Args:
+        session: of the build.
+        analyses: of its targets.
+        execution: of its actions.
+        targets: what it was asked for.
+        rest: the record of an earlier build that has the actions which this one left out.
+        replaced: names of actions in that record which are not among these.
 
     Returns the name of the record that has the actions as they are now; "" where there is none.
     """
     history = History(session.state)
-    if set(execution.sources.values()) <= {Source.UP_TO_DATE} and history.files():
+    gone = frozenset(replaced) - {str(action) for action in execution.graph.order}
+    if set(execution.sources.values()) <= {Source.UP_TO_DATE} and history.files() and not gone:
         return rest or _of_the_same(history, execution)
     before = history.part(rest) if rest else history.latest()
     live = LiveKeys(session, analyses, execution.graph)
@@ -101,7 +115,7 @@ def record(session: Session, analyses: Analyses, execution: Execution, targets: 
         manifests=_manifests(entries, before, live),
         attributes_by_owner=_attributes(entries, before, live),
     )
-    history.add(_resting(made, before) if rest and before else made)
+    history.add(_resting(made, before, gone) if rest and before else made)
     return "" if rest and not before else made.id
 
 
@@ -125,18 +139,20 @@ def _attributes(entries: Sequence[Entry], before: BuildRecord | None, live: Live
     return {owner: old[owner] if owner in old and owner not in changed else marshal.dumps(dict(live.attributes(owner))) for owner in owners}
 
 
-def _resting(made: BuildRecord, before: BuildRecord) -> BuildRecord:
+def _resting(made: BuildRecord, before: BuildRecord, gone: frozenset[str]) -> BuildRecord:
     """A record of some actions, with those that the one before it has and its own rest has not: it rests on the same."""
     if not before.rest:
-        return replace(made, rest=before.id, targets=before.targets)
+        return replace(made, rest=before.id, targets=before.targets, gone=tuple(sorted(gone)))
     own = made.by_name
+    left_out = tuple(entry for entry in before.actions if entry.name not in own and entry.name not in gone)
     return replace(
         made,
         rest=before.rest,
         targets=before.targets,
-        actions=(*made.actions, *(entry.untouched() for entry in before.actions if entry.name not in own)),
+        actions=(*made.actions, *(entry.untouched() for entry in left_out)),
         manifests={**before.manifests, **made.manifests},
         attributes_by_owner={**before.attributes_by_owner, **made.attributes_by_owner},
+        gone=tuple(sorted((gone | set(before.gone)) - own.keys())),
     )
 
 

@@ -92,12 +92,12 @@ class Seen:
         return None if numbers is None else tuple(self.paths[number] for number in numbers)
 
     def again(self, paths: Iterable[str], gone: Mapping[str, bool], lately: Callable[[str, os.stat_result], bool]) -> Self | None:
-        """The same after another look at some of the paths; None where one can't be found.
+        """The same after another look at some of the paths, and at new ones; None where one of those that were there can't be found.
 
         `gone`: what does not count any more, if it is not among `paths`; true: nor does what lies in it.
         """
         fresh = type(self).look(self.root, paths, lately)
-        if fresh.missing:
+        if not {*self.paths}.isdisjoint(fresh.missing):
             return None
         trees = tuple(f"{path}/" for path, tree in gone.items() if tree)
         other = {*fresh.paths, *gone}
@@ -106,7 +106,7 @@ class Seen:
             self.root,
             (*(self.paths[at] for at in kept), *fresh.paths),
             b"".join([*(self.rows[at * ROW : (at + 1) * ROW] for at in kept), fresh.rows]),
-            self.missing,
+            tuple(dict.fromkeys((*self.missing, *fresh.missing))),
         )
 
     def settled(self) -> bool:

@@ -93,11 +93,16 @@ class Snapshot:
         self, session: Session, before: Before, baseline: Baseline, targets: Iterable[int], state: WorkspaceState, report: BuildReport
     ) -> None:
         """Note what a build looked at of which the rest is as it was before."""
-        targets = [*targets]
+        targets, prefix = [*targets], f"{session.root}/"
         outputs = [*baseline.outputs_of(targets)]
-        gone = {path.removeprefix(f"{session.root}/"): tree for path, _, _, tree in before.baseline.outputs_of(targets)}
-        paths = (*before.changed, *_with_members(outputs))
-        seen = before.seen.again(paths, gone, self._lately(session, _Believed(session, state, outputs)))
+        gone = {path.removeprefix(prefix): tree for path, _, _, tree in before.baseline.outputs_of(targets)}
+        known = {*before.seen.paths, *before.seen.missing}
+        new = (path for path in session.looked_at() if (path.removeprefix(prefix) or ".") not in known)
+        forgotten = before.baseline.forgotten(baseline)
+        paths = (*(path for path in before.changed if path not in forgotten), *_with_members(outputs), *new)
+        seen = before.seen.again(
+            paths, {**gone, **dict.fromkeys(forgotten, False)}, self._lately(session, _Believed(session, state, outputs))
+        )
         self._keep(seen, baseline)
         self._expect(report, baseline, targets)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position
-from lkbuild.loading.listing import Entry, join
+from lkbuild.loading.listing import BUILD_FILE, Entry, join
 from lkbuild.syntax.nodes import MAX_BYTES
 
 #: Directories that are never packages: at the root (the shared cache's folder), and anywhere.
@@ -21,8 +21,9 @@ _MADE: Final = frozenset({"lkbuild-out", "__pycache__"})
 #: What stands for the digest of a file that could not be read, and of one that is not there.
 _UNREAD: Final = "unread"
 _MISSING: Final = "missing"
-#: What was answered about a path: a digest of its listing and one of what was read of it; "" where that was not asked.
-Answer: TypeAlias = tuple[str, str]
+#: What was answered about a path: digests of its listing, of those entries by which packages are found, and of what was read of it; ""
+#: where that was not asked.
+Answer: TypeAlias = tuple[str, str, str]
 
 
 class DiskFiles:
@@ -89,19 +90,19 @@ class DiskFiles:
         return False
 
     def answers(self) -> dict[str, Answer]:
-        """What was answered so far, by path: for a later process to ask again with `still`."""
-        found = dict.fromkeys((*self._listings, *self._reads), ("", ""))
-        return {path: (self._listed(path), self._reads.get(path, "")) for path in found}
+        """What was answered so far, by path: for a later process to compare with what `answer_of` says then."""
+        found = dict.fromkeys((*self._listings, *self._reads), "")
+        return {path: (*self._listed(path), self._reads.get(path, "")) for path in found}
 
-    def _listed(self, path: str) -> str:
+    def _listed(self, path: str) -> tuple[str, str]:
         if path not in self._listings:
-            return ""
+            return "", ""
         listing = self._listings[path]
         if listing is None:
-            lines = [_MISSING]
-        else:
-            lines = [f"{name}\0{entry.value}" for name, entry in listing.items() if name not in _MADE or entry is not Entry.DIRECTORY]
-        return Digest.of("\n\0".join(lines).encode("utf-8", "surrogateescape")).hash
+            return _MISSING, _MISSING
+        entries = [(name, entry) for name, entry in listing.items() if name not in _MADE or entry is not Entry.DIRECTORY]
+        found = [(name, entry) for name, entry in entries if name == BUILD_FILE or (entry is not Entry.FILE and not name.startswith("."))]
+        return _digest(entries), _digest(found)
 
     def skipped(self, directory: str) -> bool:
         """See `Files`."""
@@ -112,17 +113,21 @@ class DiskFiles:
         return join(self.root, relative) if relative else self.root
 
 
-def still(root: Path, path: str, answer: Answer) -> bool:
-    """Whether what was answered about a path of a workspace would be answered again."""
+def answer_of(root: Path, path: str, answer: Answer) -> Answer:
+    """What would be answered now about a path of a workspace, of which that was asked to which `answer` was given."""
     files = DiskFiles(root)
     try:
         if answer[0]:
             files.entries(path)
-        if answer[1]:
+        if answer[2]:
             files.read(path, MAX_BYTES)
     except LoadError:
-        return False
-    return files.answers() == {path: answer}
+        return _UNREAD, _UNREAD, _UNREAD
+    return files.answers()[path]
+
+
+def _digest(entries: Iterable[tuple[str, Entry]]) -> str:
+    return Digest.of("\n\0".join(f"{name}\0{entry.value}" for name, entry in entries).encode("utf-8", "surrogateescape")).hash
 
 
 def _classify(entry: os.DirEntry[str]) -> Entry:

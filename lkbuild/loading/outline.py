@@ -47,6 +47,10 @@ class Outline:
         prefix = f"//{self.package}:"
         return [prefix + name for name in self.names]
 
+    def choice(self) -> tuple[object, ...]:
+        """All by which patterns select: where it is the same, they select the same of the package."""
+        return self.names, sorted(self.manual), sorted(self.arches.items())
+
     def wild(self) -> list[str]:
         """The names that a wildcard selects."""
         return [name for name in self.names if name not in self.manual] if self.manual else list(self.names)

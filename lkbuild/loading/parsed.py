@@ -25,16 +25,18 @@ _Answers = dict[tuple[str, str], Any]
 class LoadedPackage:
     """A package of which as much is made as was asked for."""
 
-    def __init__(self, outline: Outline, package: Package | bytes, values: Mapping[str, bytes]) -> None:
-        """`package`: as it is, or pickled, and then `values` has pickles of the values of each attribute."""
+    def __init__(self, outline: Outline, package: Package | bytes, values: Mapping[str, bytes], asked: frozenset[str]) -> None:
+        """`package`: as it is, or pickled, and then `values` has pickles of the values of each attribute. `asked`: see there."""
         self.outline = outline
+        #: Paths of the directories and files, beside its BUILD.yaml, that it was made from.
+        self.asked = asked
         self._package = package
         self._values = values
 
     @classmethod
-    def of(cls, package: Package, rules: Callable[[str], Rule | None]) -> LoadedPackage:
+    def of(cls, package: Package, rules: Callable[[str], Rule | None], asked: RecordingFiles) -> LoadedPackage:
         """That of a package that was just made."""
-        return cls(outline_of(package, rules), package, {})
+        return cls(outline_of(package, rules), package, {}, asked.paths())
 
     @property
     def package(self) -> Package:
@@ -84,7 +86,7 @@ class ParsedPackages:
             return None
         if any(_ask(files, *question) != answer for question, answer in answers.items()):
             return None
-        return LoadedPackage(outline, package, values)
+        return LoadedPackage(outline, package, values, frozenset(path for _, path in answers))
 
     def put(self, loaded: LoadedPackage, data: bytes, conditions: frozenset[str], asked: RecordingFiles) -> None:
         """Keep a package. A disk that refuses costs time, not correctness."""
@@ -109,6 +111,10 @@ class RecordingFiles:
         """Answers come from `files`."""
         self._files = files
         self.answers: _Answers = {}
+
+    def paths(self) -> frozenset[str]:
+        """What it was asked about."""
+        return frozenset(path for _, path in self.answers)
 
     def entries(self, directory: str) -> Mapping[str, Entry] | None:
         """See `Files`."""

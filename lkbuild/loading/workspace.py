@@ -130,8 +130,12 @@ class WorkspaceLoader:
         return self._files.looked_at()
 
     def answers(self) -> dict[str, Answer]:
-        """What the disk answered about each of these paths: `lkbuild.loading.disk.still` asks again."""
+        """What the disk answered about each of these paths: `lkbuild.loading.disk.answer_of` asks again."""
         return self._files.answers()
+
+    def loaded(self) -> dict[str, LoadedPackage]:
+        """The packages that were loaded without an error so far, by name."""
+        return {name: found for name, found in self._packages.items() if isinstance(found, LoadedPackage)}
 
     def differs(self, path: str) -> bool:
         """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""
@@ -145,7 +149,7 @@ class WorkspaceLoader:
             return found
         source, root = _parse(name, data) if name else self._root
         recording = RecordingFiles(self._files)
-        loaded = LoadedPackage.of(package_of(Scope(source, name, recording, known), root, self._rules), self._rules.find)
+        loaded = LoadedPackage.of(package_of(Scope(source, name, recording, known), root, self._rules), self._rules.find, recording)
         if self._parsed:
             self._parsed.put(loaded, data, known, recording)
         return loaded

@@ -193,21 +193,121 @@ def test_a_file_within_an_output_that_is_a_directory_counts(here):
     here.check("//q:image.oci")
 
 
-def edit_build_file(ws):
-    ws.edit("q/BUILD.yaml", "outs: [own], cmd: cat", "outs: [own], cmd: rev")
+def edit_command(ws):
+    ws.edit("p/BUILD.yaml", "outs: [a], cmd: cat $SRCS", "outs: [a], cmd: tr a-z b-za < $SRCS")
+
+
+def rename_output(ws):
+    ws.edit("q/BUILD.yaml", "outs: [own], cmd", "outs: [renamed], cmd")
 
 
 def add_to_glob(ws):
     ws.write("p/c.txt", "c\n")
 
 
-def add_package(ws):
-    ws.write("r/BUILD.yaml", "targets: {more: {rule: filegroup}}\n")
+def take_other_source(ws):
+    ws.edit("q/BUILD.yaml", "srcs: [own.txt]", "srcs: [BUILD.yaml]")
 
 
 def remove_source(ws):
     (ws.root / "p/b.txt").unlink()
     ws.edit("p/BUILD.yaml", "[b.txt]", "[a.txt]")
+
+
+def depend_on_more(ws):
+    ws.edit("q/BUILD.yaml", "outs: [own], cmd: cat $SRCS", 'outs: [own], tools: ["//p:b"], cmd: cat $SRCS $TOOLS')
+
+
+def change_rule(ws):
+    ws.edit(
+        "q/BUILD.yaml",
+        "own: {rule: genrule, srcs: [own.txt], outs: [own], cmd: cat $SRCS > $OUT}",
+        "own: {rule: filegroup, srcs: [own.txt]}",
+    )
+
+
+def leave_package_empty_of_edges(ws):
+    ws.edit("q/BUILD.yaml", 'srcs: ["//p:a"]', "srcs: [own.txt]")
+
+
+def comment(ws):
+    ws.edit("p/BUILD.yaml", "targets:", "# a comment\ntargets:")
+
+
+@pytest.mark.parametrize(
+    ("change", "ran"),
+    [
+        (edit_command, ["//p:a genrule", "//q:upper genrule"]),
+        (rename_output, ["//q:own genrule"]),
+        (add_to_glob, []),
+        (take_other_source, ["//q:own genrule"]),
+        (remove_source, ["//p:b genrule"]),
+        (depend_on_more, ["//q:own genrule"]),
+        (change_rule, []),
+        (leave_package_empty_of_edges, ["//q:upper genrule"]),
+        (comment, []),
+    ],
+)
+def test_an_edited_package_is_made_again_and_the_rest_is_as_it_was(here, change, ran):
+    change(here.ws)
+    said = here.narrow("//...")
+    assert sorted(said["executed"]) == ran
+    here.check("//...")
+    here.ws.write("q/own.txt", "and then a source\n")
+    here.ws.write("p/a.txt", "and another\n")
+    here.narrow("//...")
+    here.check("//...")
+    for path in ("p/BUILD.yaml", "q/BUILD.yaml"):  # and back again
+        if (here.ws.root / path).read_text() != FILES[path]:
+            here.ws.write("p/b.txt", "b\n")
+            here.ws.write(path, FILES[path])
+            here.narrow("//...")
+            here.check("//...")
+
+
+def last_record(here):
+    return max(path.stem for path in here.ws.cache.glob("workspaces/*/builds/*"))
+
+
+def test_an_edited_package_is_explained(here):
+    before = last_record(here)
+    here.ws.edit(
+        "q/BUILD.yaml",
+        "own: {rule: genrule, srcs: [own.txt], outs: [own], cmd: cat $SRCS > $OUT}",
+        "own: {rule: filegroup, srcs: [own.txt]}",
+    )
+    here.ws.edit("q/BUILD.yaml", "tr a-z A-Z", "tr a-z B-Z")
+    here.narrow("//...")
+    after = last_record(here)
+    told = explained(here, "diff", "--json", before, after)
+    assert told["gone"] == ["//q:own genrule"]
+    assert told["added"] == []
+    assert {item["action"] for item in told["changes"]} == {"//q:upper genrule"}
+    here.ws.write("q/BUILD.yaml", FILES["q/BUILD.yaml"])
+    here.narrow("//...")
+    last = last_record(here)
+    told = explained(here, "diff", "--json", before, last)
+    assert (told["equal"], told["gone"], told["added"]) == (True, [], [])
+
+
+def add_package(ws):
+    ws.write("r/BUILD.yaml", "targets: {more: {rule: filegroup}}\n")
+
+
+def add_target(ws):
+    ws.edit("p/BUILD.yaml", "targets:", "targets:\n  more: {rule: filegroup}")
+
+
+def remove_target(ws):
+    ws.edit("q/BUILD.yaml", "own: {", "another: {")
+
+
+def make_manual(ws):
+    ws.edit("q/BUILD.yaml", "outs: [own], cmd", "outs: [own], manual: true, cmd")
+
+
+def leave_to_others(ws):
+    ws.edit("q/BUILD.yaml", "outs: [own], cmd", "outs: [own], arches: [s390x], cmd")
 
 
 def hide_rule(ws):
@@ -218,13 +318,47 @@ def change_settings(ws):
     ws.write("BUILD.yaml", "workspace: {name: test, ignore: [q]}\n")
 
 
-@pytest.mark.parametrize("change", [edit_build_file, add_to_glob, add_package, remove_source, hide_rule, change_settings])
-def test_where_more_than_sources_changed_everything_is_looked_at(here, change):
+@pytest.mark.parametrize("change", [add_package, add_target, remove_target, make_manual, leave_to_others, hide_rule, change_settings])
+def test_where_patterns_may_select_others_everything_is_looked_at(here, change):
     here.ws.write("p/a.txt", "new\n")
     change(here.ws)
     _, whole = here.command("//...")
     assert whole
     here.check("//...")
+
+
+def test_what_is_wrong_with_an_edited_package_is_told_as_ever(here):
+    for old, new, code in (
+        ('srcs: ["//p:a"]', 'srcs: ["//p:none"]', 7),
+        ("rule: package", "rule: pakage", 7),
+        ("outs: [own], cmd", "outs: [own, 'own/../x'], cmd", 7),
+    ):
+        here.ws.edit("q/BUILD.yaml", old, new)
+        said, whole = here.command("//...", code=code)
+        assert whole
+        assert said["errors"][0]["file"] == "q/BUILD.yaml"
+        here.ws.write("q/BUILD.yaml", FILES["q/BUILD.yaml"])
+        here.narrow("//...")
+        here.check("//...")
+
+
+@pytest.mark.parametrize(("one", "other"), [("b/c", "c"), ("b/c/d", "c"), ("b/c", "c/d")])
+def test_outputs_of_two_packages_may_not_come_to_lie_in_one_place(here, one, other):
+    here.ws.write("p/BUILD.yaml", f"targets:\n  a: {{rule: genrule, outs: [x, {one}], cmd: touch $OUTS}}\n")
+    here.ws.write("p/a/BUILD.yaml", "targets:\n  b: {rule: genrule, outs: [x], cmd: touch $OUTS}\n")
+    here.ws.write("q/BUILD.yaml", "targets: {}\n")
+    here.settle("--json", "//...")
+    here.ws.write("p/a/BUILD.yaml", f"targets:\n  b: {{rule: genrule, outs: [{other}], cmd: touch $OUTS}}\n")
+    said, whole = here.command("//...", code=7)
+    assert whole
+    assert said["errors"][0]["class"] == "AnalysisError"
+
+
+def test_a_target_that_may_not_be_seen_any_more_is_an_error_where_it_is_used(here):
+    here.ws.edit("p/BUILD.yaml", "outs: [a], cmd", "outs: [a], visibility: [//p], cmd")
+    said, whole = here.command("//...", code=7)
+    assert whole
+    assert said["errors"][0]["file"] == "q/BUILD.yaml"
 
 
 def test_an_edit_that_fails_leaves_what_was_known(here):

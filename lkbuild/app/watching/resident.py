@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lkbuild.analysis.load_rules import RuleRegistry
-from lkbuild.app.build import Wanted, build_changed, build_whole, want
+from lkbuild.app.build import build_changed, build_whole
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.collecting import collect_if_due
 from lkbuild.app.options import BuildOptions, new_invocation
 from lkbuild.app.seen import Moment
 from lkbuild.app.session import Loaded, Session, open_session, state_folder
 from lkbuild.app.snapshot import Snapshot
+from lkbuild.app.wanted import Wanted, want
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Touched
 from lkbuild.base.errors import AnalysisError, BuildFailed, Interrupted, LkbuildError, LoadError, UsageError
