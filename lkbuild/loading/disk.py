@@ -74,9 +74,13 @@ class DiskFiles:
         yield from self._listings
         yield from self._reads
 
+    def knows(self, path: str) -> bool:
+        """Whether a path was listed or read."""
+        return path in self._listings or path in self._reads
+
     def differs(self, path: str) -> bool:
         """Whether a directory that was listed or a file that was read is no longer what it was. False for all other paths."""
-        if path not in self._listings and path not in self._reads:
+        if not self.knows(path):
             return False
         fresh = DiskFiles(Path(self.root))
         try:

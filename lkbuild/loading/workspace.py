@@ -137,6 +137,10 @@ class WorkspaceLoader:
         """The packages that were loaded without an error so far, by name."""
         return {name: found for name, found in self._packages.items() if isinstance(found, LoadedPackage)}
 
+    def knows(self, path: str) -> bool:
+        """Whether answers so far depend on a workspace-relative path."""
+        return self._files.knows(path)
+
     def differs(self, path: str) -> bool:
         """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""
         return self._files.differs(path)

@@ -250,3 +250,46 @@ def test_an_asker_in_a_workspace_inside_is_not_served_by_the_one_outside(pack):
             [sys.executable, "-c", ASK, "//:a"], cwd=inner, env={**os.environ, **pack._environment()}, check=False, capture_output=True
         )
         assert process.returncode == NOBODY
+
+
+TWO = {
+    "p/BUILD.yaml": 'targets:\n  a: {rule: genrule, srcs: {glob: ["*.txt"]}, outs: [a], cmd: cat $SRCS > $OUT}\n',
+    "p/a.txt": "a\n",
+    "q/BUILD.yaml": """targets:
+  b: {rule: genrule, srcs: [b.txt, "//p:a"], outs: [b], cmd: cat $SRCS > $OUT}
+  c: {rule: genrule, srcs: [c.txt], outs: [c], cmd: cat $SRCS > $OUT}
+""",
+    "q/b.txt": "b\n",
+    "q/c.txt": "c\n",
+}
+#: Edits, and what is in the outputs of a, b and c after each.
+TURNS = (
+    ({"q/c.txt": "C\n"}, ("a\n", "b\na\n", "C\n")),
+    ({"p/a.txt": "A\n"}, ("A\n", "b\nA\n", "C\n")),
+    ({"q/BUILD.yaml": TWO["q/BUILD.yaml"].replace("srcs: [c.txt]", "srcs: [b.txt]")}, ("A\n", "b\nA\n", "b\n")),
+    ({"q/b.txt": "B\n"}, ("A\n", "B\nA\n", "B\n")),
+    ({"p/x.txt": "x\n"}, ("A\nx\n", "B\nA\nx\n", "B\n")),
+    ({"q/c.txt": "nobody takes it\n"}, ("A\nx\n", "B\nA\nx\n", "B\n")),
+    (
+        {"p/x.txt": "y\n", "p/BUILD.yaml": TWO["p/BUILD.yaml"].replace("cat $SRCS", "cat $SRCS $SRCS")},
+        ("A\ny\nA\ny\n", "B\nA\ny\nA\ny\n", "B\n"),
+    ),
+    ({"q/BUILD.yaml": TWO["q/BUILD.yaml"], "q/c.txt": "c\n"}, ("A\ny\nA\ny\n", "B\nA\ny\nA\ny\n", "c\n")),
+    ({"q/BUILD.yaml": TWO["q/BUILD.yaml"] + "  d: {rule: filegroup}\n"}, ("A\ny\nA\ny\n", "B\nA\ny\nA\ny\n", "c\n")),
+    ({"q/c.txt": "end\n"}, ("A\ny\nA\ny\n", "B\nA\ny\nA\ny\n", "end\n")),
+)
+
+
+def test_edits_of_sources_and_packages_in_turn_are_each_seen(ws):
+    for path, text in TWO.items():
+        ws.write(path, text)
+    ws.build("//...")
+    with served(ws, "//..."):
+        asked(ws, "//...")
+        for edits, expected in TURNS:
+            for path, text in edits.items():
+                ws.write(path, text)
+            code, out, err = asked(ws, "//...")
+            assert code == 0, err
+            assert tuple(Path(path).read_text() for path in out.splitlines()[:3]) == expected
+    assert set(ws.build("//...").counts) == {"up_to_date"}

@@ -52,7 +52,7 @@ class Resident:
         self._loaded_at = Moment()
         self._loaded = Loaded.of(self.root, parsed=self._parsed)
         self._wanted: Wanted | None = None
-        #: Whether all that is asked for was loaded, and its sources looked at.
+        #: Whether all that is asked for was looked at, so that what an edit does not affect need not be.
         self._complete = False
         self._seen: Mapping[str, File] = {}
         self._ok = self._outside = False
@@ -97,7 +97,7 @@ class Resident:
         return report
 
     def _build(self, session: Session, snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport:
-        """Build what an edit affects, once all that is asked for is in memory; else all of it."""
+        """Build what an edit affects, once all that is asked for was looked at; else all of it."""
         self._part = self._complete
         done = build_changed(session, snapshot, sink, started) if self._complete else None
         if done is None:
@@ -153,6 +153,7 @@ class Resident:
         """Load everything again, rules and all."""
         self._loaded.rules.forget()
         self._load(None)
+        self._complete = False
 
     def _reload(self) -> None:
         """Load the workspace again; the rules are as they were."""
@@ -162,13 +163,13 @@ class Resident:
         self._loaded_at = Moment()
         self._loaded = Loaded.of(self.root, rules, parsed=self._parsed)
         self._wanted = None
-        self._complete = False
 
     def _load_differs(self, path: str) -> bool:
-        """Whether a path, or the listing that it is in, is other than the loader saw it."""
+        """Whether a path, or the listing that it is in, is other than the loader saw it, or it has seen neither since it was new."""
         loader = self._loaded.loader
         name = self.relative(path)
-        return loader.differs(name) or (bool(name) and loader.differs(name.rpartition("/")[0]))
+        folder = name.rpartition("/")[0]
+        return not (loader.knows(name) or loader.knows(folder)) or loader.differs(name) or (bool(name) and loader.differs(folder))
 
     def _changed_sources(self, paths: Iterable[str]) -> tuple[str, ...]:
         fresh = SourceDigests(self.root)
