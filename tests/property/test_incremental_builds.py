@@ -34,7 +34,10 @@ COMMANDS = {
     "cat $SRCS | tr a-z A-Z > $OUT": lambda text: text.upper(),
 }
 TEXTS = ("a\n", "A\n", "a\nb\n", "b\na\n", "ab\n", "a\nc\n")
-FILES = ("f0", "f1", "f2", "g/h0", "g/h1")
+PACKAGES = ("p", "q")
+OWN = ("f0", "f1", "f2")
+FILES = tuple(f"{package}/{name}" for package in PACKAGES for name in (*OWN, "g/h0", "g/h1"))
+NEW = tuple(f"{package}/g/{name}" for package in PACKAGES for name in ("h2", "h3"))
 GLOB = "g"
 
 command = st.sampled_from(sorted(COMMANDS))
@@ -46,18 +49,29 @@ edits = st.lists(
         *[st.tuples(st.just("write"), st.sampled_from(FILES), text)] * 3,
         st.tuples(st.just("touch"), st.sampled_from(FILES), text),
         st.tuples(st.just("mode"), st.sampled_from(FILES), text),
-        st.tuples(st.just("new"), st.sampled_from(("g/h2", "g/h3")), text),
-        st.tuples(st.just("remove"), st.sampled_from(("g/h2", "g/h3")), text),
+        st.tuples(st.just("replace"), st.sampled_from(FILES), text),
+        st.tuples(st.just("new"), st.sampled_from(NEW), text),
+        st.tuples(st.just("remove"), st.sampled_from(NEW), text),
         st.tuples(st.just("command"), st.integers(0, 5), command),
         st.tuples(st.just("sources"), st.integers(0, 5), picks),
         st.tuples(st.just("add"), command, picks),
         st.tuples(st.just("drop"), st.just(0), st.just(0)),
         st.tuples(st.just("clean"), st.just(0), st.just(0)),
+        st.tuples(st.just("output"), st.integers(0, 5), text),
     ),
     min_size=1,
     max_size=5,
 )
 numbers = itertools.count()
+
+
+def package(number):
+    """Where the target with this number is."""
+    return PACKAGES[number % len(PACKAGES)]
+
+
+def label(number):
+    return f"//{package(number)}:t{number}"
 
 
 @dataclass
@@ -72,27 +86,44 @@ class World:
 
     def sources(self, number, chosen):
         """A pick's numbers as sources of the target with this number: never a later target."""
-        known = [*FILES[:3], GLOB, *(f":t{index}" for index in range(number))]
+        known = [*OWN, GLOB, *(label(index) for index in range(number))]
         return tuple(dict.fromkeys(known[pick % len(known)] for pick in chosen))
 
     def save(self):
-        lines = ["targets:"] if self.targets else ["targets: {}"]
-        for number, (cmd, sources) in enumerate(self.targets):
-            srcs = ", ".join('{glob: ["g/*"]}' if name == GLOB else f'"{name}"' for name in sources)
-            lines.append(f"  t{number}: {{rule: genrule, srcs: [{srcs}], outs: [o{number}], env: {{NONCE: '{self.nonce}'}}, cmd: '{cmd}'}}")
-        (self.root / "p/BUILD.yaml").write_text("\n".join(lines) + "\n")
+        for place in PACKAGES:
+            lines = ["targets:"] if any(package(number) == place for number in range(len(self.targets))) else ["targets: {}"]
+            for number, (cmd, sources) in enumerate(self.targets):
+                if package(number) == place:
+                    srcs = ", ".join('{glob: ["g/*"]}' if name == GLOB else f'"{name}"' for name in sources)
+                    env = f"{{NONCE: '{self.nonce}'}}"
+                    lines.append(f"  t{number}: {{rule: genrule, srcs: [{srcs}], outs: [o{number}], env: {env}, cmd: '{cmd}'}}")
+            (self.root / place / "BUILD.yaml").write_text("\n".join(lines) + "\n")
 
     def edit(self, kind, one, other):
-        path = self.root / "p" / str(one)
+        if kind in ("command", "sources", "add", "drop"):
+            self.edit_target(kind, one, other)
+        elif kind in ("clean", "output"):
+            self.edit_outputs(kind, one, other)
+        else:
+            self.edit_file(kind, self.root / one, other)
+        self.save()
+
+    def edit_file(self, kind, path, content):
         match kind:
             case "write" | "new":
-                path.write_text(other)
+                path.write_text(content)
+            case "replace":  # as editors save
+                path.with_name(".new").write_text(content)
+                path.with_name(".new").replace(path)
             case "touch":
                 os.utime(path)
             case "mode":
                 path.chmod(path.stat().st_mode ^ 0o111)
             case "remove":
                 path.unlink(missing_ok=True)
+
+    def edit_target(self, kind, one, other):
+        match kind:
             case "command" if one < len(self.targets):
                 self.targets[one] = (other, self.targets[one][1])
             case "sources" if one < len(self.targets):
@@ -101,24 +132,28 @@ class World:
                 self.targets.append((one, self.sources(len(self.targets), other)))
             case "drop":
                 self.targets = self.targets[:1] + self.targets[1:-1]
-            case "clean":
-                shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
-        self.save()
 
-    def inputs(self, sources, made):
+    def edit_outputs(self, kind, number, content):
+        if kind == "clean":
+            shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
+        for output in self.root.glob(f"lkbuild-out/*/*/t{number}/*"):
+            output.write_text(content)
+
+    def inputs(self, number, sources, made):
         """Name, content and executable bit of each input."""
+        place = self.root / package(number)
         for name in sources:
-            if name.startswith(":"):
-                yield name, made[int(name[2:])], False
+            if name.startswith("//"):
+                yield name, made[int(name.partition(":t")[2])], False
             else:
-                for path in sorted((self.root / "p").glob("g/*")) if name == GLOB else [self.root / "p" / name]:
+                for path in sorted(place.glob("g/*")) if name == GLOB else [place / name]:
                     yield path.name, path.read_text(), os.access(path, os.X_OK)
 
     def model(self):
         """What each target makes, and what its action is made of."""
         made, identities = [], []
         for number, (cmd, sources) in enumerate(self.targets):
-            inputs = tuple(self.inputs(sources, made))
+            inputs = tuple(self.inputs(number, sources, made))
             made.append(COMMANDS[cmd]("".join(content for _, content, _ in inputs)))
             identities.append((number, cmd, inputs))
         return made, identities
@@ -138,8 +173,8 @@ class World:
         snapshot = Snapshot(self.options(), ("a key", self.nonce))
         outputs, executed = self.build(snapshot)
         snapshot.save(None)
-        assert outputs == {f"//p:t{number}": content for number, content in enumerate(made)}
-        ran = [identities[int(label.removeprefix("//p:t"))] for label in executed]
+        assert outputs == {label(number): content for number, content in enumerate(made)}
+        ran = [identities[int(name.partition(":t")[2])] for name in executed]
         new = set(identities) - self.seen
         assert sorted(ran) == sorted(new)
         self.seen |= new
@@ -182,10 +217,11 @@ def test_after_any_edits_a_build_runs_what_is_new_and_gives_what_a_clean_build_g
     stats.RACY_NS = lately
     number = next(numbers)
     world = World(folder / f"w{number}", cache, str(number))
-    (world.root / "p/g").mkdir(parents=True)
+    for place in PACKAGES:
+        (world.root / place / "g").mkdir(parents=True)
     (world.root / "BUILD.yaml").write_text("workspace: {name: random}\n")
     for index, name in enumerate(FILES):
-        (world.root / "p" / name).write_text(TEXTS[index % len(TEXTS)])
+        (world.root / name).write_text(TEXTS[index % len(TEXTS)])
     for cmd, chosen in graph:
         world.edit("add", cmd, chosen)
     world.check()
