@@ -1,4 +1,6 @@
-"""What an edit costs: a source at the foot of a chain, one source of many, and one line of a large BUILD.yaml. Ninja takes the same edits.
+"""What an edit costs: a source at the foot of a chain, one of many sources, one of many BUILD.yaml, one line of a large one.
+
+Ninja takes the same edits of sources.
 
 Each by the ordinary way, and one source of many also through `lkbuild watch`, which has the workspace in memory. Of several edits the
 best counts: each is other content, so none is a hit. The first of a row is not counted: it makes what the next ones rest on.
@@ -47,9 +49,15 @@ def chain(folder: Path, steps: int, count: int) -> Rows:
 
 
 def one_of_many(workspace: Path, count: int) -> Rows:
-    """One source of a workspace that bench/cold.py has built."""
-    source = workspace / "p0/t0.txt"
+    """One source of a workspace that bench/cold.py has built; and the command of one target, in one of its packages."""
+    source, package = workspace / "p0/t0.txt", workspace / "p0/BUILD.yaml"
     ours = edits(count, source.write_text, lambda: lkbuild(workspace, "-q", "//..."))
+    text = package.read_text(encoding="utf-8")
+    other: Callable[[str], object] = lambda mark: package.write_text(  # noqa: E731 - as the others
+        text.replace("> $OUT", f"> $OUT && echo {mark.strip()} >> $OUT", 1), encoding="utf-8"
+    )
+    command = edits(count, other, lambda: lkbuild(workspace, "-q", "//..."))
+    package.write_text(text, encoding="utf-8")
     with Watching(workspace):
         beside = edits(count, source.write_text, lambda: lkbuild(workspace, "-q", "//..."), SETTLED_S)
         lkbuild(workspace, "-q", "//...")
@@ -58,6 +66,7 @@ def one_of_many(workspace: Path, count: int) -> Rows:
     peer = edits(count, source.write_text, lambda: run([ninja()], workspace))
     return [
         ("one source, lkbuild", ours, None),
+        ("one target's command, lkbuild", command, None),
         ("one source, beside a watch", beside, None),
         ("one source, ninja", peer, None),
         ("nothing, beside a watch", nothing, 0.02),
