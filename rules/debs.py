@@ -6,7 +6,7 @@ Shared by every rule that takes `debs:`. Pure. Does not know mirrors (lkbuild.fe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import NoReturn
 
@@ -117,5 +117,5 @@ def sources(lock: DebLock, entry: DebEntry) -> tuple[str, ...]:
 
 @cache
 def _published(snapshot: str) -> str:
-    date = datetime.strptime(snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + _PUBLISHED
+    date = datetime.fromisoformat(snapshot) + _PUBLISHED  # strptime imports for 5 ms
     return f"{date:%Y%m%dT%H%M%SZ}"
