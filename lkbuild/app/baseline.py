@@ -14,12 +14,15 @@ from typing import TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
+from lkbuild.loading.disk import UNREAD
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport, BuiltOutput, TargetReport
 
 #: Package, name, number of the configuration, output group, and whether the label was written: of `lkbuild.app.selection.Selected`.
 Choice: TypeAlias = tuple[str, str, int, str | None, bool]
+#: Targets in the order of the patterns: numbers of those that were built, and inverted numbers (~n) of those of a baseline that were not.
+Order: TypeAlias = tuple[int, ...]
 #: As in `lkbuild.loading.disk`.
 Answer: TypeAlias = tuple[str, str, str]
 #: Path, hash, size, and whether it is a directory: of `BuiltOutput`.
@@ -28,10 +31,17 @@ Written: TypeAlias = tuple[str, str, int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """Numbers of targets, and the packages that are to be made again for them."""
+    """What changes reach.
+
+    Attributes:
+        targets: numbers of those that are to be built.
+        packages: those that are to be made again.
+        others: whether patterns may select more, or less, than they did, of packages that came or went.
+    """
 
     targets: tuple[int, ...]
     packages: frozenset[str]
+    others: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +102,20 @@ class Baseline:
         direct: set[int] = set()
         todo: list[int] = []
         packages: set[str] = set()
+        others = False
         for path in paths:
             question = "" if path == "." else path
             was = self.answers.get(question)
-            stale = self._stale(question, was, ask(question, was)) if was else frozenset()
+            now = ask(question, was) if was else None
+            stale = self._stale(question, was, now) if was and now else frozenset()
             takers, of = self.takers.get(path, ()), owners[self._absolute(path)]
             if stale is None or not (was or takers or of):
                 return None
+            others |= bool(was and now and was[1] != now[1])
             packages |= stale
             todo.extend(takers)
             direct.update(of)
-        return Affected(self._reached(direct, todo, packages), frozenset(packages))
+        return Affected(self._reached(direct, todo, packages), frozenset(packages), others)
 
     def _stale(self, path: str, was: Answer, now: Answer) -> frozenset[str] | None:
         """The packages that are to be made again because of an answer; None where it is not only theirs."""
@@ -113,9 +126,8 @@ class Baseline:
             # That of the root has the workspace's settings.
             return frozenset({folder}) if folder in self.loaded and folder else None
         askers = frozenset(package for package, (_, asked) in self.loaded.items() if path in asked)
-        if now[1] != was[1] or (now[2] != was[2] and not askers):
-            return None
-        return askers
+        unread = now[0] == UNREAD or (now[2] != was[2] and not askers)
+        return None if unread else askers
 
     def _reached(self, direct: set[int], actions: Sequence[int], packages: set[str]) -> tuple[int, ...]:
         """Numbers of the targets that are some, or above some actions, or above the nodes of some packages."""
@@ -145,11 +157,6 @@ class Baseline:
     def below(self, targets: Iterable[int]) -> frozenset[int]:
         """Numbers of the actions that make some targets' outputs, and of all that those take in."""
         return closed((action for number in targets for action in self.wanted[number]), self.producers)
-
-    def others(self, targets: Iterable[int]) -> list[int]:
-        """Numbers of the targets that are not among some."""
-        left_out = set(targets)
-        return [number for number in range(len(self.labels)) if number not in left_out]
 
     def forgotten(self, after: Baseline) -> frozenset[str]:
         """Sources that nothing takes in any more, by another baseline, and that are no target's output."""
@@ -186,22 +193,20 @@ class Baseline:
             outputs=outputs,
         )
 
-    def merged(self, report: BuildReport, targets: Sequence[int], others: int, looked_at: Collection[int]) -> BuildReport:
+    def merged(self, report: BuildReport, order: Order, others: int, looked_at: Collection[int]) -> BuildReport:
         """The report of a build of some targets as one of all: the others are up to date.
 
         Args:
             report: of that build.
-            targets: which it built.
+            order: of all.
             others: how many actions it left out.
             looked_at: numbers of those whose results it asked for.
         """
-        given = dict(zip(targets, report.targets, strict=True))
-        reports = tuple(given.get(number) or self.target(number) for number in range(len(self.labels)))
+        reports = tuple(self.target(~number) if number < 0 else report.targets[number] for number in order)
         counts = {Source.UP_TO_DATE: others} if others else {}
         counts = {source: counts.get(source, 0) + report.counts.get(source, 0) for source in (*counts, *report.counts)}
-        return replace(
-            report, targets=reports, counts=counts, saved_seconds=self._saved(self.others(targets), looked_at) + report.saved_seconds
-        )
+        saved = self._saved((~number for number in order if number < 0), looked_at) + report.saved_seconds
+        return replace(report, targets=reports, counts=counts, saved_seconds=saved)
 
 
 def closed(some: Iterable[int], inputs: Sequence[Sequence[int]]) -> frozenset[int]:

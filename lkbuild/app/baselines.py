@@ -35,7 +35,7 @@ def baseline_of(session: Session, wanted: Wanted, built: Built) -> Baseline | No
     choice = {item: at for at, item in enumerate(wanted.selected)}
     return Baseline(
         root=str(session.root),
-        choices=_choices(session, wanted.selected),
+        choices=choices_of(session, wanted.selected),
         labels=tuple(report.label for report in reports),
         configurations=tuple(report.configuration for report in reports),
         keys=tuple(report.key for report in reports),
@@ -99,14 +99,14 @@ def looked_at(before: Baseline, built: Built) -> frozenset[int]:
     )
 
 
-def chosen_of(session: Session, baseline: Baseline, targets: Iterable[int]) -> tuple[Selected, ...]:
-    """What was selected for some of the targets, in the order of the patterns."""
+def selected_of(session: Session, choices: Sequence[Choice], numbers: Iterable[int]) -> dict[Selected, int]:
+    """Some of the choices as what they were made of, with their numbers."""
     configurations = session.configurations()
-    found = sorted({choice for number in targets for choice in baseline.chosen[number]})
-    return tuple(
-        Selected(NodeKey(Label(package, name), configurations[configuration]), group, named)
-        for package, name, configuration, group, named in (baseline.choices[number] for number in found)
-    )
+    found: dict[Selected, int] = {}
+    for at in numbers:
+        package, name, configuration, group, named = choices[at]
+        found[Selected(NodeKey(Label(package, name), configurations[configuration]), group, named)] = at
+    return found
 
 
 def is_settled(session: Session, built: Built) -> bool:
@@ -118,7 +118,8 @@ def is_settled(session: Session, built: Built) -> bool:
     return not ran or len(session.store.actions.get_recipes(ran)) == len(set(ran))
 
 
-def _choices(session: Session, selected: Sequence[Selected]) -> tuple[Choice, ...]:
+def choices_of(session: Session, selected: Sequence[Selected]) -> tuple[Choice, ...]:
+    """For `Baseline.choices`, what was selected."""
     configurations = {configuration: at for at, configuration in enumerate(session.configurations())}
     return tuple(
         (item.node.label.package, item.node.label.name, configurations[item.node.configuration], item.group, item.named)

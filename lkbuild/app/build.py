@@ -31,7 +31,7 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, sn
                 wanted = want(session, patterns)
                 report = plan(session, wanted.analyses, wanted.requested, sink, started)
                 return report
-            report = build_changed(session, snapshot, sink, started) if snapshot else None
+            report = build_changed(session, patterns, snapshot, sink, started) if snapshot else None
             report = report or _all(session, patterns, snapshot, sink, started)
             if report.executed:
                 collect_if_due(session, sink)
@@ -41,14 +41,14 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, sn
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started, remote=use))
 
 
-def build_changed(session: Session, snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport | None:
+def build_changed(session: Session, patterns: Sequence[str], snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport | None:
     """Build what changed since the build before; None, before anything has run, where everything has to be looked at."""
     before = snapshot.before(session)
-    done = build_affected(session, before.baseline, before.changed, sink, started) if before else None
+    done = build_affected(session, before.baseline, before.changed, patterns, sink, started) if before else None
     if before is None or done is None:
         return None
     if done.baseline is not None:
-        snapshot.narrowed(session, before, done.baseline, done.targets, done.built.state, done.built.report)
+        snapshot.narrowed(session, before, done.baseline, done.order, done.built.state, done.built.report)
     return done.built.report
 
 

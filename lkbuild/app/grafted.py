@@ -6,17 +6,14 @@ that were built. Does not decide which targets are built.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from lkbuild.app.baseline import Baseline, Written, closed
+from lkbuild.app.baseline import Baseline, closed
 from lkbuild.app.baselines import is_settled, loaded_of, seconds_of, takers_of, written_of
 from lkbuild.app.executing import Built
-from lkbuild.app.places import places
-from lkbuild.app.request import Requested
+from lkbuild.app.narrowing import Narrowing
 from lkbuild.app.session import Session
-from lkbuild.app.wanted import Wanted
 from lkbuild.base.values import dataclass
 
 
@@ -56,12 +53,11 @@ def _graft(
     return _Graft((*new, *(old[number] for number in added)), (*new_inputs, *inputs), moved, added)
 
 
-def baseline_grafted(session: Session, before: Baseline, targets: Sequence[int], wanted: Wanted, built: Built) -> Baseline | None:
-    """The baseline after a build of some of the targets; None where something is left to be done."""
+def baseline_grafted(session: Session, before: Baseline, narrowing: Narrowing, built: Built) -> Baseline | None:
+    """The baseline after a build of a part of what is selected; None where something is left to be done."""
     if not is_settled(session, built):
         return None
-    others = before.others(targets)
-    graph, closure = built.execution.graph, wanted.analyses.closure
+    graph, closure = built.execution.graph, narrowing.wanted.analyses.closure
     number = {action: at for at, action in enumerate(graph.order)}
     place = {node: at for at, node in enumerate(closure.order)}
     actions = _graft(
@@ -69,58 +65,62 @@ def baseline_grafted(session: Session, before: Baseline, targets: Sequence[int],
         (tuple(number[producer] for producer in graph.producers[action]) for action in graph.order),
         before.actions,
         before.producers,
-        before.below(others),
+        before.below(narrowing.others),
     )
     nodes = _graft(
         [*map(str, closure.order)],
         (tuple(place[edge.target] for edge in closure.edges[node]) for node in closure.order),
         before.names,
         before.needs,
-        closed((node for target in others for node in before.nodes[target]), before.needs),
+        closed((node for target in narrowing.others for node in before.nodes[target]), before.needs),
     )
-    wanted_of, nodes_of = list(before.wanted), list(before.nodes)
-    keys, outputs = list(before.keys), list(before.outputs)
-    for target in others:
-        wanted_of[target], nodes_of[target] = actions.numbers(before.wanted[target]), nodes.numbers(before.nodes[target])
-    for target, item, report in zip(targets, built.requested, built.report.targets, strict=True):
-        wanted_of[target] = tuple(number[action] for action in item.actions())
-        nodes_of[target] = (place[item.selected.node],)
-        keys[target], outputs[target] = report.key, written_of(report)
-    return replace(
-        before,
-        keys=tuple(keys),
-        wanted=tuple(wanted_of),
-        outputs=tuple(outputs),
+    made = [
+        (
+            report.label,
+            report.configuration,
+            report.key,
+            tuple(number[action] for action in item.actions()),
+            written_of(report),
+            (place[item.selected.node],),
+        )
+        for item, report in zip(built.requested, built.report.targets, strict=True)
+    ]
+    rows = [made[at] if at >= 0 else _moved(before, ~at, actions, nodes) for at in narrowing.order]
+    labels, configurations, keys, wanted, outputs, own = zip(*rows, strict=True) if rows else ((),) * 6
+    return Baseline(
+        root=before.root,
+        choices=narrowing.choices,
+        labels=labels,
+        configurations=configurations,
+        keys=keys,
+        chosen=narrowing.chosen,
+        wanted=wanted,
+        outputs=outputs,
         actions=actions.names,
         producers=actions.inputs,
         recipes=(*(graph.recipes[action].hash for action in graph.order), *(before.recipes[old] for old in actions.added)),
         seconds=(*_seconds(before, built), *(before.seconds[old] for old in actions.added)),
         takers=_takers(before, built, actions),
-        nodes=tuple(nodes_of),
+        nodes=own,
         names=nodes.names,
         packages=(*(node.label.package for node in closure.order), *(before.packages[old] for old in nodes.added)),
         needs=nodes.inputs,
         answers={**before.answers, **session.loader.answers()},
-        loaded={**before.loaded, **loaded_of(session)},
+        loaded={**{name: known for name, known in before.loaded.items() if name not in narrowing.packages}, **loaded_of(session)},
         record=built.record,
     )
 
 
-def collide(requested: Iterable[Requested], out: Path, others: Iterable[Written]) -> bool:
-    """Whether an output of what is requested would lie in the place of one of the others, in it or around it."""
-    taken = {path for path, _, _, _ in others}
-    around = {folder for path in taken for folder in _around(path)}
-    for item in requested:
-        for place in places(item.selected.node, None, item.files):
-            path = f"{out}/{'/'.join(place.parts)}"
-            if path in taken or path in around or not taken.isdisjoint(_around(path)):
-                return True
-    return False
-
-
-def _around(path: str) -> Iterator[str]:
-    while path := path.rpartition("/")[0]:
-        yield path
+def _moved(before: Baseline, target: int, actions: _Graft, nodes: _Graft) -> tuple[Any, ...]:
+    """The columns of a target that was not built."""
+    return (
+        before.labels[target],
+        before.configurations[target],
+        before.keys[target],
+        actions.numbers(before.wanted[target]),
+        before.outputs[target],
+        nodes.numbers(before.nodes[target]),
+    )
 
 
 def _seconds(before: Baseline, built: Built) -> Iterable[float]:

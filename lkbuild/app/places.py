@@ -5,7 +5,7 @@ A target's outputs lie in `<arch>/<package>/<name>/`, so output `b/c` of //p:a a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
@@ -54,3 +54,16 @@ def check_places(found: Iterable[Place]) -> None:
             related=((one.position, f"{one.owner} is here"),) if one.position and one.owner != other.owner else (),
             hint="rename one of the targets or its output, or build them apart: --out",
         )
+
+
+def lie_in_others(found: Iterable[Place], out: str, others: Iterable[str]) -> bool:
+    """Whether one of some places is one of other paths, lies within one, or around one. `out`: lkbuild-out, as they begin."""
+    taken = set(others)
+    around = {folder for path in taken for folder in _around(path)}
+    paths = (f"{out}/{'/'.join(place.parts)}" for place in found)
+    return any(path in taken or path in around or not taken.isdisjoint(_around(path)) for path in paths)
+
+
+def _around(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path

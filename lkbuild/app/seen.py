@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lkbuild.base.file_stats import ROW, changed, rows_of
@@ -91,22 +91,28 @@ class Seen:
             return None
         return None if numbers is None else tuple(self.paths[number] for number in numbers)
 
-    def again(self, paths: Iterable[str], gone: Mapping[str, bool], lately: Callable[[str, os.stat_result], bool]) -> Self | None:
-        """The same after another look at some of the paths, and at new ones; None where one of those that were there can't be found.
+    def again(
+        self,
+        paths: Iterable[str],
+        gone: Mapping[str, bool],
+        may_be_missing: Collection[str],
+        lately: Callable[[str, os.stat_result], bool],
+    ) -> Self | None:
+        """The same after another look at some of the paths, and at new ones; None where one that has to be there is not.
 
         `gone`: what does not count any more, if it is not among `paths`; true: nor does what lies in it.
         """
         fresh = type(self).look(self.root, paths, lately)
-        if not {*self.paths}.isdisjoint(fresh.missing):
+        if not {*self.paths}.isdisjoint(path for path in fresh.missing if path not in may_be_missing):
             return None
         trees = tuple(f"{path}/" for path, tree in gone.items() if tree)
-        other = {*fresh.paths, *gone}
+        other = {*fresh.paths, *fresh.missing, *gone}
         kept = [at for at, path in enumerate(self.paths) if path not in other and not (trees and path.startswith(trees))]
         return type(self)(
             self.root,
             (*(self.paths[at] for at in kept), *fresh.paths),
             b"".join([*(self.rows[at * ROW : (at + 1) * ROW] for at in kept), fresh.rows]),
-            tuple(dict.fromkeys((*self.missing, *fresh.missing))),
+            tuple(dict.fromkeys((*(path for path in self.missing if path not in other), *fresh.missing))),
         )
 
     def settled(self) -> bool:

@@ -96,7 +96,7 @@ def found(session: Session, patterns: Sequence[str]) -> tuple[Selected, ...]:
 def fits(session: Session, item: Selected) -> bool:
     """Whether its target says that it can be built for the architecture."""
     session.checkpoint()
-    arches = session.loader.target(item.node.label).arches
+    arches = session.loader.outline(item.node.label.package).arches.get(item.node.label.name)
     return not arches or item.node.configuration.arch in arches
 
 

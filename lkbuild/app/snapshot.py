@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from lkbuild.app.baseline import Baseline, Written
+from lkbuild.app.baseline import Baseline, Order, Written
 from lkbuild.app.baseline_file import forget_baselines, read_baseline, write_baseline
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.seen import Moment, Seen
@@ -90,21 +90,22 @@ class Snapshot:
             self._expect(report, baseline, range(len(baseline.labels)))
 
     def narrowed(
-        self, session: Session, before: Before, baseline: Baseline, targets: Iterable[int], state: WorkspaceState, report: BuildReport
+        self, session: Session, before: Before, baseline: Baseline, order: Order, state: WorkspaceState, report: BuildReport
     ) -> None:
-        """Note what a build looked at of which the rest is as it was before."""
-        targets, prefix = [*targets], f"{session.root}/"
-        outputs = [*baseline.outputs_of(targets)]
-        gone = {path.removeprefix(prefix): tree for path, _, _, tree in before.baseline.outputs_of(targets)}
+        """Note what a build looked at of which the rest is as it was before. `order`: of its targets."""
+        was, names = before.baseline, _Names(session)
+        made = [at for at, number in enumerate(order) if number >= 0]
+        others = {~number for number in order if number < 0}
+        outputs = [*baseline.outputs_of(made)]
+        old = was.outputs_of(number for number in range(len(was.labels)) if number not in others)
+        gone = {names.of(path): tree for path, _, _, tree in old}
+        gone |= dict.fromkeys((*was.forgotten(baseline), *names.unasked(before.changed, was.answers)), False)
         known = {*before.seen.paths, *before.seen.missing}
-        new = (path for path in session.looked_at() if (path.removeprefix(prefix) or ".") not in known)
-        forgotten = before.baseline.forgotten(baseline)
-        paths = (*(path for path in before.changed if path not in forgotten), *_with_members(outputs), *new)
-        seen = before.seen.again(
-            paths, {**gone, **dict.fromkeys(forgotten, False)}, self._lately(session, _Believed(session, state, outputs))
-        )
+        new = (path for path in map(names.of, session.looked_at()) if path not in known)
+        paths = (*(path for path in before.changed if path not in gone), *_with_members(outputs), *new)
+        seen = before.seen.again(paths, gone, names.asked, self._lately(session, _Believed(session, state, outputs)))
         self._keep(seen, baseline)
-        self._expect(report, baseline, targets)
+        self._expect(report, baseline, made)
 
     def _lately(self, session: Session, believed: Callable[[str], bool]) -> Callable[[str, os.stat_result], bool]:
         """Whether a path changed too lately for its stat to tell what this build has seen of it."""
@@ -140,6 +141,25 @@ class Snapshot:
 
     def _name(self, root: str) -> str:
         return f"{name_of(self._key)}-{crc32(os.fsencode(root)):08x}"
+
+
+class _Names:
+    """Paths as `Seen` has them, of what a session looked at."""
+
+    def __init__(self, session: Session) -> None:
+        self._root = str(session.root)
+        #: What loading and rules asked about.
+        self.asked = frozenset(map(self.of, (*session.loader.looked_at(), *session.rules.looked_at())))
+
+    def of(self, path: str) -> str:
+        """A path as it is there."""
+        return path.removeprefix(f"{self._root}/") or "."
+
+    def unasked(self, changed: Iterable[str], answers: Mapping[str, object]) -> Iterator[str]:
+        """Those of some paths that loading asked about before and not now, since they do not exist any more."""
+        for path in changed:
+            if (path in answers or path == ".") and path not in self.asked and not os.path.lexists(f"{self._root}/{path}"):
+                yield path
 
 
 class _Believed:

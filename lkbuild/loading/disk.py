@@ -19,7 +19,7 @@ _SKIPPED: Final = frozenset({"lkbuild-out", "node_modules", "__pycache__"})
 #: Those of them that builds and Python make: nobody's answer is another because they have come or gone.
 _MADE: Final = frozenset({"lkbuild-out", "__pycache__"})
 #: What stands for the digest of a file that could not be read, and of one that is not there.
-_UNREAD: Final = "unread"
+UNREAD: Final = "unread"
 _MISSING: Final = "missing"
 #: What was answered about a path: digests of its listing, of those entries by which packages are found, and of what was read of it; ""
 #: where that was not asked.
@@ -54,7 +54,7 @@ class DiskFiles:
 
     def read(self, path: str, limit: int) -> bytes | None:
         """See `Files`. A FIFO or device is refused, not waited for."""
-        self._reads[path] = _UNREAD
+        self._reads[path] = UNREAD
         try:
             handle = os.open(self._path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
@@ -126,7 +126,7 @@ def answer_of(root: Path, path: str, answer: Answer) -> Answer:
         if answer[2]:
             files.read(path, MAX_BYTES)
     except LoadError:
-        return _UNREAD, _UNREAD, _UNREAD
+        return UNREAD, UNREAD, UNREAD
     return files.answers()[path]
 
 

@@ -291,14 +291,22 @@ def test_an_edited_package_is_explained(here):
 
 
 def add_package(ws):
-    ws.write("r/BUILD.yaml", "targets: {more: {rule: filegroup}}\n")
+    ws.write("o/r/BUILD.yaml", 'targets: {more: {rule: genrule, srcs: ["//p:a"], outs: [o], cmd: cat $SRCS > $OUT}}\n')
+
+
+def add_package_below(ws):
+    ws.write("p/sub/BUILD.yaml", "targets: {more: {rule: filegroup}}\n")
 
 
 def add_target(ws):
-    ws.edit("p/BUILD.yaml", "targets:", "targets:\n  more: {rule: filegroup}")
+    ws.edit("p/BUILD.yaml", "targets:", "targets:\n  more: {rule: genrule, srcs: [':b'], outs: [more], cmd: cat $SRCS > $OUT}")
 
 
 def remove_target(ws):
+    ws.edit("p/BUILD.yaml", "  b: {rule: genrule, srcs: [b.txt], outs: [b], cmd: cat $SRCS > $OUT}\n", "")
+
+
+def rename_target(ws):
     ws.edit("q/BUILD.yaml", "own: {", "another: {")
 
 
@@ -310,6 +318,70 @@ def leave_to_others(ws):
     ws.edit("q/BUILD.yaml", "outs: [own], cmd", "outs: [own], arches: [s390x], cmd")
 
 
+def change_order(ws):
+    lines = FILES["q/BUILD.yaml"].splitlines(keepends=True)
+    ws.write("q/BUILD.yaml", "".join([lines[0], *reversed(lines[1:])]))
+
+
+def remove_package(ws):
+    shutil.rmtree(ws.root / "q")
+
+
+def remove_build_file(ws):
+    (ws.root / "q/BUILD.yaml").unlink()
+
+
+def move_package(ws):
+    (ws.root / "q").rename(ws.root / "z")
+
+
+OTHERS = [
+    add_package,
+    add_package_below,
+    add_target,
+    remove_target,
+    rename_target,
+    make_manual,
+    leave_to_others,
+    change_order,
+    remove_package,
+    remove_build_file,
+    move_package,
+]
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_targets_and_packages_may_come_and_go(here, change):
+    before = {path: (here.ws.root / path).read_text() for path in FILES}
+    here.ws.write("p/a.txt", "new\n")
+    change(here.ws)
+    said = here.narrow("//...")
+    assert "//p:a genrule" in said["executed"]
+    here.check("//...")
+    here.ws.write("p/a.txt", "newer\n")
+    here.narrow("//...")
+    here.check("//...")
+    shutil.rmtree(here.ws.root / "z", ignore_errors=True)
+    shutil.rmtree(here.ws.root / "o", ignore_errors=True)
+    shutil.rmtree(here.ws.root / "p/sub", ignore_errors=True)
+    for path, text in before.items():
+        here.ws.write(path, text)
+    here.narrow("//...")
+    here.check("//...")
+
+
+@pytest.mark.parametrize("patterns", [["//p:b", "//q/..."], ["//...", "--", "-//q:own"], ["//q:all", "//p/..."], ["q/...", "//p:lists"]])
+@pytest.mark.parametrize("change", [add_target, remove_target, rename_target, change_order])
+def test_patterns_select_what_they_would(here, change, patterns):
+    here.settle("--json", *patterns)
+    change(here.ws)
+    code = 7 if (change is remove_target and "//p:b" in patterns) or (change is rename_target and "-//q:own" in patterns) else 0
+    _, whole = here.command(*patterns, code=code)
+    assert whole == bool(code)
+    if not code:
+        here.check(*patterns)
+
+
 def hide_rule(ws):
     ws.write("rules/mine/rule.py", "raise SystemExit")
 
@@ -318,8 +390,8 @@ def change_settings(ws):
     ws.write("BUILD.yaml", "workspace: {name: test, ignore: [q]}\n")
 
 
-@pytest.mark.parametrize("change", [add_package, add_target, remove_target, make_manual, leave_to_others, hide_rule, change_settings])
-def test_where_patterns_may_select_others_everything_is_looked_at(here, change):
+@pytest.mark.parametrize("change", [hide_rule, change_settings])
+def test_where_more_may_have_changed_everything_is_looked_at(here, change):
     here.ws.write("p/a.txt", "new\n")
     change(here.ws)
     _, whole = here.command("//...")

@@ -1,0 +1,94 @@
+"""What is to be built after an edit, of all that patterns select: targets that it affects, and new ones, and their places among the others.
+
+Builds nothing. What an edit affects is `lkbuild.app.baseline`'s to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lkbuild.app.baseline import Affected, Baseline, Choice, Order
+from lkbuild.app.baselines import choices_of, loaded_of, selected_of
+from lkbuild.app.places import lie_in_others, places
+from lkbuild.app.selection import select
+from lkbuild.app.session import Session
+from lkbuild.app.wanted import Wanted, wanted
+from lkbuild.base.errors import AnalysisError, LoadError
+from lkbuild.base.values import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowing:
+    """A part of what patterns select.
+
+    Attributes:
+        wanted: it, analysed.
+        choices: all that is selected.
+        chosen: for each target of all, numbers of its choices.
+        order: of all.
+        packages: those that were made again for it.
+        grafted: whether its nodes and actions may be others than the baseline has.
+    """
+
+    wanted: Wanted
+    choices: tuple[Choice, ...]
+    chosen: tuple[tuple[int, ...], ...]
+    order: Order
+    packages: frozenset[str]
+    grafted: bool
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Numbers of the baseline's targets that are no part of it, and are as they were."""
+        return tuple(~number for number in self.order if number < 0)
+
+
+def narrow(session: Session, baseline: Baseline, affected: Affected, patterns: Sequence[str]) -> Narrowing | None:
+    """The part that is affected, or new. None where an error has to be told of all, or the others are not as they were."""
+    try:
+        choices = baseline.choices
+        if affected.others or _chooses_otherwise(session, baseline, affected):
+            choices = choices_of(session, select(session, patterns))
+        return _narrowed(session, baseline, affected, choices)
+    except (LoadError, AnalysisError):
+        return None
+
+
+def _chooses_otherwise(session: Session, baseline: Baseline, affected: Affected) -> bool:
+    """Whether patterns may select other targets of the packages that are made again. Raises LoadError."""
+    for package in affected.packages:
+        session.loader.outline(package)
+    now = loaded_of(session) if affected.packages else {}
+    return any(now[package][0] != baseline.loaded[package][0] for package in affected.packages)
+
+
+def _narrowed(session: Session, baseline: Baseline, affected: Affected, choices: tuple[Choice, ...]) -> Narrowing | None:
+    same = choices is baseline.choices
+    number = {choice: at for at, choice in enumerate(choices)}
+    entries: list[tuple[tuple[int, ...], int]] = []
+    left_out = set(affected.targets)
+    for target, chosen in enumerate(baseline.chosen):
+        if target not in left_out:
+            found = chosen if same else tuple(number.get(baseline.choices[choice], -1) for choice in chosen)
+            if -1 in found:
+                return None
+            entries.append((found, ~target))
+    covered = {choice for chosen, _ in entries for choice in chosen}
+    selected = selected_of(session, choices, [at for at in range(len(choices)) if at not in covered])
+    part = wanted(session, [*selected])
+    for at, item in enumerate(part.requested):
+        entries.append((tuple(selected[one] for one in item.joins or (item.selected,)), at))
+    entries.sort()
+    grafted = bool(affected.packages) or not same
+    made = (place for item in part.requested for place in places(item.selected.node, None, item.files))
+    others = (path for _, target in entries if target < 0 for path, _, _, _ in baseline.outputs[~target])
+    if grafted and lie_in_others(made, str(session.out), others):
+        return None
+    return Narrowing(
+        wanted=part,
+        choices=choices,
+        chosen=tuple(chosen for chosen, _ in entries),
+        order=tuple(target for _, target in entries),
+        packages=affected.packages,
+        grafted=grafted,
+    )
