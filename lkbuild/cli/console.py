@@ -5,7 +5,7 @@ Colours follow NO_COLOR (no-color.org), FORCE_COLOR, TERM=dumb and whether stder
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TextIO
 
 from lkbuild.base.values import dataclass
@@ -62,6 +62,10 @@ class Console:
     def result(self, text: str) -> None:
         """A result, with its newline."""
         self.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+    def results(self, lines: Iterable[str]) -> None:
+        """Results, a line each: written at once, for there may be thousands."""
+        self.stdout.write("".join(f"{line}\n" for line in lines))
 
     def json_result(self, value: Any) -> None:
         """The one JSON object."""

@@ -120,8 +120,7 @@ def show(invocation: Invocation, report: BuildReport, *, outputs: bool = True) -
     if console.json:
         console.json_result(report.to_json())
     elif outputs:
-        for path in paths(report):
-            console.result(path)
+        console.results(paths(report))
     return report.exit_code
 
 
