@@ -194,11 +194,20 @@ def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
 
 
 def _with_members(outputs: Iterable[Written]) -> Iterator[str]:
-    """What was written, and all that lies in it."""
+    """What was written, and the files and folders in it. A link leads anywhere, or nowhere; that it is another, its folder tells."""
     for path, _, _, tree in outputs:
         yield path
-        for folder, folders, files in os.walk(path) if tree else ():
-            yield from (f"{folder}/{name}" for name in (*folders, *files))
+        if tree:
+            yield from _members(path)
+
+
+def _members(folder: str) -> Iterator[str]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_symlink():
+                yield entry.path
+                if entry.is_dir():
+                    yield from _members(entry.path)
 
 
 def _prune(folder: Path, workspace: str) -> set[str]:

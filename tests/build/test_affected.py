@@ -193,6 +193,46 @@ def test_a_file_within_an_output_that_is_a_directory_counts(here):
     here.check("//q:image.oci")
 
 
+TREE = """from lkbuild.model.action import DeclaredOutput
+from lkbuild.model.artifact import NamedArtifact
+from lkbuild.model.attrs import Attr, File, ListOf
+from lkbuild.model.providers import Files
+from lkbuild.model.rule import Rule
+from ..toolchains.bundled import bundled_toolchain
+
+SCRIPT = "mkdir -p tree/a/b && cat $1 > tree/a/b/file && ln -s b tree/a/near && ln -s nowhere tree/far && ln -s loop tree/loop"
+
+
+def analyze(ctx):
+    sources = ctx.inputs(ctx.attrs["srcs"])
+    command = ["/bin/sh", "-euc", SCRIPT, "-", sources[0].path]
+    (made,) = ctx.run("tree", command, root=bundled_toolchain(ctx), inputs=sources, outputs=[DeclaredOutput("tree", tree=True)])
+    return [Files((NamedArtifact("tree", made),))]
+
+
+RULE = Rule(name="tree", doc="A folder.", attrs={"srcs": Attr(type=ListOf(item=File()), required=True, doc="One.")}, analyze=analyze)
+"""
+
+
+def test_links_in_an_output_may_lead_nowhere(here):
+    here.ws.write("rules/tree/rule.py", TREE)
+    here.ws.write("q/BUILD.yaml", "targets:\n  tree: {rule: tree, srcs: [own.txt]}\n")
+    here.settle("--json", "//q:tree")
+    here.settle("--json", "//q:tree")  # Python has compiled the rule now
+    (tree,) = here.ws.root.glob("lkbuild-out/*/q/tree/tree")
+    assert (tree / "far").is_symlink()
+    assert here.answered("--json", "//q:tree") is not None
+    (tree / "a/near").unlink()
+    assert here.answered("--json", "//q:tree") is None
+    here.narrow("//q:tree")
+    assert (tree / "a/near").is_symlink()
+    assert here.answered("--json", "//q:tree") is not None
+    here.ws.write("q/own.txt", "new\n")
+    here.narrow("//q:tree")
+    assert (tree / "a/near/file").read_text() == "new\n"
+    here.check("//q:tree")
+
+
 def edit_command(ws):
     ws.edit("p/BUILD.yaml", "outs: [a], cmd: cat $SRCS", "outs: [a], cmd: tr a-z b-za < $SRCS")
 
