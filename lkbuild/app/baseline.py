@@ -40,6 +40,7 @@ class Baseline:
         seconds: what each wanted action took when it ran.
         takers: by path of a source, numbers of the actions that take it in.
         answers: what loading was told by the disk (`lkbuild.loading.disk.Answers`).
+        code: paths that rules depend on: one may be a source as well.
         record: the build's record among those for explanations, or "".
     """
 
@@ -57,6 +58,7 @@ class Baseline:
     seconds: tuple[float, ...]
     takers: Mapping[str, tuple[int, ...]]
     answers: Mapping[str, tuple[str, str]]
+    code: frozenset[str]
     record: str
 
     def affected(self, paths: Iterable[str], still: Callable[[str, tuple[str, str]], bool]) -> tuple[int, ...] | None:
@@ -76,7 +78,7 @@ class Baseline:
             if known and not still(question, self.answers[question]):
                 return None
             takers, of = self.takers.get(path, ()), owners[self._absolute(path)]
-            if not (known or takers or of):
+            if not known and (path in self.code or not (takers or of)):
                 return None
             todo.extend(takers)
             direct.update(of)

@@ -45,6 +45,7 @@ def baseline_of(session: Session, selected: Sequence[Selected], built: Built) ->
         seconds=tuple(_seconds(built, action) for action in graph.order),
         takers=_takers(graph),
         answers=session.loader.answers(),
+        code=frozenset(path.removeprefix(f"{session.root}/") for path in session.rules.looked_at()),
         record=built.record,
     )
 

@@ -227,6 +227,26 @@ def test_where_more_than_sources_changed_everything_is_looked_at(here, change):
     here.check("//...")
 
 
+RULE = """from lkbuild.model.providers import Files
+from lkbuild.model.artifact import Inline, NamedArtifact
+from lkbuild.model.rule import Rule
+
+RULE = Rule(name="mine", doc="", attrs={}, analyze=lambda ctx: [Files((NamedArtifact("word", Inline(b"WORD")),))])
+"""
+
+
+def test_a_rule_that_is_a_source_as_well_is_a_rule(ws):
+    ws.write("rules/mine/rule.py", RULE)
+    ws.write("rules/BUILD.yaml", "targets:\n  copy: {rule: genrule, srcs: [mine/rule.py], outs: [copy], cmd: cat $SRCS > $OUT}\n")
+    ws.write("p/BUILD.yaml", "targets:\n  p: {rule: mine}\n")
+    time.sleep(2.1)  # what changes later than that is looked at again in any case
+    ws.build("//...")
+    ws.build("//...")
+    ws.edit("rules/mine/rule.py", "WORD", "ANOTHER")
+    (path,) = (path for path in ws.build("//...").paths if path.name == "word")
+    assert path.read_text() == "ANOTHER"
+
+
 def test_an_edit_that_fails_leaves_what_was_known(here):
     here.ws.write("q/BUILD.yaml", FILES["q/BUILD.yaml"].replace("tr a-z A-Z < $SRCS", "grep -v bad $SRCS"))
     here.settle("--json", "//...")
