@@ -169,11 +169,12 @@ def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
 
 
 def _with_members(outputs: Iterable[Written]) -> Iterator[str]:
-    """What was written, and all that lies in it."""
+    """What was written, and all that lies in it but links: they may lead nowhere, and one that changes changes its directory."""
     for path, _, _, tree in outputs:
         yield path
         for folder, folders, files in os.walk(path) if tree else ():
-            yield from (f"{folder}/{name}" for name in (*folders, *files))
+            members = (f"{folder}/{name}" for name in (*folders, *files))
+            yield from (member for member in members if not os.path.islink(member))  # noqa: PTH114 - as many as a toolchain has
 
 
 def _prune(folder: Path, workspace: str) -> set[str]:

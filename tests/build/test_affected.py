@@ -6,6 +6,7 @@ is none here, but where it is what is tested.
 
 import json
 import shutil
+import tarfile
 import time
 from pathlib import Path
 
@@ -191,6 +192,23 @@ def test_a_file_within_an_output_that_is_a_directory_counts(here):
     said = here.narrow("//q:image.oci")
     assert "//q:image layer" in said["executed"]
     here.check("//q:image.oci")
+
+
+def test_a_link_within_an_output_that_leads_nowhere_counts(here):
+    with tarfile.open(here.ws.root / "p/links.tar", "w") as archive:
+        link = tarfile.TarInfo("folder/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/nowhere/else"
+        archive.addfile(link)
+    here.ws.write("t/BUILD.yaml", "targets:\n  t: {rule: archive_toolchain, archive: '//p:links', type: tar}\n")
+    here.ws.edit("p/BUILD.yaml", "targets:\n", "targets:\n  links: {rule: filegroup, srcs: [links.tar]}\n")
+    here.settle("--json", "//...")
+    here.check("//...")
+    (path,) = here.ws.root.glob("lkbuild-out/*/t/t/tree/folder/*")
+    path.unlink()
+    assert here.answered("--json", "//...") is None
+    here.narrow("//...")
+    assert path.readlink().name == "else"
+    here.check("//...")
 
 
 def edit_build_file(ws):
