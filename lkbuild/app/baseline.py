@@ -41,7 +41,8 @@ class Baseline:
         takers: by path of a source, numbers of the actions that take it in.
         answers: what loading was told by the disk (`lkbuild.loading.disk.Answers`).
         code: paths that rules depend on: one may be a source as well.
-        record: the build's record among those for explanations, or "".
+        record: a build's record among those for explanations that has these actions and no others, or "".
+        unrecorded: numbers of actions that have other recipes in there: what they are now another command line has built.
     """
 
     root: str
@@ -60,9 +61,12 @@ class Baseline:
     answers: Mapping[str, tuple[str, str]]
     code: frozenset[str]
     record: str
+    unrecorded: tuple[int, ...] = ()
 
     def affected(self, paths: Iterable[str], still: Callable[[str, tuple[str, str]], bool]) -> tuple[int, ...] | None:
         """Numbers of the targets that changes of some paths reach; None where one may have changed more than that.
+
+        Those of which the record is not true any more are among them, so that the next record has them.
 
         Args:
             paths: absolute, or relative to the workspace.
@@ -71,7 +75,7 @@ class Baseline:
         paths = [*paths]
         owners = self._owners({self._absolute(path) for path in paths})
         direct: set[int] = set()
-        todo: list[int] = []
+        todo = [*self.unrecorded]
         for path in paths:
             question = "" if path == "." else path
             known = question in self.answers

@@ -56,9 +56,11 @@ def baseline_after(session: Session, before: Baseline, targets: Sequence[int], b
     number = {name: at for at, name in enumerate(before.actions)}
     if not is_settled(session, built) or any(str(action) not in number for action in graph.order):
         return None
-    recipes, seconds = list(before.recipes), list(before.seconds)
+    recipes, seconds, unrecorded = list(before.recipes), list(before.seconds), {*before.unrecorded}
     for action in graph.order:
         at = number[str(action)]
+        if recipes[at] != graph.recipes[action].hash:
+            unrecorded.add(at)
         recipes[at], seconds[at] = graph.recipes[action].hash, _seconds(built, action) or seconds[at]
     keys, outputs = list(before.keys), list(before.outputs)
     for at, report in zip(targets, built.report.targets, strict=True):
@@ -69,7 +71,8 @@ def baseline_after(session: Session, before: Baseline, targets: Sequence[int], b
         seconds=tuple(seconds),
         keys=tuple(keys),
         outputs=tuple(outputs),
-        record=built.record or before.record,
+        record=built.record,
+        unrecorded=tuple(sorted(unrecorded)) if built.record == before.record else (),
     )
 
 

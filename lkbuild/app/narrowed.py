@@ -12,6 +12,7 @@ from dataclasses import replace
 from lkbuild.app.baseline import Baseline
 from lkbuild.app.baselines import baseline_after, chosen_of, looked_at
 from lkbuild.app.executing import Built, Rest, build_requested
+from lkbuild.app.history import History
 from lkbuild.app.request import request
 from lkbuild.app.session import Session
 from lkbuild.base.errors import AnalysisError, LoadError
@@ -38,6 +39,8 @@ class Narrowed:
 
 def build_affected(session: Session, baseline: Baseline, changed: Sequence[str], sink: EventSink, started: float) -> Narrowed | None:
     """Build the targets that changes of some paths reach; None, before anything has run, where all have to be looked at."""
+    if not History(session.state).has(baseline.record):  # what would be recorded could not be explained
+        return None
     targets = baseline.affected(changed, lambda path, answer: still(session.root, path, answer))
     if targets is None:
         return None

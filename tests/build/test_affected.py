@@ -15,6 +15,8 @@ from harness.in_process import Here
 
 from lkbuild.app import build as use_case
 from lkbuild.app import seen
+from lkbuild.app.history import KEPT
+from lkbuild.base.digest import Digest
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -399,6 +401,39 @@ def test_the_record_that_others_rest_on_is_kept(here):
     (why,) = explained(here, "why", "--json", "//q:own")["targets"]
     assert why["actions"][0]["reason"] == "changed"
     assert explained(here, "why", "--last", "--json")["counts"]["up_to_date"] > 1
+
+
+def test_explanations_know_what_another_command_built_between(here):
+    here.ws.write("p/b.txt", "of the other\n")
+    here.build("//p:b")
+    here.narrow("//...")
+    here.ws.write("q/own.txt", "new\n")
+    here.narrow("//...")
+    here.ws.write("p/b.txt", "newest\n")
+    (why,) = explained(here, "why", "--json", "//p:b")["targets"]
+    assert why["actions"][0]["changes"][0]["was"] == str(Digest.of(b"of the other\n"))
+
+
+def test_without_the_record_of_what_is_left_out_everything_is_looked_at(here):
+    for number in range(KEPT + 1):
+        here.ws.write("p/b.txt", f"{number}\n")
+        here.build("//p:b")
+    here.ws.write("p/a.txt", "new\n")
+    _, whole = here.command("//...")
+    assert whole
+    here.ws.write("q/own.txt", "new\n")
+    (why,) = explained(here, "why", "--json", "//q:own")["targets"]
+    assert why["actions"][0]["reason"] == "changed"
+
+
+def test_a_build_of_less_does_not_count_what_the_build_before_it_had(here):
+    here.settle("--json", "//q:upper")
+    for text in ("new\n", "newer\n"):
+        here.ws.write("p/a.txt", text)
+        said, _ = here.command("//q:upper")
+        last = explained(here, "why", "--last", "--json")
+        assert last["counts"] == here.positive(said)
+        assert last["targets"] == ["//q:upper"]
 
 
 def test_what_must_look_again_looks_at_everything(here):
