@@ -21,7 +21,7 @@ from lkbuild.app.seen import Moment, Seen
 from lkbuild.app.session import Session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import write_atomic
-from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, find, name_of
+from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, find, name_of, stat_of
 from lkbuild.base.values import dataclass
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
@@ -102,10 +102,17 @@ class Snapshot:
         self._expect(report, baseline, targets)
 
     def _lately(self, session: Session, believed: Callable[[str], bool]) -> Callable[[str, os.stat_result], bool]:
-        """Whether a path changed too lately for its stat to tell what this build has seen of it."""
+        """Whether a path changed too lately for its stat to tell what this build has seen of it, or is another file than was read.
+
+        That may be an old one: a directory above it, or a link on the way, can be put in another's place.
+        """
         sources, begun, loaded = session.sources.seen(), self._begun.is_lately, self._loaded.is_lately
+        read = (session.sources.stats(), session.loader.stats())
 
         def lately(path: str, status: os.stat_result) -> bool:
+            now = stat_of(status)
+            if any(stats.get(path, now) != now for stats in read):
+                return True
             return (begun if path in sources else loaded)(status) and not believed(path)
 
         return lately

@@ -133,6 +133,10 @@ class WorkspaceLoader:
         """What the disk answered about each of these paths: `lkbuild.loading.disk.still` asks again."""
         return self._files.answers()
 
+    def stats(self) -> dict[str, tuple[int, ...]]:
+        """What stat said of each of these paths before it was read; nothing of what was not there."""
+        return self._files.stats()
+
     def differs(self, path: str) -> bool:
         """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""
         return self._files.differs(path)

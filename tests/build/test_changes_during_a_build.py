@@ -59,6 +59,44 @@ def test_a_build_file_that_is_edited_during_the_build_counts_in_the_next(ws, tmp
     assert ws.build("//p:use").text == f"{tmp_path.name}\nword\n".upper()
 
 
+def swap_directory(root):
+    (root / "p/d").rename(root / ".aside/gone")
+    (root / ".aside/d").rename(root / "p/d")
+
+
+def swap_package(root):
+    (root / "q").rename(root / ".aside/gone")
+    (root / ".aside/q").rename(root / "q")
+
+
+def lead_elsewhere(root):
+    (root / ".aside/link").symlink_to("../.aside/new")
+    (root / ".aside/link").rename(root / "p/link")
+
+
+@pytest.mark.parametrize("change", [swap_directory, swap_package, lead_elsewhere])
+def test_old_files_that_come_in_the_place_of_others_during_the_build_count_in_the_next(ws, tmp_path, change):
+    copy = "targets:\n  copy: {{rule: genrule, srcs: [{}], outs: [copy], cmd: {}}}\n"
+    ws.write("p/BUILD.yaml", BUILD.replace("MARK", tmp_path.name) + copy.format("d/word.txt, link", "cat $SRCS > $OUT").partition("\n")[2])
+    ws.write("p/word.txt", "word\n")
+    ws.write("p/d/word.txt", "old\n")
+    ws.write("q/BUILD.yaml", copy.format("word.txt", "'echo old; cat $SRCS > $OUT'"))
+    ws.write("q/word.txt", "old\n")
+    ws.write(".aside/d/word.txt", "new\n")
+    ws.write(".aside/q/BUILD.yaml", copy.format("word.txt", "'echo new; cat $SRCS > $OUT'"))
+    ws.write(".aside/q/word.txt", "old\n")
+    ws.write(".aside/old", "old\n")
+    ws.write(".aside/new", "new\n")
+    (ws.root / "p/link").symlink_to("../.aside/old")
+    time.sleep(2.1)  # all of it is old
+    process = ws.start("build", "--json", "//...")
+    wait_for_command(f"echo {tmp_path.name}".encode())
+    change(ws.root)
+    process.communicate()
+    assert process.returncode == 0
+    assert ws.build("//...").executed == ["//q:copy genrule" if change is swap_package else "//p:copy genrule"]
+
+
 def test_two_builds_in_quick_succession_see_every_edit(ws):
     ws.write("p/BUILD.yaml", "targets:\n  a: {rule: genrule, srcs: [word.txt], outs: [x], cmd: cp $SRCS $OUT}\n")
     for number in range(6):
