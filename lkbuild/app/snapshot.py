@@ -96,7 +96,7 @@ class Snapshot:
         targets = [*targets]
         outputs = [*baseline.outputs_of(targets)]
         gone = {path.removeprefix(f"{session.root}/"): tree for path, _, _, tree in before.baseline.outputs_of(targets)}
-        paths = (*before.changed, *_with_members(outputs))
+        paths = (*before.changed, *with_members(outputs))
         seen = before.seen.again(paths, gone, self._lately(session, _Believed(session, state, outputs)))
         self._keep(seen, baseline)
         self._expect(report, baseline, targets)
@@ -166,7 +166,7 @@ class _Believed:
 
 def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
     """Paths of what a build reads and wrote: absolute, or relative to the workspace."""
-    yield from _with_members(outputs)
+    yield from with_members(outputs)
     yield from session.looked_at()
     # A BUILD.yaml with a workspace section between here and the root would make another workspace of it.
     for folder in (session.options.cwd, *session.options.cwd.parents):
@@ -175,7 +175,7 @@ def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
         yield str(folder / BUILD_FILE)
 
 
-def _with_members(outputs: Iterable[Written]) -> Iterator[str]:
+def with_members(outputs: Iterable[Written]) -> Iterator[str]:
     """What was written, and all that lies in it but links: they may lead nowhere, and one that changes changes its directory."""
     for path, _, _, tree in outputs:
         yield path
