@@ -45,6 +45,11 @@ edits = st.lists(
     st.one_of(
         *[st.tuples(st.just("write"), st.sampled_from(FILES), text)] * 3,
         st.tuples(st.just("touch"), st.sampled_from(FILES), text),
+        st.tuples(st.just("rename"), st.sampled_from(FILES), text),
+        st.tuples(st.just("link"), st.sampled_from(FILES), text),
+        st.tuples(st.just("folder"), st.just(GLOB), st.just(0)),
+        st.tuples(st.just("harm"), st.integers(0, 5), st.booleans()),
+        st.tuples(st.just("other"), st.integers(0, 5), st.just(0)),
         st.tuples(st.just("mode"), st.sampled_from(FILES), text),
         st.tuples(st.just("new"), st.sampled_from(("g/h2", "g/h3")), text),
         st.tuples(st.just("remove"), st.sampled_from(("g/h2", "g/h3")), text),
@@ -83,16 +88,44 @@ class World:
         (self.root / "p/BUILD.yaml").write_text("\n".join(lines) + "\n")
 
     def edit(self, kind, one, other):
-        path = self.root / "p" / str(one)
+        if kind in ("command", "sources", "add", "drop", "other"):
+            self._edit_targets(kind, one, other)
+        elif kind in ("clean", "harm"):
+            self._edit_outputs(kind, one, other)
+        else:
+            self._edit_files(kind, self.root / "p" / one, other)
+        self.save()
+
+    def _edit_files(self, kind, path, content):
         match kind:
             case "write" | "new":
-                path.write_text(other)
+                path.write_text(content)
             case "touch":
                 os.utime(path)
+            case "rename":
+                path.with_name(".new").write_text(content)
+                path.with_name(".new").replace(path)
+            case "link":
+                path.unlink()
+                path.symlink_to(self.root / "texts" / str(TEXTS.index(content)))
+            case "folder":
+                path.rename(self.root / "aside")
+                shutil.copytree(self.root / "aside", path, symlinks=True)
+                shutil.rmtree(self.root / "aside")
             case "mode":
                 path.chmod(path.stat().st_mode ^ 0o111)
             case "remove":
                 path.unlink(missing_ok=True)
+
+    def _edit_outputs(self, kind, one, scribble):
+        if kind == "clean":
+            shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
+            return
+        for output in self.root.glob(f"lkbuild-out/*/p/t{one}/*"):
+            output.write_text("harmed\n") if scribble else output.unlink()
+
+    def _edit_targets(self, kind, one, other):
+        match kind:
             case "command" if one < len(self.targets):
                 self.targets[one] = (other, self.targets[one][1])
             case "sources" if one < len(self.targets):
@@ -101,9 +134,8 @@ class World:
                 self.targets.append((one, self.sources(len(self.targets), other)))
             case "drop":
                 self.targets = self.targets[:1] + self.targets[1:-1]
-            case "clean":
-                shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
-        self.save()
+            case "other" if one < len(self.targets):
+                self.check([f"//p:t{one}"])
 
     def inputs(self, sources, made):
         """Name, content and executable bit of each input."""
@@ -123,8 +155,8 @@ class World:
             identities.append((number, cmd, inputs))
         return made, identities
 
-    def build(self, snapshot=None, **options):
-        report = build(self.options(**options), ["//..."], QuietSink(), snapshot=snapshot)
+    def build(self, patterns=("//...",), snapshot=None, **options):
+        report = build(self.options(**options), patterns, QuietSink(), snapshot=snapshot)
         assert report.errors == ()
         outputs = {target.label: Path(target.outputs[0].path).read_text() for target in report.targets}
         return outputs, [name.partition(" ")[0] for name in report.executed if name.endswith(" genrule")]
@@ -132,20 +164,26 @@ class World:
     def options(self, **options):
         return BuildOptions(cwd=self.root, cache=self.cache, workspace=self.root, **options)
 
-    def check(self):
+    def needed(self, number):
+        """Numbers of a target and of those that it is made of."""
+        return {number}.union(*(self.needed(int(name[2:])) for name in self.targets[number][1] if name.startswith(":")))
+
+    def check(self, patterns=("//...",)):
+        """Build all, or one target by a command line of its own."""
         made, identities = self.model()
+        wanted = [int(pattern.removeprefix("//p:t")) for pattern in patterns if pattern != "//..."] or range(len(made))
         time.sleep(0.02)  # beyond the granularity of the file system's clock
-        snapshot = Snapshot(self.options(), ("a key", self.nonce))
-        outputs, executed = self.build(snapshot)
+        snapshot = Snapshot(self.options(), ("a key", self.nonce, *patterns))
+        outputs, executed = self.build(patterns, snapshot)
         snapshot.save(None)
-        assert outputs == {f"//p:t{number}": content for number, content in enumerate(made)}
+        assert outputs == {f"//p:t{number}": made[number] for number in wanted}
         ran = [identities[int(label.removeprefix("//p:t"))] for label in executed]
-        new = set(identities) - self.seen
+        new = {identities[each] for number in wanted for each in self.needed(number)} - self.seen
         assert sorted(ran) == sorted(new)
         self.seen |= new
         expected = snapshot.next_report
         if expected is not None:
-            found = build(self.options(), ["//..."], QuietSink())
+            found = build(self.options(), patterns, QuietSink())
             assert replace(found, elapsed_s=0, saved_seconds=0) == replace(expected, elapsed_s=0, saved_seconds=0)
             assert found.saved_seconds == pytest.approx(expected.saved_seconds)
 
@@ -184,6 +222,9 @@ def test_after_any_edits_a_build_runs_what_is_new_and_gives_what_a_clean_build_g
     world = World(folder / f"w{number}", cache, str(number))
     (world.root / "p/g").mkdir(parents=True)
     (world.root / "BUILD.yaml").write_text("workspace: {name: random}\n")
+    (world.root / "texts").mkdir()
+    for index, content in enumerate(TEXTS):
+        (world.root / "texts" / str(index)).write_text(content)
     for index, name in enumerate(FILES):
         (world.root / "p" / name).write_text(TEXTS[index % len(TEXTS)])
     for cmd, chosen in graph:
