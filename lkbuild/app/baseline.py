@@ -66,7 +66,9 @@ class Baseline:
         needs: for each node, numbers of those that its analysis takes in.
         answers: what loading was told by the disk, by path (`lkbuild.loading.disk.Answer`).
         loaded: for each package, a digest of all by which patterns select, and the paths that it was made from.
-        record: the build's record among those for explanations, or "".
+        code: paths that rules depend on: one may be a source as well.
+        record: a build's record among those for explanations that has these actions and no others, or "".
+        unrecorded: numbers of actions that have other recipes in there: what they are now another command line has built.
     """
 
     root: str
@@ -88,10 +90,14 @@ class Baseline:
     needs: tuple[tuple[int, ...], ...]
     answers: Mapping[str, Answer]
     loaded: Mapping[str, tuple[str, tuple[str, ...]]]
+    code: frozenset[str]
     record: str
+    unrecorded: tuple[int, ...] = ()
 
     def affected(self, paths: Iterable[str], ask: Callable[[str, Answer], Answer]) -> Affected | None:
         """What changes of some paths reach; None where one may have changed more than can be told.
+
+        Those of which the record is not true any more are among them, so that the next record has them.
 
         Args:
             paths: absolute, or relative to the workspace.
@@ -100,7 +106,7 @@ class Baseline:
         paths = [*paths]
         owners = self._owners({self._absolute(path) for path in paths})
         direct: set[int] = set()
-        todo: list[int] = []
+        todo = [*self.unrecorded]
         packages: set[str] = set()
         others = False
         for path in paths:
@@ -109,6 +115,8 @@ class Baseline:
             now = ask(question, was) if was else None
             stale = self._stale(question, was, now) if was and now else frozenset()
             takers, of = self.takers.get(path, ()), owners[self._absolute(path)]
+            if path in self.code and (was is None or now != was):
+                return None
             if stale is None or not (was or takers or of):
                 return None
             others |= bool(was and now and was[1] != now[1])

@@ -53,8 +53,14 @@ def baseline_of(session: Session, wanted: Wanted, built: Built) -> Baseline | No
         needs=tuple(tuple(place[edge.target] for edge in closure.edges[node]) for node in closure.order),
         answers=session.loader.answers(),
         loaded=loaded_of(session),
+        code=code_of(session),
         record=built.record,
     )
+
+
+def code_of(session: Session) -> frozenset[str]:
+    """For `Baseline.code`, what the rules depend on that were loaded."""
+    return frozenset(path.removeprefix(f"{session.root}/") for path in session.rules.looked_at())
 
 
 def loaded_of(session: Session) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -71,9 +77,11 @@ def baseline_after(session: Session, before: Baseline, targets: Sequence[int], b
     number = {name: at for at, name in enumerate(before.actions)}
     if not is_settled(session, built) or any(str(action) not in number for action in graph.order):
         return None
-    recipes, seconds = list(before.recipes), list(before.seconds)
+    recipes, seconds, unrecorded = list(before.recipes), list(before.seconds), {*before.unrecorded}
     for action in graph.order:
         at = number[str(action)]
+        if recipes[at] != graph.recipes[action].hash:
+            unrecorded.add(at)
         recipes[at], seconds[at] = graph.recipes[action].hash, seconds_of(built, action) or seconds[at]
     keys, outputs = list(before.keys), list(before.outputs)
     for at, report in zip(targets, built.report.targets, strict=True):
@@ -84,7 +92,8 @@ def baseline_after(session: Session, before: Baseline, targets: Sequence[int], b
         seconds=tuple(seconds),
         keys=tuple(keys),
         outputs=tuple(outputs),
-        record=built.record or before.record,
+        record=built.record,
+        unrecorded=tuple(sorted(unrecorded)) if built.record == before.record else (),
     )
 
 

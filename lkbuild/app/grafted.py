@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lkbuild.app.baseline import Baseline, closed
-from lkbuild.app.baselines import is_settled, loaded_of, seconds_of, takers_of, written_of
+from lkbuild.app.baselines import code_of, is_settled, loaded_of, seconds_of, takers_of, written_of
 from lkbuild.app.executing import Built
 from lkbuild.app.narrowing import Narrowing
 from lkbuild.app.session import Session
@@ -106,9 +106,20 @@ def baseline_grafted(session: Session, before: Baseline, narrowing: Narrowing, b
         packages=(*(node.label.package for node in closure.order), *(before.packages[old] for old in nodes.added)),
         needs=nodes.inputs,
         answers={**before.answers, **session.loader.answers()},
+        code=before.code | code_of(session),
         loaded={**{name: known for name, known in before.loaded.items() if name not in narrowing.packages}, **loaded_of(session)},
         record=built.record,
+        unrecorded=_unrecorded(before, built, actions) if built.record == before.record else (),
     )
+
+
+def _unrecorded(before: Baseline, built: Built, actions: _Graft) -> tuple[int, ...]:
+    """For `Baseline.unrecorded`, where nothing was recorded: what is other than it was."""
+    graph = built.execution.graph
+    left_out = set(before.unrecorded)
+    recorded = {(name, recipe) for at, (name, recipe) in enumerate(zip(before.actions, before.recipes, strict=True)) if at not in left_out}
+    new = (at for at, action in enumerate(graph.order) if (str(action), graph.recipes[action].hash) not in recorded)
+    return (*new, *actions.numbers([at for at in before.unrecorded if at in actions.added]))
 
 
 def _moved(before: Baseline, target: int, actions: _Graft, nodes: _Graft) -> tuple[Any, ...]:

@@ -216,6 +216,10 @@ class History:
         """The record of a build as it lies there, without what it rests on."""
         return next((read_record(file) for file in self._of(identity)), None)
 
+    def has(self, identity: str) -> bool:
+        """Whether there is a record of a build."""
+        return bool(self._of(identity))
+
     def _of(self, identity: str) -> list[Path]:
         return [file for file in self.files() if identity in (file.name, file.name.removesuffix(SUFFIX).partition(_ON)[0])]
 
@@ -236,7 +240,7 @@ class History:
 
     def unused(self, identity: str) -> str:
         """This name, or a later one where a build has it: a resident process builds many times under one command line."""
-        return new_invocation() if self._of(identity) else identity
+        return new_invocation() if self.has(identity) else identity
 
     def add(self, record: BuildRecord) -> None:
         """Keep a record, and no more than the newest few and what they rest on.

@@ -13,6 +13,7 @@ from lkbuild.app.baseline import Baseline, Order
 from lkbuild.app.baselines import baseline_after, looked_at
 from lkbuild.app.executing import Built, Rest, actions_of, build_requested
 from lkbuild.app.grafted import baseline_grafted
+from lkbuild.app.history import History
 from lkbuild.app.narrowing import Narrowing, narrow
 from lkbuild.app.session import Session
 from lkbuild.base.values import dataclass
@@ -40,6 +41,8 @@ def build_affected(
     session: Session, baseline: Baseline, changed: Sequence[str], patterns: Sequence[str], sink: EventSink, started: float
 ) -> Narrowed | None:
     """Build the targets that changes of some paths reach; None, before anything has run, where all have to be looked at."""
+    if not History(session.state).has(baseline.record):  # what would be recorded could not be explained
+        return None
     affected = baseline.affected(changed, lambda path, was: answer_of(session.root, path, was))
     narrowing = narrow(session, baseline, affected, patterns) if affected else None
     if affected is None or narrowing is None:

@@ -120,10 +120,10 @@ def record(
 
 
 def _of_the_same(history: History, execution: Execution) -> str:
-    """The name of the newest record, if it has the actions of a build that found all of them up to date."""
+    """The name of the newest record, if it has the actions of a build that found all of them up to date, and no others."""
     latest = history.latest()
     known = {entry.name: entry.recipe for entry in latest.actions} if latest else {}
-    same = all(known.get(str(action)) == recipe.hash for action, recipe in execution.graph.recipes.items())
+    same = known == {str(action): recipe.hash for action, recipe in execution.graph.recipes.items()}
     return latest.id if latest and same else ""
 
 

@@ -21,7 +21,7 @@ from lkbuild.app.seen import Moment, Seen
 from lkbuild.app.session import Session
 from lkbuild.app.workspace_state import WorkspaceState
 from lkbuild.base.atomic import write_atomic
-from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, find, name_of
+from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, find, name_of, stat_of
 from lkbuild.base.values import dataclass
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
@@ -102,16 +102,23 @@ class Snapshot:
         gone |= dict.fromkeys((*was.forgotten(baseline), *names.unasked(before.changed, was.answers)), False)
         known = {*before.seen.paths, *before.seen.missing}
         new = (path for path in map(names.of, session.looked_at()) if path not in known)
-        paths = (*(path for path in before.changed if path not in gone), *_with_members(outputs), *new)
+        paths = (*(path for path in before.changed if path not in gone), *with_members(outputs), *new)
         seen = before.seen.again(paths, gone, names.asked, self._lately(session, _Believed(session, state, outputs)))
         self._keep(seen, baseline)
         self._expect(report, baseline, made)
 
     def _lately(self, session: Session, believed: Callable[[str], bool]) -> Callable[[str, os.stat_result], bool]:
-        """Whether a path changed too lately for its stat to tell what this build has seen of it."""
+        """Whether a path changed too lately for its stat to tell what this build has seen of it, or is another file than was read.
+
+        That may be an old one: a directory above it, or a link on the way, can be put in another's place.
+        """
         sources, begun, loaded = session.sources.seen(), self._begun.is_lately, self._loaded.is_lately
+        read = (session.sources.stats(), session.loader.stats())
 
         def lately(path: str, status: os.stat_result) -> bool:
+            now = stat_of(status)
+            if any(stats.get(path, now) != now for stats in read):
+                return True
             return (begun if path in sources else loaded)(status) and not believed(path)
 
         return lately
@@ -184,7 +191,7 @@ class _Believed:
 
 def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
     """Paths of what a build reads and wrote: absolute, or relative to the workspace."""
-    yield from _with_members(outputs)
+    yield from with_members(outputs)
     yield from session.looked_at()
     # A BUILD.yaml with a workspace section between here and the root would make another workspace of it.
     for folder in (session.options.cwd, *session.options.cwd.parents):
@@ -193,7 +200,7 @@ def _all(session: Session, outputs: Iterable[Written]) -> Iterator[str]:
         yield str(folder / BUILD_FILE)
 
 
-def _with_members(outputs: Iterable[Written]) -> Iterator[str]:
+def with_members(outputs: Iterable[Written]) -> Iterator[str]:
     """What was written, and the files and folders in it. A link leads anywhere, or nowhere; that it is another, its folder tells."""
     for path, _, _, tree in outputs:
         yield path

@@ -76,8 +76,8 @@ def keep_log(planned: PlannedAction, log: bytes, reason: str, folder: Path) -> B
 
 
 def _place(planned: PlannedAction, folder: Path) -> Path:
-    """Where a failure is kept: nothing is there any more."""
-    kept = folder / _UNSAFE.sub("_", f"{planned.info.label}-{planned.info.mnemonic}").strip("_")
+    """Where a failure is kept: nothing is there any more. The same target may fail for two architectures at once."""
+    kept = folder / _UNSAFE.sub("_", f"{planned.info.id}-{planned.info.mnemonic}").strip("_")
     shutil.rmtree(kept, ignore_errors=True)
     return kept
 

@@ -22,6 +22,7 @@ from lkbuild.base.boots import boot_id
 from lkbuild.base.checkpoint import Checkpoint, onward
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import BuildFailed
+from lkbuild.base.snapshot_format import stat_of
 from lkbuild.model.artifact import SourceFile
 from lkbuild.model.tree import File
 
@@ -42,6 +43,7 @@ class SourceDigests:
         self._known: dict[str, tuple[_Stat, str, int]] = _load(memory)
         self._this_build: dict[str, File] = {}
         self._asked: dict[str, None] = {}
+        self._stats: dict[str, _Stat] = {}
         self._changed = False
 
     def file(self, source: SourceFile) -> File:
@@ -70,6 +72,10 @@ class SourceDigests:
         """What was answered so far, by workspace-relative path."""
         return self._this_build
 
+    def stats(self) -> Mapping[str, _Stat]:
+        """What stat said of each of these before it was read."""
+        return self._stats
+
     def save(self) -> None:
         """Remember for the next process. A memory that can't be written costs time, not correctness."""
         if self._memory is None or not self._changed:
@@ -86,7 +92,8 @@ class SourceDigests:
             status = os.stat(where)  # noqa: PTH116 - hot path: one system call per source file
             if not stat.S_ISREG(status.st_mode):
                 raise BuildFailed(f"{path} is not a regular file")
-            now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode)
+            now = stat_of(status)
+            self._stats[path] = now
             executable = bool(status.st_mode & stat.S_IXUSR)
             known = self._known.get(path)
             if known is not None and known[0] == now:

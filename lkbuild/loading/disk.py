@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LoadError, Position
+from lkbuild.base.snapshot_format import stat_of
 from lkbuild.loading.listing import BUILD_FILE, Entry, join
 from lkbuild.syntax.nodes import MAX_BYTES
 
@@ -34,6 +35,7 @@ class DiskFiles:
         self.ignore: frozenset[str] = frozenset()
         self._listings: dict[str, Mapping[str, Entry] | None] = {}
         self._reads: dict[str, str] = {}
+        self._stats: dict[str, tuple[int, ...]] = {}
 
     def entries(self, directory: str) -> Mapping[str, Entry] | None:
         """See `Files`."""
@@ -45,6 +47,7 @@ class DiskFiles:
 
     def _scan(self, directory: str) -> Mapping[str, Entry] | None:
         try:
+            self._stats[directory] = stat_of(os.stat(self._path(directory)))  # noqa: PTH116 - hot: every directory
             with os.scandir(self._path(directory)) as entries:
                 return {entry.name: _classify(entry) for entry in sorted(entries, key=lambda entry: entry.name)}
         except (FileNotFoundError, NotADirectoryError):
@@ -58,8 +61,10 @@ class DiskFiles:
         try:
             handle = os.open(self._path(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                status = os.fstat(handle)
+                if not stat.S_ISREG(status.st_mode):
                     raise LoadError(f"{path} is no regular file", position=Position(file=path), hint="replace it by a file")
+                self._stats[path] = stat_of(status)
                 data = file.read(limit + 1)
                 self._reads[path] = Digest.of(data).hash
                 return data
@@ -77,6 +82,10 @@ class DiskFiles:
     def knows(self, path: str) -> bool:
         """Whether a path was listed or read."""
         return path in self._listings or path in self._reads
+
+    def stats(self) -> dict[str, tuple[int, ...]]:
+        """What stat said of each of these before it was read; nothing of what was not there."""
+        return {path: self._stats.get(path, ()) for path in self.looked_at()}
 
     def differs(self, path: str) -> bool:
         """Whether a directory that was listed or a file that was read is no longer what it was. False for all other paths."""

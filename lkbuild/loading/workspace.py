@@ -141,6 +141,10 @@ class WorkspaceLoader:
         """Whether answers so far depend on a workspace-relative path."""
         return self._files.knows(path)
 
+    def stats(self) -> dict[str, tuple[int, ...]]:
+        """What stat said of each of these paths before it was read; nothing of what was not there."""
+        return self._files.stats()
+
     def differs(self, path: str) -> bool:
         """Whether a workspace-relative path is one that answers so far depend on, and no longer what it was."""
         return self._files.differs(path)

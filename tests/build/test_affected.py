@@ -6,6 +6,7 @@ is none here, but where it is what is tested.
 
 import json
 import shutil
+import tarfile
 import time
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from harness.in_process import Here
 
 from lkbuild.app import build as use_case
 from lkbuild.app import seen
+from lkbuild.app.history import KEPT
+from lkbuild.base.digest import Digest
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -233,6 +236,23 @@ def test_links_in_an_output_may_lead_nowhere(here):
     here.check("//q:tree")
 
 
+def test_a_link_within_an_output_that_leads_nowhere_counts(here):
+    with tarfile.open(here.ws.root / "p/links.tar", "w") as archive:
+        link = tarfile.TarInfo("folder/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/nowhere/else"
+        archive.addfile(link)
+    here.ws.write("t/BUILD.yaml", "targets:\n  t: {rule: archive_toolchain, archive: '//p:links', type: tar}\n")
+    here.ws.edit("p/BUILD.yaml", "targets:\n", "targets:\n  links: {rule: filegroup, srcs: [links.tar]}\n")
+    here.settle("--json", "//...")
+    here.check("//...")
+    (path,) = here.ws.root.glob("lkbuild-out/*/t/t/tree/folder/*")
+    path.unlink()
+    assert here.answered("--json", "//...") is None
+    here.narrow("//...")
+    assert path.readlink().name == "else"
+    here.check("//...")
+
+
 def edit_command(ws):
     ws.edit("p/BUILD.yaml", "outs: [a], cmd: cat $SRCS", "outs: [a], cmd: tr a-z b-za < $SRCS")
 
@@ -414,6 +434,9 @@ def test_targets_and_packages_may_come_and_go(here, change):
 @pytest.mark.parametrize("change", [add_target, remove_target, rename_target, change_order])
 def test_patterns_select_what_they_would(here, change, patterns):
     here.settle("--json", *patterns)
+    here.ws.write("p/b.txt", "first\n")
+    here.ws.write("q/own.txt", "first\n")
+    here.build("--json", *patterns)  # now there is a record of what these patterns select
     change(here.ws)
     code = 7 if (change is remove_target and "//p:b" in patterns) or (change is rename_target and "-//q:own" in patterns) else 0
     _, whole = here.command(*patterns, code=code)
@@ -471,6 +494,26 @@ def test_a_target_that_may_not_be_seen_any_more_is_an_error_where_it_is_used(her
     said, whole = here.command("//...", code=7)
     assert whole
     assert said["errors"][0]["file"] == "q/BUILD.yaml"
+
+
+RULE = """from lkbuild.model.providers import Files
+from lkbuild.model.artifact import Inline, NamedArtifact
+from lkbuild.model.rule import Rule
+
+RULE = Rule(name="mine", doc="", attrs={}, analyze=lambda ctx: [Files((NamedArtifact("word", Inline(b"WORD")),))])
+"""
+
+
+def test_a_rule_that_is_a_source_as_well_is_a_rule(ws):
+    ws.write("rules/mine/rule.py", RULE)
+    ws.write("rules/BUILD.yaml", "targets:\n  copy: {rule: genrule, srcs: [mine/rule.py], outs: [copy], cmd: cat $SRCS > $OUT}\n")
+    ws.write("p/BUILD.yaml", "targets:\n  p: {rule: mine}\n")
+    time.sleep(2.1)  # what changes later than that is looked at again in any case
+    ws.build("//...")
+    ws.build("//...")
+    ws.edit("rules/mine/rule.py", "WORD", "ANOTHER")
+    (path,) = (path for path in ws.build("//...").paths if path.name == "word")
+    assert path.read_text() == "ANOTHER"
 
 
 def test_an_edit_that_fails_leaves_what_was_known(here):
@@ -607,6 +650,39 @@ def test_the_record_that_others_rest_on_is_kept(here):
     (why,) = explained(here, "why", "--json", "//q:own")["targets"]
     assert why["actions"][0]["reason"] == "changed"
     assert explained(here, "why", "--last", "--json")["counts"]["up_to_date"] > 1
+
+
+def test_explanations_know_what_another_command_built_between(here):
+    here.ws.write("p/b.txt", "of the other\n")
+    here.build("//p:b")
+    here.narrow("//...")
+    here.ws.write("q/own.txt", "new\n")
+    here.narrow("//...")
+    here.ws.write("p/b.txt", "newest\n")
+    (why,) = explained(here, "why", "--json", "//p:b")["targets"]
+    assert why["actions"][0]["changes"][0]["was"] == str(Digest.of(b"of the other\n"))
+
+
+def test_without_the_record_of_what_is_left_out_everything_is_looked_at(here):
+    for number in range(KEPT + 1):
+        here.ws.write("p/b.txt", f"{number}\n")
+        here.build("//p:b")
+    here.ws.write("p/a.txt", "new\n")
+    _, whole = here.command("//...")
+    assert whole
+    here.ws.write("q/own.txt", "new\n")
+    (why,) = explained(here, "why", "--json", "//q:own")["targets"]
+    assert why["actions"][0]["reason"] == "changed"
+
+
+def test_a_build_of_less_does_not_count_what_the_build_before_it_had(here):
+    here.settle("--json", "//q:upper")
+    for text in ("new\n", "newer\n"):
+        here.ws.write("p/a.txt", text)
+        said, _ = here.command("//q:upper")
+        last = explained(here, "why", "--last", "--json")
+        assert last["counts"] == here.positive(said)
+        assert last["targets"] == ["//q:upper"]
 
 
 def test_what_must_look_again_looks_at_everything(here):

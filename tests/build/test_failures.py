@@ -57,6 +57,13 @@ def test_a_failed_action_can_be_run_again_and_looked_at_in_its_sandbox(broken):
     assert inside.stdout.startswith("the last word\n"), inside.stderr
 
 
+def test_a_target_that_fails_for_two_architectures_at_once_keeps_both(broken):
+    shown = broken.build("--keep-going", "--arch", "amd64", "--arch", "arm64", "//p:broken", code=1).stderr
+    logs = {Path(log) for log in re.findall(r"log: (\S+)", shown)}
+    assert len(logs) == 2
+    assert all("the last word" in log.read_text() for log in logs)
+
+
 def test_a_failure_is_not_cached(broken):
     broken.build("//p:broken", code=1)
     assert broken.build("//p:broken", code=1).counts["failed"] == 1

@@ -140,6 +140,19 @@ def test_an_output_that_is_gone_is_written_again(pack, loss):
         assert path.read_text() == "one\n"
 
 
+def test_a_file_within_an_output_that_is_a_directory_counts(pack):
+    pack.write("i/BUILD.yaml", "targets:\n  i: {rule: package, skeleton: false}\n")
+    with served(pack):
+        layout = Path(asked(pack, "//i.oci")[1].strip())
+        asked(pack, "//i.oci")
+        blob = max((layout / "blobs/sha256").iterdir())
+        was = blob.read_bytes()
+        for harm in (lambda: blob.write_bytes(b"scribbled"), blob.unlink):
+            harm()
+            asked(pack, "//i.oci")
+            assert blob.read_bytes() == was
+
+
 def test_a_build_file_that_changes_counts(pack):
     with served(pack):
         asked(pack, "//p:upper")

@@ -48,8 +48,12 @@ edits = st.lists(
     st.one_of(
         *[st.tuples(st.just("write"), st.sampled_from(FILES), text)] * 3,
         st.tuples(st.just("touch"), st.sampled_from(FILES), text),
+        st.tuples(st.just("rename"), st.sampled_from(FILES), text),
+        st.tuples(st.just("link"), st.sampled_from(FILES), text),
+        st.tuples(st.just("folder"), st.sampled_from(tuple(f"{package}/{GLOB}" for package in PACKAGES)), st.just(0)),
+        st.tuples(st.just("harm"), st.integers(0, 5), st.booleans()),
+        st.tuples(st.just("other"), st.integers(0, 5), st.just(0)),
         st.tuples(st.just("mode"), st.sampled_from(FILES), text),
-        st.tuples(st.just("replace"), st.sampled_from(FILES), text),
         st.tuples(st.just("new"), st.sampled_from(NEW), text),
         st.tuples(st.just("remove"), st.sampled_from(NEW), text),
         st.tuples(st.just("command"), st.integers(0, 5), command),
@@ -57,7 +61,6 @@ edits = st.lists(
         st.tuples(st.just("add"), command, picks),
         st.tuples(st.just("drop"), st.just(0), st.just(0)),
         st.tuples(st.just("clean"), st.just(0), st.just(0)),
-        st.tuples(st.just("output"), st.integers(0, 5), text),
     ),
     min_size=1,
     max_size=5,
@@ -72,6 +75,10 @@ def package(number):
 
 def label(number):
     return f"//{package(number)}:t{number}"
+
+
+def number_of(name):
+    return int(name.partition(":t")[2])
 
 
 @dataclass
@@ -100,29 +107,43 @@ class World:
             (self.root / place / "BUILD.yaml").write_text("\n".join(lines) + "\n")
 
     def edit(self, kind, one, other):
-        if kind in ("command", "sources", "add", "drop"):
-            self.edit_target(kind, one, other)
-        elif kind in ("clean", "output"):
+        if kind in ("command", "sources", "add", "drop", "other"):
+            self.edit_targets(kind, one, other)
+        elif kind in ("clean", "harm"):
             self.edit_outputs(kind, one, other)
         else:
-            self.edit_file(kind, self.root / one, other)
+            self.edit_files(kind, self.root / one, other)
         self.save()
 
-    def edit_file(self, kind, path, content):
+    def edit_files(self, kind, path, content):
         match kind:
             case "write" | "new":
                 path.write_text(content)
-            case "replace":  # as editors save
-                path.with_name(".new").write_text(content)
-                path.with_name(".new").replace(path)
             case "touch":
                 os.utime(path)
+            case "rename":  # as editors save
+                path.with_name(".new").write_text(content)
+                path.with_name(".new").replace(path)
+            case "link":
+                path.unlink()
+                path.symlink_to(self.root / "texts" / str(TEXTS.index(content)))
+            case "folder":
+                path.rename(self.root / "aside")
+                shutil.copytree(self.root / "aside", path, symlinks=True)
+                shutil.rmtree(self.root / "aside")
             case "mode":
                 path.chmod(path.stat().st_mode ^ 0o111)
             case "remove":
                 path.unlink(missing_ok=True)
 
-    def edit_target(self, kind, one, other):
+    def edit_outputs(self, kind, one, scribble):
+        if kind == "clean":
+            shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
+            return
+        for output in self.root.glob(f"lkbuild-out/*/*/t{one}/*"):
+            output.write_text("harmed\n") if scribble else output.unlink()
+
+    def edit_targets(self, kind, one, other):
         match kind:
             case "command" if one < len(self.targets):
                 self.targets[one] = (other, self.targets[one][1])
@@ -132,19 +153,15 @@ class World:
                 self.targets.append((one, self.sources(len(self.targets), other)))
             case "drop":
                 self.targets = self.targets[:1] + self.targets[1:-1]
-
-    def edit_outputs(self, kind, number, content):
-        if kind == "clean":
-            shutil.rmtree(self.root / "lkbuild-out", ignore_errors=True)
-        for output in self.root.glob(f"lkbuild-out/*/*/t{number}/*"):
-            output.write_text(content)
+            case "other" if one < len(self.targets):
+                self.check([label(one)])
 
     def inputs(self, number, sources, made):
         """Name, content and executable bit of each input."""
         place = self.root / package(number)
         for name in sources:
             if name.startswith("//"):
-                yield name, made[int(name.partition(":t")[2])], False
+                yield name, made[number_of(name)], False
             else:
                 for path in sorted(place.glob("g/*")) if name == GLOB else [place / name]:
                     yield path.name, path.read_text(), os.access(path, os.X_OK)
@@ -158,8 +175,8 @@ class World:
             identities.append((number, cmd, inputs))
         return made, identities
 
-    def build(self, snapshot=None, **options):
-        report = build(self.options(**options), ["//..."], QuietSink(), snapshot=snapshot)
+    def build(self, patterns=("//...",), snapshot=None, **options):
+        report = build(self.options(**options), patterns, QuietSink(), snapshot=snapshot)
         assert report.errors == ()
         outputs = {target.label: Path(target.outputs[0].path).read_text() for target in report.targets}
         return outputs, [name.partition(" ")[0] for name in report.executed if name.endswith(" genrule")]
@@ -167,20 +184,26 @@ class World:
     def options(self, **options):
         return BuildOptions(cwd=self.root, cache=self.cache, workspace=self.root, **options)
 
-    def check(self):
+    def needed(self, number):
+        """Numbers of a target and of those that it is made of."""
+        return {number}.union(*(self.needed(number_of(name)) for name in self.targets[number][1] if name.startswith("//")))
+
+    def check(self, patterns=("//...",)):
+        """Build all, or one target by a command line of its own."""
         made, identities = self.model()
+        wanted = [number_of(pattern) for pattern in patterns if pattern != "//..."] or range(len(made))
         time.sleep(0.02)  # beyond the granularity of the file system's clock
-        snapshot = Snapshot(self.options(), ("a key", self.nonce))
-        outputs, executed = self.build(snapshot)
+        snapshot = Snapshot(self.options(), ("a key", self.nonce, *patterns))
+        outputs, executed = self.build(patterns, snapshot)
         snapshot.save(None)
-        assert outputs == {label(number): content for number, content in enumerate(made)}
-        ran = [identities[int(name.partition(":t")[2])] for name in executed]
-        new = set(identities) - self.seen
+        assert outputs == {label(number): made[number] for number in wanted}
+        ran = [identities[number_of(name)] for name in executed]
+        new = {identities[each] for number in wanted for each in self.needed(number)} - self.seen
         assert sorted(ran) == sorted(new)
         self.seen |= new
         expected = snapshot.next_report
         if expected is not None:
-            found = build(self.options(), ["//..."], QuietSink())
+            found = build(self.options(), patterns, QuietSink())
             assert replace(found, elapsed_s=0, saved_seconds=0) == replace(expected, elapsed_s=0, saved_seconds=0)
             assert found.saved_seconds == pytest.approx(expected.saved_seconds)
 
@@ -220,6 +243,9 @@ def test_after_any_edits_a_build_runs_what_is_new_and_gives_what_a_clean_build_g
     for place in PACKAGES:
         (world.root / place / "g").mkdir(parents=True)
     (world.root / "BUILD.yaml").write_text("workspace: {name: random}\n")
+    (world.root / "texts").mkdir()
+    for index, content in enumerate(TEXTS):
+        (world.root / "texts" / str(index)).write_text(content)
     for index, name in enumerate(FILES):
         (world.root / name).write_text(TEXTS[index % len(TEXTS)])
     for cmd, chosen in graph:

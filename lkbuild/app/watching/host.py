@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from lkbuild.app.cancel import Cancel
 from lkbuild.app.event_sinks import Silent
 from lkbuild.app.options import BuildOptions, new_invocation
+from lkbuild.app.snapshot import with_members
 from lkbuild.app.watching.interest import Interest
 from lkbuild.app.watching.observer import Interests, Observer
 from lkbuild.app.watching.resident import Resident
@@ -140,7 +141,8 @@ class Host:
             options = replace(kept.dialogue.options, cancel=Cancel(), events=None, metrics=None, invocation=new_invocation())
             report = kept.resident.attempt(options, Silent())
             kept.resident.keep(kept.dialogue.texts)
-            written = [output.path for target in report.targets for output in target.outputs]
+            outputs = [(output.path, "", 0, output.tree) for target in report.targets for output in target.outputs]
+            written = [*with_members(outputs)]
             found = kept.resident.interests
             sources = found.sources | Interest.of(root, _with_parents(written, root))
             if observer.observe(Interests(sources, found.loaded, found.rules), key):
