@@ -15,6 +15,7 @@ from lkbuild.app.executing import Built, Rest, build_requested
 from lkbuild.app.history import History
 from lkbuild.app.request import request
 from lkbuild.app.session import Session
+from lkbuild.base.digest import Digest
 from lkbuild.base.errors import AnalysisError, LoadError
 from lkbuild.base.values import dataclass
 from lkbuild.loading.disk import still
@@ -44,6 +45,7 @@ def build_affected(session: Session, baseline: Baseline, changed: Sequence[str],
     targets = baseline.affected(changed, lambda path, answer: still(session.root, path, answer))
     if targets is None:
         return None
+    targets = _with_lost(session, baseline, targets)
     try:
         analyses, requested = request(session, chosen_of(session, baseline, targets))
     except (LoadError, AnalysisError):  # something has changed since it was compared: who looks at all of it finds what
@@ -63,6 +65,15 @@ def build_affected(session: Session, baseline: Baseline, changed: Sequence[str],
         targets=targets,
         baseline=baseline_after(session, baseline, targets, built),
     )
+
+
+def _with_lost(session: Session, baseline: Baseline, targets: tuple[int, ...]) -> tuple[int, ...]:
+    """Some targets, and others whose results they are made of and the store has lost: an action that runs again may make other bytes."""
+    shared = baseline.shared({*targets})
+    recipes = {action: Digest(baseline.recipes[action], 0) for actions in shared.values() for action in actions}  # found by hash
+    known = session.store.actions.get_recipes(recipes.values())
+    lost = {number for number, actions in shared.items() if any(recipes[action] not in known for action in actions)}
+    return tuple(sorted({*targets, *lost}))
 
 
 class _AsAll:
