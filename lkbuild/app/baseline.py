@@ -172,6 +172,12 @@ class Baseline:
         outputs = {path for path, _, _, _ in after.outputs_of(range(len(after.labels)))} if left else set()
         return frozenset(path for path in left if self._absolute(path) not in outputs)
 
+    def shared(self, targets: Collection[int]) -> Mapping[int, tuple[int, ...]]:
+        """Of the other targets, by number, the actions that they were asked for and that some targets are made of."""
+        below = self.below(targets)
+        found = ((number, tuple(action for action in wanted if action in below)) for number, wanted in enumerate(self.wanted))
+        return {number: actions for number, actions in found if actions and number not in targets}
+
     def outputs_of(self, targets: Iterable[int]) -> Iterator[Written]:
         """What some targets came to."""
         for number in targets:

@@ -16,6 +16,7 @@ from lkbuild.app.grafted import baseline_grafted
 from lkbuild.app.history import History
 from lkbuild.app.narrowing import Narrowing, narrow
 from lkbuild.app.session import Session
+from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
 from lkbuild.loading.disk import answer_of
 from lkbuild.model.action import Source
@@ -44,8 +45,11 @@ def build_affected(
     if not History(session.state).has(baseline.record):  # what would be recorded could not be explained
         return None
     affected = baseline.affected(changed, lambda path, was: answer_of(session.root, path, was))
-    narrowing = narrow(session, baseline, affected, patterns) if affected else None
-    if affected is None or narrowing is None:
+    if affected is None:
+        return None
+    affected = replace(affected, targets=_with_lost(session, baseline, affected.targets))
+    narrowing = narrow(session, baseline, affected, patterns)
+    if narrowing is None:
         return None
     kept, found = baseline.below(narrowing.others), narrowing.wanted
     told = _AsAll(sink, baseline, narrowing, kept)
@@ -64,6 +68,15 @@ def _rest(baseline: Baseline, narrowing: Narrowing, kept: frozenset[int]) -> Res
     """What is left out: the actions that other targets rest on."""
     replaced = (name for number, name in enumerate(baseline.actions) if number not in kept) if narrowing.grafted else ()
     return Rest(recipes=frozenset(baseline.recipes[number] for number in kept), record=baseline.record, replaced=frozenset(replaced))
+
+
+def _with_lost(session: Session, baseline: Baseline, targets: tuple[int, ...]) -> tuple[int, ...]:
+    """Some targets, and others whose results they are made of and the store has lost: an action that runs again may make other bytes."""
+    shared = baseline.shared({*targets})
+    recipes = {action: Digest(baseline.recipes[action], 0) for actions in shared.values() for action in actions}  # found by hash
+    known = session.store.actions.get_recipes(recipes.values())
+    lost = {number for number, actions in shared.items() if any(recipes[action] not in known for action in actions)}
+    return tuple(sorted({*targets, *lost}))
 
 
 class _AsAll:

@@ -5,10 +5,13 @@ Does not know why it failed.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shlex
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,27 +33,27 @@ def keep_failure(
     The last failure of each action is kept; an earlier one gives way. On a disk that is full nothing is kept: what an action that
     filled it has left would keep it full, and the next build could not even begin.
     """
-    kept = _place(planned, folder)
     tail = log_tail(request.log)
-    if _is_full(request.work):
-        return HostError(
-            f"no space left for {planned.info.mnemonic}: {reason}",
-            label=planned.info.label,
-            position=planned.info.position,
-            detail=_shown(request.arguments, tail),
-            hint="free some space, run: lkbuild cache gc, or pass --cache DIR",
-        )
-    kept.mkdir(parents=True)
-    log = kept / "log"
-    if request.log.exists():
-        shutil.move(request.log, log)
-    work = kept / "build"
-    shutil.move(request.work, work)
-    moved = command.replace(str(request.work), str(work))
-    script = kept / "command.sh"
-    usage = f"# Runs the failed command again, in the same sandbox; `sh {script} sh` starts a shell there instead."
-    script.write_text(f"#!/bin/sh\n{usage}\n{_with_override(moved, request)}\n")
-    script.chmod(0o755)
+    with _place(planned, folder) as kept:
+        if _is_full(request.work):
+            return HostError(
+                f"no space left for {planned.info.mnemonic}: {reason}",
+                label=planned.info.label,
+                position=planned.info.position,
+                detail=_shown(request.arguments, tail),
+                hint="free some space, run: lkbuild cache gc, or pass --cache DIR",
+            )
+        kept.mkdir()
+        log = kept / "log"
+        if request.log.exists():
+            shutil.move(request.log, log)
+        work = kept / "build"
+        shutil.move(request.work, work)
+        moved = command.replace(str(request.work), str(work))
+        script = kept / "command.sh"
+        usage = f"# Runs the failed command again, in the same sandbox; `sh {script} sh` starts a shell there instead."
+        script.write_text(f"#!/bin/sh\n{usage}\n{_with_override(moved, request)}\n")
+        script.chmod(0o755)
     return BuildFailed(
         f"{planned.info.mnemonic} failed: {reason}",
         label=planned.info.label,
@@ -62,24 +65,35 @@ def keep_failure(
 
 def keep_log(planned: PlannedAction, log: bytes, reason: str, folder: Path) -> BuildFailed:
     """Keep the log of an action that failed elsewhere under `folder`, and make the error: all else of it is on another machine."""
-    kept = _place(planned, folder)
-    kept.mkdir(parents=True)
-    path = kept / "log"
-    path.write_bytes(log)
+    with _place(planned, folder) as kept:
+        kept.mkdir()
+        path = kept / "log"
+        path.write_bytes(log)
+        tail = log_tail(path)
     return BuildFailed(
         f"{planned.info.mnemonic} failed: {reason}",
         label=planned.info.label,
         position=planned.info.position,
-        detail=_shown(planned.spec.arguments, log_tail(path)),
+        detail=_shown(planned.spec.arguments, tail),
         hint=f"log: {path}\nit ran on an engine; --strategy=sandbox runs it here and keeps its folder",
     )
 
 
-def _place(planned: PlannedAction, folder: Path) -> Path:
-    """Where a failure is kept: nothing is there any more. The same target may fail for two architectures at once."""
-    kept = folder / _UNSAFE.sub("_", f"{planned.info.id}-{planned.info.mnemonic}").strip("_")
-    shutil.rmtree(kept, ignore_errors=True)
-    return kept
+@contextlib.contextmanager
+def _place(planned: PlannedAction, folder: Path) -> Iterator[Path]:
+    """Where a failure is kept: nothing is there any more, nor comes from another build that fails at the same.
+
+    The same target may fail for two architectures at once, each in a place of its own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        kept = folder / _UNSAFE.sub("_", f"{planned.info.id}-{planned.info.mnemonic}").strip("_")
+        shutil.rmtree(kept, ignore_errors=True)
+        yield kept
+    finally:
+        os.close(handle)
 
 
 def _shown(arguments: tuple[str, ...], tail: list[str]) -> str:

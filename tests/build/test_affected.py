@@ -586,6 +586,23 @@ def test_a_lost_store_is_made_again_as_far_as_it_is_needed(here):
     assert text_of(said, "//q:upper") == "A AGAIN\n"
 
 
+def test_what_runs_again_since_the_store_lost_it_is_written_where_it_was_asked_for(here):
+    here.ws.write(
+        "r/BUILD.yaml",
+        """targets:
+  random: {rule: genrule, outs: [random], cmd: cat /proc/sys/kernel/random/uuid > $OUT}
+  use: {rule: genrule, srcs: [":random", use.txt], outs: [use], cmd: cat $SRCS > $OUT}
+""",
+    )
+    here.ws.write("r/use.txt", "use\n")
+    here.settle("--json", "//...")
+    assert here.ws.lkbuild("cache", "gc", "--max-size", "0").returncode == 0
+    here.ws.write("r/use.txt", "again\n")
+    said = here.narrow("//...")
+    assert "//p:a genrule" not in said["executed"]
+    assert text_of(said, "//r:use") == text_of(said, "//r:random") + "again\n"
+
+
 def test_several_architectures_are_told_apart(here):
     patterns = ("--arch", "amd64", "--arch", "arm64", "//...", "//q:image.oci")
     here.settle("--json", *patterns)
