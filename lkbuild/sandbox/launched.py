@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 from typing import IO, Final
 
+from lkbuild.sandbox import seccomp
 from lkbuild.sandbox.process import GRACE_S, Ending
 
 #: Where the build hook puts it (hatch_build.py).
@@ -43,8 +44,8 @@ class Launcher:
     def __init__(self, program: Path) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket, theirs = socket.socketpair()
-        with theirs:
-            argv = [str(program), "--serve", str(theirs.fileno())]
+        with theirs, seccomp.opened() as refused:
+            argv = [str(program), "--seccomp", str(refused), "--serve", str(theirs.fileno())]
             # Descriptors are closed: one that leaked would be open in a launcher. No preexec_fn, so that CPython may vfork.
             self._process = subprocess.Popen(
                 argv,
@@ -53,7 +54,7 @@ class Launcher:
                 stderr=subprocess.DEVNULL,
                 env={},
                 umask=0o022,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), refused),
             )
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
