@@ -8,6 +8,7 @@ to start next: starting it anew would cost more than all that it does. Knows not
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -25,6 +26,7 @@ from lkbuild.sandbox.process import GRACE_S, Ending
 PROGRAM: Final = Path(__file__).parent / "launcher" / "lkbuild-launcher"
 _REQUEST: Final = struct.Struct("=II")  # bytes and words that follow; main.c: struct request
 _REPLY: Final = struct.Struct("=ii")  # whether the command was started, its exit code; main.c: struct reply
+_SERVES: Final = b"\0"
 #: What is answered for a launcher that was killed.
 _KILLED: Final = Ending(128 + signal.SIGKILL, started=False)
 
@@ -56,6 +58,10 @@ class Launcher:
                 umask=0o022,
                 pass_fds=(theirs.fileno(), refused),
             )
+        # One that another lkbuild was installed with, or that is not allowed to refuse calls, ends here, before it has begun anything.
+        if self._socket.recv(1) != _SERVES:
+            self.close()
+            raise OSError(errno.EPROTO, "it ended before it served", str(program))
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         #: Whether it was told something that it may not have read: its command can have ended at that moment.

@@ -257,9 +257,9 @@ def test_without_a_program_that_refuses_calls_it_starts_nothing(launcher, tmp_pa
     assert (done.returncode, "--seccomp" in done.stderr, "execvp" in done.stderr) == (1, True, False)
 
 
-@pytest.mark.parametrize("script", ["ulimit -n 7; exec {launcher} $*", None])
+@pytest.mark.parametrize("script", ["ulimit -n 7; exec {launcher} $*", "exit 1", "sleep 0.1; exec {launcher} --new", None])
 def test_a_host_on_which_it_does_not_work_has_bubblewrap(root, launcher, tmp_path, script):
-    """What can't set up a sandbox, and what can't be run at all: a program for another machine."""
+    """What can't set up a sandbox; what ends before it serves, as one of another version does; what can't be run: for another machine."""
     fake = tmp_path / "launcher"
     fake.write_text(f"#!/bin/sh\n{script.format(launcher=launcher)}\n" if script else "\x7fELF")
     fake.chmod(0o755)

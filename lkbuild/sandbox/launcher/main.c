@@ -204,6 +204,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "--serve")) {
 		int connection = atoi(argv[2]), log;
 		keep_network();
+		if (send(connection, "", 1, MSG_NOSIGNAL) != 1) /* that it serves; launched.py waits for it */
+			return 0;
 		for (struct request request; receive(connection, &request, &log);)
 			serve_one(connection, request, log);
 		return 0;
