@@ -17,17 +17,21 @@ from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import find_bwrap
 from lkbuild.sandbox.folders import read_root
 from lkbuild.sandbox.plan import plan
+from lkbuild.sandbox.seccomp import program
 
 ROOT = Path("/")
 COMMAND = ("/bin/sh", "-c", ":")
 ALL = "the sandbox"
 ALONE = "the command alone"
+#: The descriptor of the program of refused calls; bubblewrap reads it to its end, so each start opens it.
+REFUSED = 9
 #: Options of bubblewrap with their operands, as they are left out.
-PARTS = {
+PARTS: dict[str, list[tuple[str | None, ...]]] = {
     "without its network": [("--unshare-net",)],
     "without --disable-userns": [("--disable-userns",)],
     "without accounts": [("--ro-bind", None, "/etc/passwd"), ("--ro-bind", None, "/etc/group")],
     "without read-only /proc, /dev, /": [("--remount-ro", None)],
+    "without refused calls": [("--seccomp", None)],
     "without /dev": [("--dev", None), ("--perms", "1777"), ("--tmpfs", None), ("--remount-ro", "/dev")],
 }
 
@@ -40,7 +44,7 @@ def options_of(folder: Path) -> list[str]:
     listing = read_root(ROOT)
     listing = replace(listing, top=tuple(entry for entry in listing.top if entry.name in {"bin", "lib", "lib64", "usr"}), etc=())
     request = SandboxRun(arguments=COMMAND, environment=(), root=ROOT, mounts=(), work=work, log=folder / "log", timeout_s=60)
-    return list(plan(request, listing, temporary))
+    return ["--seccomp", str(REFUSED), *plan(request, listing, temporary)]
 
 
 def without(options: list[str], parts: Iterable[tuple[str | None, ...]]) -> list[str]:
@@ -61,7 +65,10 @@ def _matches(words: list[str], part: tuple[str | None, ...]) -> bool:
 
 def starts(command: list[str], count: int, folder: Path) -> Run:
     """So many starts by a shell, one after the other."""
-    return run(["sh", "-ec", f"i=0; while [ $i -lt {count} ]; do {shlex.join(command)}; i=$((i+1)); done"], folder)
+    file = folder / "refused"
+    file.write_bytes(program())
+    line = f"{shlex.join(command)} {REFUSED}<{shlex.quote(str(file))}"
+    return run(["sh", "-ec", f"i=0; while [ $i -lt {count} ]; do {line}; i=$((i+1)); done"], folder)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from typing import IO, Final
 
 from lkbuild.base.errors import BuildFailed, HostError
 from lkbuild.model.ports import CANCELLED, SandboxResult, SandboxRun
+from lkbuild.sandbox import seccomp
 from lkbuild.sandbox.folders import mount_points, read_root, temporary_for
 from lkbuild.sandbox.launched import LaunchedChild, launch
 from lkbuild.sandbox.plan import RootListing, plan
@@ -108,7 +109,9 @@ class BubblewrapSandbox:
         options = list(plan(request, read_root(request.root), Path(point), nested=self._nested))
         at = options.index(point)
         options[at - 1 : at + 2] = ["--tmpfs", options[at + 1]]
-        return shlex.join([str(self._bwrap), *options])
+        # A pipeline, so that no file is needed beside it; the command has the input of who runs it all the same.
+        octal = "".join(f"\\{byte:o}" for byte in seccomp.program())
+        return f"exec 4<&0\nprintf '{octal}' | 3<&0 <&4 4<&- {shlex.join([str(self._bwrap), '--seccomp', '3', *options])}"
 
     def _supervise_either(self, options: tuple[str, ...], request: SandboxRun, cancelled: Callable[[], bool]) -> tuple[Ending, str | None]:
         """By the launcher; where that can't do it (a kernel before 5.12, a security module that knows programs by name) by bubblewrap."""

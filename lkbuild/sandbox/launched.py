@@ -8,6 +8,7 @@ to start next: starting it anew would cost more than all that it does. Knows not
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -18,12 +19,14 @@ import threading
 from pathlib import Path
 from typing import IO, Final
 
+from lkbuild.sandbox import seccomp
 from lkbuild.sandbox.process import GRACE_S, Ending
 
 #: Where the build hook puts it (hatch_build.py).
 PROGRAM: Final = Path(__file__).parent / "launcher" / "lkbuild-launcher"
 _REQUEST: Final = struct.Struct("=II")  # bytes and words that follow; main.c: struct request
 _REPLY: Final = struct.Struct("=ii")  # whether the command was started, its exit code; main.c: struct reply
+_SERVES: Final = b"\0"
 #: What is answered for a launcher that was killed.
 _KILLED: Final = Ending(128 + signal.SIGKILL, started=False)
 
@@ -43,8 +46,8 @@ class Launcher:
     def __init__(self, program: Path) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket, theirs = socket.socketpair()
-        with theirs:
-            argv = [str(program), "--serve", str(theirs.fileno())]
+        with theirs, seccomp.opened() as refused:
+            argv = [str(program), "--seccomp", str(refused), "--serve", str(theirs.fileno())]
             # Descriptors are closed: one that leaked would be open in a launcher. No preexec_fn, so that CPython may vfork.
             self._process = subprocess.Popen(
                 argv,
@@ -53,8 +56,12 @@ class Launcher:
                 stderr=subprocess.DEVNULL,
                 env={},
                 umask=0o022,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), refused),
             )
+        # One that another lkbuild was installed with, or that is not allowed to refuse calls, ends here, before it has begun anything.
+        if self._socket.recv(1) != _SERVES:
+            self.close()
+            raise OSError(errno.EPROTO, "it ended before it served", str(program))
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         #: Whether it was told something that it may not have read: its command can have ended at that moment.

@@ -1,7 +1,8 @@
 """The sandbox as data: from a run to bubblewrap's options. Pure, so that a golden file can hold it.
 
-What the sandbox is, is all here: namespaces, mounts, environment. This module neither reads a disk nor starts a process: what the
-root tree holds is told to it (`RootListing`), and the binary that takes the options is not its business.
+What the sandbox is, is all here: namespaces, mounts, environment; but for the calls that it refuses (seccomp.py). This module neither
+reads a disk nor starts a process: what the root tree holds is told to it (`RootListing`), and the binary that takes the options is not its
+business.
 
 The order of the options is the order of the mounts (bwrap(1)): `/` is a tmpfs of bubblewrap's own, the root tree's top level is
 placed on it entry by entry (a read-only bind of the whole tree would leave no place for /proc, /dev, /tmp and /build, where the

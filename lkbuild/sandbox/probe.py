@@ -14,6 +14,7 @@ from typing import Final
 from lkbuild.base.errors import HostError
 from lkbuild.base.values import dataclass
 from lkbuild.model.ports import SandboxRun
+from lkbuild.sandbox import seccomp
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox, find_bwrap
 from lkbuild.sandbox.launched import find_launcher
 from lkbuild.sandbox.plan import RootListing, plan
@@ -63,6 +64,8 @@ def diagnose(said: str, sysctl: Path = _SYSCTL) -> HostError:
     hints = [hint for check in (_debian, _count, _apparmor) if (hint := check(sysctl))]
     if "Can't mount proc" in said:
         hints.append("in a container: start it with `--security-opt systempaths=unconfined` (a masked /proc can't be mounted again)")
+    if "SECCOMP" in said:
+        hints.append("take a kernel with CONFIG_SECCOMP_FILTER, as distributions have it: some calls are refused inside, which needs that")
     if not hints:
         hints.append(
             "user namespaces are refused, by seccomp or a security module: in Docker, start the container with "
@@ -84,9 +87,11 @@ def _try(program: Path, *, nested: bool) -> str | None:
         request = SandboxRun(
             arguments=(_COMMAND,), environment=(), root=None, mounts=(), work=folder / "work", log=folder / "log", timeout_s=10
         )
-        argv = [str(program), *plan(request, RootListing(), folder / "tmp", nested=nested)]
+        options = plan(request, RootListing(), folder / "tmp", nested=nested)
         try:
-            done = subprocess.run(argv, check=False, capture_output=True, timeout=10, stdin=subprocess.DEVNULL)
+            with seccomp.opened() as refused:
+                argv = [str(program), "--seccomp", str(refused), *options]
+                done = subprocess.run(argv, check=False, capture_output=True, timeout=10, stdin=subprocess.DEVNULL, pass_fds=(refused,))
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
     said = done.stderr.decode("utf-8", "replace").strip()

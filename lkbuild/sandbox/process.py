@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final, TypeAlias
 
 from lkbuild.base.values import dataclass
+from lkbuild.sandbox import seccomp
 
 #: What subprocess takes as a standard stream.
 Stream: TypeAlias = "int | IO[bytes] | None"
@@ -163,7 +164,7 @@ def readable(handles: tuple[int, ...], timeout_s: float | None) -> list[int]:
 
 
 def start(bwrap: Path, options: tuple[str, ...], *, stdin: Stream, stdout: Stream, stderr: Stream, nice: int = 0) -> Child:
-    """Start bubblewrap. It dies with the calling *thread* (PR_SET_PDEATHSIG), which therefore waits for it.
+    """Start bubblewrap, which refuses the calls of seccomp.py. It dies with the calling *thread* (PR_SET_PDEATHSIG), which therefore waits.
 
     `nice`: how far it steps back for others, added to this process's own (setpriority(2)).
 
@@ -172,17 +173,18 @@ def start(bwrap: Path, options: tuple[str, ...], *, stdin: Stream, stdout: Strea
     """
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        # No preexec_fn, so that CPython may vfork: a fork of a 600 MB process takes 15 ms (reference/build-systems.md 5.2).
-        # Descriptors are closed: one that leaked would be open inside the sandbox.
-        process = subprocess.Popen(
-            [str(bwrap), "--json-status-fd", str(writer), *options],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            env={},
-            umask=0o022,
-            pass_fds=(writer,),
-        )
+        with seccomp.opened() as refused:
+            # No preexec_fn, so that CPython may vfork: a fork of a 600 MB process takes 15 ms (reference/build-systems.md 5.2).
+            # Descriptors are closed: one that leaked would be open inside the sandbox.
+            process = subprocess.Popen(
+                [str(bwrap), "--json-status-fd", str(writer), "--seccomp", str(refused), *options],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env={},
+                umask=0o022,
+                pass_fds=(writer, refused),
+            )
     except BaseException:
         os.close(reader)
         raise

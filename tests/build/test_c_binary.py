@@ -11,6 +11,7 @@ from harness.workspace import REPOSITORY, copy_of_repository, user_store
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
+from lkbuild.sandbox.seccomp import ABIS
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 
@@ -93,6 +94,40 @@ def test_the_launcher_of_sandboxes_is_compiled_for_every_architecture_and_works(
     )
     assert box.run(asked, cancelled=lambda: False).exit_code == 0
     assert (tmp_path / "log").read_text() == "launcher\n"
+
+
+#: By the kernel's names of the ways in: on which architecture a header has its numbers. No architecture's has those of 32-bit ARM.
+WAYS_IN = {
+    "X86_64": (0xC000003E, "amd64", "asm/unistd_64.h"),
+    "I386": (0x40000003, "amd64", "asm/unistd_32.h"),
+    "AARCH64": (0xC00000B7, "arm64", "asm/unistd.h"),
+    "ARM": (0x40000028, "arm64", None),
+    "RISCV64": (0xC00000F3, "riscv64", "asm/unistd.h"),
+    "RISCV32": (0x400000F3, "riscv64", "asm/unistd.h"),
+    "S390X": (0x80000016, "s390x", "asm/unistd.h"),
+    "S390": (0x00000016, "s390x", "asm/unistd.h"),
+}
+
+
+def test_the_numbers_of_refused_calls_are_those_of_the_kernels_headers(c):
+    """As the compiler has them for each architecture: Python has no other source of them."""
+    by_code = {code: abi for abi in ABIS for code in abi.arch}
+    assert set(by_code) == {code for code, _, _ in WAYS_IN.values()}
+    sources: dict[str, list[str]] = {arch: ["main.c"] for arch in ARCHES}
+    c.write("calls/main.c", "int main(void) { return 0; }\n")
+    for way, (code, arch, header) in WAYS_IN.items():
+        abi = by_code[code]
+        numbers = dict(zip(("add_key", "request_key", "keyctl", "socket", "socketpair"), (*abi.keys, *abi.sockets), strict=True))
+        numbers |= {"io_uring_setup": 425} | ({"socketcall": abi.socketcall} if abi.socketcall is not None else {})
+        equal = {f"AUDIT_ARCH_{way}": code} | ({f"__NR_{call}": number for call, number in numbers.items()} if header else {})
+        lines = ["#include <linux/audit.h>", *([f"#include <{header}>"] if header else [])]
+        lines += [f'_Static_assert({name} == {value}U, "{name}");' for name, value in equal.items()]
+        c.write(f"calls/{way}.c", "\n".join([*lines, ""]))
+        sources[arch].append(f"{way}.c")
+    targets = [f"  {arch}: {{rule: c_binary, srcs: [{', '.join(names)}]}}" for arch, names in sources.items()]
+    c.write("calls/BUILD.yaml", "\n".join(["targets:", *targets, ""]))
+    for arch in ARCHES:
+        assert c.build("--arch", arch, f"//calls:{arch}").paths
 
 
 def test_what_the_compiler_says_is_told(c):

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from lkbuild.base.errors import BuildFailed, HostError
 from lkbuild.model.ports import CANCELLED, SandboxRun
+from lkbuild.sandbox import seccomp
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 from lkbuild.sandbox.launched import LaunchedChild, find_launcher
 from lkbuild.sandbox.probe import probe
@@ -201,6 +202,13 @@ def test_no_input_is_placed_through_a_symbolic_link(boxes, root, tmp_path, name,
     assert not Path("/etc/b").exists()
 
 
+def started(launcher, *words):
+    """The launcher by itself, for one command."""
+    with seccomp.opened() as refused:
+        argv = [launcher, "--seccomp", str(refused), *words]
+        return subprocess.run(argv, check=False, capture_output=True, text=True, pass_fds=(refused,))
+
+
 NEEDED = [*(f"--unshare-{name}" for name in ("user", "ipc", "pid", "uts", "cgroup", "net")), "--clearenv", "--die-with-parent"]
 
 
@@ -220,23 +228,38 @@ NEEDED = [*(f"--unshare-{name}" for name in ("user", "ipc", "pid", "uts", "cgrou
     ],
 )
 def test_what_it_does_not_know_it_refuses(launcher, options):
-    done = subprocess.run([launcher, *NEEDED, *options, "--", "/usr/bin/true"], check=False, capture_output=True, text=True)
+    done = started(launcher, *NEEDED, *options, "--", "/usr/bin/true")
     assert (done.returncode, done.stderr.split(":")[0]) == (1, "lkbuild-launcher")
     assert "execvp" not in done.stderr
 
 
 @pytest.mark.parametrize("missing", NEEDED)
 def test_nothing_of_the_isolation_can_be_left_out(launcher, missing):
-    done = subprocess.run(
-        [launcher, *(option for option in NEEDED if option != missing), "--", "/usr/bin/true"], check=False, capture_output=True, text=True
-    )
+    done = started(launcher, *(option for option in NEEDED if option != missing), "--", "/usr/bin/true")
     assert done.returncode == 1
     assert "execvp" not in done.stderr
 
 
-@pytest.mark.parametrize("script", ["ulimit -n 7; exec {launcher} $*", None])
+def test_with_all_of_it_a_command_is_looked_for(launcher):
+    """In an empty root. Else the two above would say nothing."""
+    assert "execvp" in started(launcher, *NEEDED, "--", "/usr/bin/true").stderr
+
+
+@pytest.mark.parametrize("program", [None, b"", b"\0" * 7, b"\xff" * 8, b"\0" * (1 << 15)])
+@pytest.mark.parametrize("options", [[*NEEDED, "--", "/usr/bin/true"], ["--serve", "0"]])
+def test_without_a_program_that_refuses_calls_it_starts_nothing(launcher, tmp_path, options, program):
+    (tmp_path / "program").write_bytes(program or b"")
+    with (tmp_path / "program").open("rb") as file:
+        first = [] if program is None else ["--seccomp", str(file.fileno())]
+        done = subprocess.run(
+            [launcher, *first, *options], check=False, capture_output=True, text=True, pass_fds=(file.fileno(),), stdin=subprocess.DEVNULL
+        )
+    assert (done.returncode, "--seccomp" in done.stderr, "execvp" in done.stderr) == (1, True, False)
+
+
+@pytest.mark.parametrize("script", ["ulimit -n 7; exec {launcher} $*", "exit 1", "sleep 0.1; exec {launcher} --new", None])
 def test_a_host_on_which_it_does_not_work_has_bubblewrap(root, launcher, tmp_path, script):
-    """What can't set up a sandbox, and what can't be run at all: a program for another machine."""
+    """What can't set up a sandbox; what ends before it serves, as one of another version does; what can't be run: for another machine."""
     fake = tmp_path / "launcher"
     fake.write_text(f"#!/bin/sh\n{script.format(launcher=launcher)}\n" if script else "\x7fELF")
     fake.chmod(0o755)

@@ -73,6 +73,14 @@ def test_the_hint_names_the_setting_that_refuses(tmp_path, name, value, said):
     assert said in hint
 
 
+def test_the_hint_names_what_the_kernel_lacks(tmp_path):
+    said = "bwrap: Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL."
+    hint = diagnose(said, tmp_path).hint
+    assert hint is not None
+    assert "CONFIG_SECCOMP_FILTER" in hint
+    assert "namespaces" not in hint
+
+
 def test_a_binary_that_is_no_bubblewrap_is_a_problem_of_the_host(tmp_path):
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")

@@ -39,6 +39,9 @@ void renew_network(void);
 /* Of the network namespace that this process has just made. */
 void loopback_up(void);
 
+/* seccomp.c: from now on neither this process nor what it starts makes the calls that a program refuses, which is read from `file`. */
+void refuse_calls(int file);
+
 /* init.c: a file of a folder of the kernel's. */
 void write_file(int folder, const char *path, const char *text);
 /* Who this process is in its new user namespace: `uid` and `gid` inside; outside, in the one above, `user` and `group`. */

@@ -4,9 +4,10 @@
  * compares what a command sees in both. It needs no privilege, and no set-uid bit may ever be given to it. Where it can't be compiled, or
  * this kernel is too old for it (5.12), bubblewrap is taken.
  *
- *	lkbuild-launcher OPTIONS -- COMMAND     one command, with these standard streams; exits as it does
- *	lkbuild-launcher --serve FD             one after the other, as they are asked for on a socket; launched.py is the other end
+ *	lkbuild-launcher --seccomp FD OPTIONS -- COMMAND     one command, with these standard streams; exits as it does
+ *	lkbuild-launcher --seccomp FD --serve FD             one after the other, as they are asked for on a socket; launched.py is the other end
  *
+ * What is read from the first FD says which calls are refused (seccomp.py). It holds for this process, and so for every command.
  * Each command's sandbox is made by a process of its own (init.c), and ends with it; of its namespaces only the network can have been another
  * command's (network.c). When the other end of the socket is closed, the command is ended, and so is this. */
 #define _GNU_SOURCE
@@ -184,6 +185,10 @@ int main(int argc, char **argv)
 {
 	if (getuid() != geteuid() || getgid() != getegid())
 		refuse("must not be", "set-uid");
+	if (argc < 3 || strcmp(argv[1], "--seccomp"))
+		refuse("the first option is not", "--seccomp");
+	int refused = atoi(argv[2]);
+	argc -= 2, argv += 2;
 	/* A terminal's signals are for lkbuild, which says here what is to end. An init has SIGTERM again once it can pass it on. */
 	sigset_t blocked;
 	sigemptyset(&blocked);
@@ -195,9 +200,12 @@ int main(int argc, char **argv)
 		fail("can't set", "no_new_privs");
 	if (syscall(NR_close_range, 3, ~0U, K_CLOSE_RANGE_CLOEXEC))
 		fail("can't keep for itself", "what is open");
+	refuse_calls(refused);
 	if (argc == 3 && !strcmp(argv[1], "--serve")) {
 		int connection = atoi(argv[2]), log;
 		keep_network();
+		if (send(connection, "", 1, MSG_NOSIGNAL) != 1) /* that it serves; launched.py waits for it */
+			return 0;
 		for (struct request request; receive(connection, &request, &log);)
 			serve_one(connection, request, log);
 		return 0;
