@@ -133,8 +133,9 @@ def _manifests(entries: Sequence[Entry], before: BuildRecord | None, live: LiveK
 
 
 def _attributes(entries: Sequence[Entry], before: BuildRecord | None, live: LiveKeys) -> dict[str, bytes]:
-    manifests, old = (before.manifests, before.attributes_by_owner) if before else ({}, {})
-    changed = {entry.owner for entry in entries if entry.recipe not in manifests}
+    old = before.attributes_by_owner if before else {}
+    recipes = {entry.name: entry.recipe for entry in before.actions} if before else {}
+    changed = {entry.owner for entry in entries if recipes.get(entry.name) != entry.recipe}
     owners = {entry.owner for entry in entries}
     return {owner: old[owner] if owner in old and owner not in changed else marshal.dumps(dict(live.attributes(owner))) for owner in owners}
 
@@ -144,14 +145,16 @@ def _resting(made: BuildRecord, before: BuildRecord, gone: frozenset[str]) -> Bu
     if not before.rest:
         return replace(made, rest=before.id, targets=before.targets, gone=tuple(sorted(gone)))
     own = made.by_name
-    left_out = tuple(entry for entry in before.actions if entry.name not in own and entry.name not in gone)
+    left_out = tuple(entry.untouched() for entry in before.actions if entry.name not in own and entry.name not in gone)
+    manifests = {entry.recipe: before.manifests[entry.recipe] for entry in left_out if entry.recipe in before.manifests}
+    attributes = {entry.owner: before.attributes_by_owner[entry.owner] for entry in left_out if entry.owner in before.attributes_by_owner}
     return replace(
         made,
         rest=before.rest,
         targets=before.targets,
-        actions=(*made.actions, *(entry.untouched() for entry in left_out)),
-        manifests={**before.manifests, **made.manifests},
-        attributes_by_owner={**before.attributes_by_owner, **made.attributes_by_owner},
+        actions=(*made.actions, *left_out),
+        manifests={**manifests, **made.manifests},
+        attributes_by_owner={**attributes, **made.attributes_by_owner},
         gone=tuple(sorted((gone | set(before.gone)) - own.keys())),
     )
 

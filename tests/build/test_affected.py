@@ -659,6 +659,24 @@ def test_explanations_know_what_was_left_out(here):
     assert told["gone"] == told["added"] == []
 
 
+def test_attributes_that_are_as_they_once_were_are_told(here):
+    more = """  many: {rule: genrule, srcs: {glob: ['*.txt']}, outs: [many], cmd: cat $SRCS > $OUT}
+  use: {rule: genrule, srcs: [":many", "//p:b"], outs: [use], cmd: cat $SRCS > $OUT}
+"""
+    here.ws.write("q/BUILD.yaml", FILES["q/BUILD.yaml"] + more)
+    here.settle("--json", "//...")
+    here.ws.write("p/b.txt", "one\n")
+    here.narrow("//...")
+    here.ws.write("q/new.txt", "new\n")
+    here.narrow("//...")
+    (here.ws.root / "q/new.txt").unlink()  # `many` has the key that it had
+    here.ws.write("p/b.txt", "two\n")
+    here.narrow("//...")
+    (why,) = (item for item in explained(here, "why", "--last", "--json")["actions"] if item["action"] == "//q:use genrule")
+    (change,) = (item for item in why["changes"] if item["name"] == "q/new.txt")
+    assert [item["name"] for item in change["attributes"]] == ["srcs"]
+
+
 def test_the_record_that_others_rest_on_is_kept(here):
     for number in range(12):
         here.ws.write("p/b.txt", f"{number}\n")
