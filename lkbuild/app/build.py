@@ -41,10 +41,15 @@ def build(options: BuildOptions, patterns: Sequence[str], sink: EventSink, *, sn
         sink.emit(BuildFinished(ok=report is not None and report.ok, seconds=time.monotonic() - started, remote=use))
 
 
-def build_changed(session: Session, patterns: Sequence[str], snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport | None:
-    """Build what changed since the build before; None, before anything has run, where everything has to be looked at."""
+def build_changed(
+    session: Session, patterns: Sequence[str], snapshot: Snapshot, sink: EventSink, started: float, known: Wanted | None = None
+) -> BuildReport | None:
+    """Build what changed since the build before; None, before anything has run, where everything has to be looked at.
+
+    `known`: as `lkbuild.app.narrowing.narrow` takes it.
+    """
     before = snapshot.before(session)
-    done = build_affected(session, before.baseline, before.changed, patterns, sink, started) if before else None
+    done = build_affected(session, before.baseline, before.changed, patterns, sink, started, known) if before else None
     if before is None or done is None:
         return None
     if done.baseline is not None:

@@ -16,6 +16,7 @@ from lkbuild.app.grafted import baseline_grafted
 from lkbuild.app.history import History
 from lkbuild.app.narrowing import Narrowing, narrow
 from lkbuild.app.session import Session
+from lkbuild.app.wanted import Wanted
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
 from lkbuild.loading.disk import answer_of
@@ -39,20 +40,29 @@ class Narrowed:
 
 
 def build_affected(
-    session: Session, baseline: Baseline, changed: Sequence[str], patterns: Sequence[str], sink: EventSink, started: float
+    session: Session,
+    baseline: Baseline,
+    changed: Sequence[str],
+    patterns: Sequence[str],
+    sink: EventSink,
+    started: float,
+    known: Wanted | None = None,
 ) -> Narrowed | None:
-    """Build the targets that changes of some paths reach; None, before anything has run, where all have to be looked at."""
+    """Build the targets that changes of some paths reach; None, before anything has run, where all have to be looked at.
+
+    `known`: as `narrow` takes it.
+    """
     if not History(session.state).has(baseline.record):  # what would be recorded could not be explained
         return None
     affected = baseline.affected(changed, lambda path, was: answer_of(session.root, path, was))
     if affected is None:
         return None
     affected = replace(affected, targets=_with_lost(session, baseline, affected.targets))
-    narrowing = narrow(session, baseline, affected, patterns)
+    narrowing = narrow(session, baseline, affected, patterns, known)
     if narrowing is None:
         return None
     kept, found = baseline.below(narrowing.others), narrowing.wanted
-    told = _AsAll(sink, baseline, narrowing, kept)
+    told = _AsAll(sink, baseline, narrowing, kept, kept - baseline.below(affected.targets))
     built = build_requested(session, found.analyses, found.requested, told, started, _rest(baseline, narrowing, kept))
     names = {str(action) for action in built.execution.graph.order}
     others = sum(baseline.actions[number] not in names for number in kept)
@@ -82,17 +92,17 @@ def _with_lost(session: Session, baseline: Baseline, targets: tuple[int, ...]) -
 class _AsAll:
     """Passes events on, as those of a build of everything that was asked for."""
 
-    def __init__(self, sink: EventSink, baseline: Baseline, narrowing: Narrowing, kept: frozenset[int]) -> None:
-        """`kept`: the actions that other targets rest on."""
-        self._sink = sink
+    def __init__(self, sink: EventSink, baseline: Baseline, narrowing: Narrowing, kept: frozenset[int], others: frozenset[int]) -> None:
+        """`kept`: the actions that other targets rest on. `others`: those of them that are not looked at."""
+        self._sink, self._others = sink, len(others)
         names = {str(action) for action in actions_of(narrowing.wanted.analyses)}
-        self._others = sum(baseline.actions[number] not in names for number in kept)
+        self._more = sum(baseline.actions[number] not in names for number in kept)
         self._labels = tuple(baseline.labels[number] for number in narrowing.others)
 
     def emit(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, BuildStarted):
-            self._sink.emit(BuildStarted(targets=(*event.targets, *self._labels), actions=event.actions + self._others))
+            self._sink.emit(BuildStarted(targets=(*event.targets, *self._labels), actions=event.actions + self._more))
             self._sink.emit(ActionFinished(info=None, source=Source.UP_TO_DATE, count=self._others))
         else:
             self._sink.emit(event)

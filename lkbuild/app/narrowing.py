@@ -43,8 +43,15 @@ class Narrowing:
         return tuple(~number for number in self.order if number < 0)
 
 
-def narrow(session: Session, baseline: Baseline, affected: Affected, patterns: Sequence[str]) -> Narrowing | None:
-    """The part that is affected, or new. None where an error has to be told of all, or the others are not as they were."""
+def narrow(
+    session: Session, baseline: Baseline, affected: Affected, patterns: Sequence[str], known: Wanted | None = None
+) -> Narrowing | None:
+    """The part that is affected, or new. None where an error has to be told of all, or the others are not as they were.
+
+    `known`: all that the patterns select, where it was analysed as the workspace is loaded now.
+    """
+    if known and not affected.packages and not affected.others:
+        return _known_part(baseline, affected, known)
     try:
         choices = baseline.choices
         if affected.others or _chooses_otherwise(session, baseline, affected):
@@ -52,6 +59,23 @@ def narrow(session: Session, baseline: Baseline, affected: Affected, patterns: S
         return _narrowed(session, baseline, affected, choices)
     except (LoadError, AnalysisError):
         return None
+
+
+def _known_part(baseline: Baseline, affected: Affected, known: Wanted) -> Narrowing | None:
+    """The affected targets, as they were analysed: no package has changed."""
+    if [(item.selected.text, str(item.selected.node.configuration)) for item in known.requested] != [
+        *zip(baseline.labels, baseline.configurations, strict=True)
+    ]:
+        return None
+    place = {target: at for at, target in enumerate(affected.targets)}
+    return Narrowing(
+        wanted=Wanted(known.selected, tuple(known.requested[target] for target in affected.targets), known.analyses),
+        choices=baseline.choices,
+        chosen=baseline.chosen,
+        order=tuple(place.get(target, ~target) for target in range(len(baseline.labels))),
+        packages=frozenset(),
+        grafted=False,
+    )
 
 
 def _chooses_otherwise(session: Session, baseline: Baseline, affected: Affected) -> bool:

@@ -99,7 +99,7 @@ class Resident:
     def _build(self, session: Session, snapshot: Snapshot, sink: EventSink, started: float) -> BuildReport:
         """Build what an edit affects, once all that is asked for was looked at; else all of it."""
         self._part = self._complete
-        done = build_changed(session, self._patterns, snapshot, sink, started) if self._complete else None
+        done = build_changed(session, self._patterns, snapshot, sink, started, self._wanted) if self._complete else None
         if done is None:
             self._part = self._complete = False
             done = build_whole(session, self.plan(session), snapshot, sink, started)
