@@ -43,6 +43,7 @@ class RuleRegistry:
         self._package = RULES + Digest.of("\0".join(map(str, self._folders)).encode()).short
         self._rules: dict[str, Rule | None] = {}
         self._tools: dict[Path, None] = {}
+        self._contents: dict[tuple[str, str], bytes] = {}
 
     @classmethod
     def of_workspace(cls, root: Path) -> RuleRegistry:
@@ -66,7 +67,12 @@ class RuleRegistry:
         return self._rules[name]
 
     def tool(self, rule: str, name: str) -> bytes:
-        """The content of a file in a rule's `tools/` folder. Raises AnalysisError where there is none."""
+        """The content of a file in a rule's `tools/` folder when it was first asked for. Raises AnalysisError where there is none."""
+        if (rule, name) not in self._contents:  # an image asks three hundred times for twenty
+            self._contents[rule, name] = self._read_tool(rule, name)
+        return self._contents[rule, name]
+
+    def _read_tool(self, rule: str, name: str) -> bytes:
         for folder in self._folders:
             if (folder / rule / "rule.py").is_file():
                 path = folder / rule / "tools" / name

@@ -101,7 +101,7 @@ class Snapshot:
         gone = {names.of(path): tree for path, _, _, tree in old}
         gone |= dict.fromkeys((*was.forgotten(baseline), *names.unasked(before.changed, was.answers)), False)
         known = {*before.seen.paths, *before.seen.missing}
-        new = (path for path in map(names.of, session.looked_at()) if path not in known)
+        new = (path for path in (*map(names.of, session.sources.looked_at()), *names.asked) if path not in known)
         paths = (*(path for path in before.changed if path not in gone), *with_members(outputs), *new)
         seen = before.seen.again(paths, gone, names.asked, self._lately(session, _Believed(session, state, outputs)))
         self._keep(seen, baseline)
