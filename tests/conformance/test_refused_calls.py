@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from harness.host_root import make_root
+from harness.sandboxes import STARTERS, sandbox_by
 
 from lkbuild.model.ports import SandboxRun
-from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 from lkbuild.sandbox.interactive import run_interactive
 from lkbuild.sandbox.plan import Access
 from lkbuild.sandbox.probe import probe
@@ -158,14 +158,9 @@ def root(tmp_path_factory):
     return make_root(tmp_path_factory.mktemp("root"))
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", "launcher"])
+@pytest.fixture(scope="module", params=STARTERS)
 def sandbox(request):
-    found = probe()
-    if found.problem is not None:
-        pytest.skip(f"no sandbox on this host: {found.problem}\n{found.problem.hint}")
-    if request.param == "launcher" and found.launcher is None:
-        pytest.skip("lkbuild was installed without a C compiler: bubblewrap starts everything here")
-    return BubblewrapSandbox(found.bwrap, launcher=found.launcher if request.param == "launcher" else None, nested=found.nested)
+    return sandbox_by(request.param)
 
 
 @pytest.fixture

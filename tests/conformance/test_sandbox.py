@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 from harness.host_root import make_root, new_marker, processes_with
+from harness.sandboxes import STARTERS, sandbox_by
 
 from lkbuild.base.errors import HostError
 from lkbuild.model.ports import SandboxRun
 from lkbuild.sandbox.bubblewrap import BubblewrapSandbox
 from lkbuild.sandbox.interactive import run_interactive
 from lkbuild.sandbox.plan import Access
-from lkbuild.sandbox.probe import probe
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +30,9 @@ def root(tmp_path_factory):
     return make_root(tmp_path_factory.mktemp("root"))
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "launcher"])
+@pytest.fixture(scope="session", params=STARTERS)
 def sandbox(request):
-    found = probe()
-    if found.problem is not None:
-        pytest.skip(f"no sandbox on this host: {found.problem}\n{found.problem.hint}")
-    if request.param == "launcher" and found.launcher is None:
-        pytest.skip("lkbuild was installed without a C compiler: bubblewrap starts everything here")
-    return BubblewrapSandbox(found.bwrap, launcher=found.launcher if request.param == "launcher" else None, nested=found.nested)
+    return sandbox_by(request.param)
 
 
 @pytest.fixture
