@@ -3,7 +3,7 @@
 A baseline has the targets that were asked for, the nodes that were analysed for them, and the actions below them, as graphs of numbers,
 with what each action takes in and what each target came to. What an edit can affect is told by these: an edited source or output, the
 targets above the actions that have it; an edited BUILD.yaml, or what else a package was made of, the targets above all nodes of that
-package, as long as patterns select the same of it. Pure. Does not know how a change was noticed, nor what asks the disk.
+package. Pure. Does not know how a change was noticed, what asks the disk, nor what patterns select after it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.values import dataclass
-from lkbuild.loading.disk import UNREAD
+from lkbuild.loading.disk import UNREAD, Answer
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
 from lkbuild.model.report import BuildReport, BuiltOutput, TargetReport
@@ -23,8 +23,6 @@ from lkbuild.model.report import BuildReport, BuiltOutput, TargetReport
 Choice: TypeAlias = tuple[str, str, int, str | None, bool]
 #: Targets in the order of the patterns: numbers of those that were built, and inverted numbers (~n) of those of a baseline that were not.
 Order: TypeAlias = tuple[int, ...]
-#: As in `lkbuild.loading.disk`.
-Answer: TypeAlias = tuple[str, str, str]
 #: Path, hash, size, and whether it is a directory: of `BuiltOutput`.
 Written: TypeAlias = tuple[str, str, int, bool]
 
