@@ -17,6 +17,7 @@ from lkbuild.base.values import dataclass
 from lkbuild.graph.closure import Closure, Edge, close
 from lkbuild.loading.dependencies import Dependency, dependencies
 from lkbuild.loading.select import resolve_target
+from lkbuild.loading.several import Gathering
 from lkbuild.model.artifact import NamedArtifact
 from lkbuild.model.configuration import Configuration, NodeKey
 from lkbuild.model.providers import Files
@@ -67,13 +68,20 @@ class Analyzer:
 
     def close(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> Closure[NodeKey]:
         """The closure alone: what queries need."""
+        wrong = Gathering()
 
         def successors(node: NodeKey) -> tuple[Edge[NodeKey], ...]:
             checkpoint()
-            return self._edges(node)
+            try:
+                return self._edges(node)
+            except (LoadError, AnalysisError) as error:
+                wrong.add(error)
+                return ()
 
         with ASIDE:
-            return close(nodes, successors)
+            closure = close(nodes, successors)
+        wrong.tell()
+        return closure
 
     def target(self, label: Label) -> Target:
         """A target of the closure."""
@@ -97,9 +105,14 @@ class Analyzer:
         _check_arch(declared, node.configuration)
         target = self._resolved[node] = resolve_target(declared, node.configuration)
         edges = []
+        wrong = Gathering()
         for needed, there, position in self._needs(target, rule, node.configuration):
-            _check_edge(target, rule, needed, position, there.configuration)
+            try:
+                _check_edge(target, rule, needed, position, there.configuration)
+            except AnalysisError as error:
+                wrong.add(error)
             edges.append(Edge(there, position))
+        wrong.tell()
         return tuple(edges)
 
     def incompatible(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> dict[NodeKey, Target]:
@@ -127,11 +140,21 @@ class Analyzer:
         return found
 
     def _needs(self, target: Target, rule: Rule, configuration: Configuration) -> Iterator[tuple[Target, NodeKey, Position]]:
-        """The targets that one needs, whether or not it may, and where that is written."""
+        """The targets that one needs, whether or not it may, and where that is written.
+
+        Raises LoadError of all that are not there, after the others.
+        """
+        wrong = Gathering()
         for dependency in dependencies(rule, target.attrs, target, configuration):
             position = dependency.position or target.at(*dependency.path)
             there = configuration.for_execution() if dependency.execution else configuration
-            yield self._needed(target, dependency, position), NodeKey(dependency.label, there), position
+            try:
+                needed = self._needed(target, dependency, position)
+            except LoadError as error:
+                wrong.add(error)
+            else:
+                yield needed, NodeKey(dependency.label, there), position
+        wrong.tell()
 
     def _needed(self, target: Target, dependency: Dependency, position: Position) -> Target:
         """The target that one depends on. Of one that is not there, and that nobody wrote, it says where it comes from."""

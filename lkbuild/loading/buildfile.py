@@ -7,17 +7,18 @@ Pure: takes the file's bytes and asks `Files`. Knows rules only as declarations 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
-from lkbuild.base.errors import nearest
+from lkbuild.base.errors import LoadError, nearest
 from lkbuild.base.label import Label, LabelError, Pattern, is_label
 from lkbuild.base.values import dataclass
 from lkbuild.loading.coerce import Coercer, Scope
 from lkbuild.loading.defaults import default_of
 from lkbuild.loading.listing import BUILD_FILE, join
 from lkbuild.loading.marks import Marks
-from lkbuild.model.attrs import Attr, Boolean, ListOf, String
+from lkbuild.loading.several import Gathering
+from lkbuild.model.attrs import Attr, Boolean, FrozenMap, ListOf, String
 from lkbuild.model.configuration import ARCHES
 from lkbuild.model.rule import Rule
 from lkbuild.model.target import COMMON_ATTRS, Package, Target
@@ -38,6 +39,7 @@ COMMON: Final = {
     "arches": Attr(type=ListOf(item=String(choices=ARCHES)), doc=COMMON_ATTRS["arches"], default=(), configurable=False),
 }
 _DEFAULTS: Final = {name: default_of(attr) for name, attr in COMMON.items()}
+_NONE: Final = FrozenMap()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +56,42 @@ def sections(source: Source, root: Node | None, package: str) -> Fields:
         raise source.error((0, 0), "the file is empty", "write targets: and a target below it, or delete the file")
     if not isinstance(root, Fields):
         raise source.error(root.spot, "expected sections (targets:, doc:, visibility:)", "write targets: and a target below it")
+    wrong = Gathering()
     for key, _ in root.pairs:
         if key.text not in SECTIONS:
             hint = nearest(key.text, SECTIONS) or f"known: {', '.join(SECTIONS)}; targets stand below targets:"
-            raise source.error(key.spot, f"unknown section '{key.text}'", hint)
-        if key.text == "workspace" and package:
-            raise source.error(
-                key.spot, "a workspace section below another workspace", "only the root has one; list this directory in ignore:"
-            )
+            wrong.add(source.error(key.spot, f"unknown section '{key.text}'", hint))
+        elif key.text == "workspace" and package:
+            hint = "only the root has one; list this directory in ignore:"
+            wrong.add(source.error(key.spot, "a workspace section below another workspace", hint))
+    wrong.tell()
     return root
 
 
 def package_of(scope: Scope, root: Fields, rules: Rules) -> Package:
-    """The targets of a BUILD.yaml whose top level was checked. Raises LoadError at the first thing that is wrong."""
+    """The targets of a BUILD.yaml whose top level was checked. Raises LoadError: LoadErrors where it is wrong in several places."""
     coercer = Coercer(scope)
-    doc = root.get("doc")
-    if doc is not None:
-        coercer.attribute(doc, COMMON["doc"], ("doc",))
-    visible = root.get("visibility")
-    default = (PUBLIC,) if visible is None else _visibility(coercer, visible)
-    body = root.get("targets")
-    targets: dict[str, Target] = {}
-    if body is not None:
-        if not isinstance(body, Fields):
+    wrong = Gathering()
+    default: tuple[Pattern, ...] = (PUBLIC,)
+    doc, visible, body = root.get("doc"), root.get("visibility"), root.get("targets")
+    try:
+        if doc is not None:
+            coercer.attribute(doc, COMMON["doc"], ("doc",))
+        if visible is not None:
+            default = _visibility(coercer, visible)
+        if body is not None and not isinstance(body, Fields):
             raise scope.source.error(body.spot, "expected a mapping from names to targets", "write name: and its rule below it")
-        scope.targets = tuple(key.text for key, _ in body.pairs)
-        for key, node in body.pairs:
+    except LoadError as error:
+        wrong.add(error)
+    targets: dict[str, Target] = {}
+    pairs = body.pairs if isinstance(body, Fields) else ()
+    scope.targets = tuple(key.text for key, _ in pairs)
+    for key, node in pairs:
+        try:
             targets[key.text] = _target(scope, key, node, default, rules)
+        except LoadError as error:
+            wrong.add(error)
+    wrong.tell()
     inputs = (join(scope.package, BUILD_FILE), *dict.fromkeys(scope.inputs))
     return Package(name=scope.package, targets=targets, inputs=inputs, globs=tuple(scope.globs))
 
@@ -93,18 +104,7 @@ def _target(scope: Scope, key: Scalar, node: Node, visible: tuple[Pattern, ...],
             node if isinstance(node, Scalar) and node.text else key, f"the target '{key.text}' needs a rule", "write rule: below it"
         )
     rule = _rule(coercer, key, node, rules)
-    own = rule.attrs
-    shared = {name: attr for name, attr in COMMON.items() if name not in own}  # a rule may mean something of its own by `arches`
-    for name, _ in node.pairs:
-        if name.text not in own and name.text not in COMMON_ATTRS:
-            hint = nearest(name.text, [*own, *COMMON_ATTRS]) or f"known: {', '.join([*own, *COMMON_ATTRS])}"
-            raise coercer.fail(name, f"unknown attribute '{name.text}' of rule {rule.name}", hint)
-    missing = next((name for name, attr in own.items() if attr.required and node.get(name) is None), None)
-    if missing is not None:
-        raise coercer.fail(key, f"rule {rule.name} needs '{missing}'", f"{missing}: {own[missing].doc}")
-    attrs = coercer.fields(node, own, (), what="attribute", skip=tuple(COMMON_ATTRS))
-    common = _DEFAULTS | dict(coercer.fields(node, shared, (), what="attribute", skip=("rule", *own)))
-    written = node.get("visibility")
+    attrs, common, visible = _attributes(coercer, key, node, rule, visible)
     return Target(
         label=label,
         rule=rule.name,
@@ -113,11 +113,50 @@ def _target(scope: Scope, key: Scalar, node: Node, visible: tuple[Pattern, ...],
         tags=common["tags"],
         testonly=common["testonly"] or rule.test,
         manual=common["manual"],
-        visibility=visible if written is None else _visibility(coercer, written),
+        visibility=visible,
         arches=common["arches"],
         position=scope.source.position(key.spot),
         positions=Marks(scope.source, coercer.spots),
     )
+
+
+def _attributes(
+    coercer: Coercer, key: Scalar, node: Fields, rule: Rule, visible: tuple[Pattern, ...]
+) -> tuple[FrozenMap, Mapping[str, Any], tuple[Pattern, ...]]:
+    """Values of the rule's own attributes, of those that each target has, and who may depend on it."""
+    wrong = Gathering()
+    node = _without_unknown(coercer, node, rule, wrong)
+    missing = [name for name, attr in rule.attrs.items() if attr.required and node.get(name) is None]
+    for name in () if wrong else missing:  # it may be there, misspelt
+        wrong.add(coercer.fail(key, f"rule {rule.name} needs '{name}'", f"{name}: {rule.attrs[name].doc}"))
+    own = {name: attr for name, attr in rule.attrs.items() if name not in missing} if missing else rule.attrs
+    shared = {name: attr for name, attr in COMMON.items() if name not in own}  # a rule may mean something of its own by `arches`
+    attrs: FrozenMap = _NONE
+    common: Mapping[str, Any] = _DEFAULTS
+    try:
+        attrs = coercer.fields(node, own, (), what="attribute", skip=tuple(COMMON_ATTRS))
+    except LoadError as error:
+        wrong.add(error)
+    try:
+        common = _DEFAULTS | dict(coercer.fields(node, shared, (), what="attribute", skip=("rule", *own)))
+        written = node.get("visibility")
+        visible = visible if written is None else _visibility(coercer, written)
+    except LoadError as error:
+        wrong.add(error)
+    wrong.tell()
+    return attrs, common, visible
+
+
+def _without_unknown(coercer: Coercer, node: Fields, rule: Rule, wrong: Gathering) -> Fields:
+    """A target's attributes, but for those that its rule does not have: each of them is an error."""
+    own = rule.attrs
+    unknown = [name for name, _ in node.pairs if name.text not in own and name.text not in COMMON_ATTRS]
+    if not unknown:
+        return node
+    for name in unknown:
+        hint = nearest(name.text, [*own, *COMMON_ATTRS]) or f"known: {', '.join([*own, *COMMON_ATTRS])}"
+        wrong.add(coercer.fail(name, f"unknown attribute '{name.text}' of rule {rule.name}", hint))
+    return Fields(tuple(pair for pair in node.pairs if pair[0] not in unknown), node.spot)
 
 
 def _name(scope: Scope, key: Scalar) -> Label:

@@ -18,6 +18,7 @@ from lkbuild.loading import globs
 from lkbuild.loading.defaults import default_of
 from lkbuild.loading.forms import GLOB, SELECT, fits, is_form
 from lkbuild.loading.listing import Files, join
+from lkbuild.loading.several import Gathering
 from lkbuild.loading.sources import locate
 from lkbuild.loading.wording import expected, found
 from lkbuild.model.artifact import SourceFile, TargetRef
@@ -84,21 +85,27 @@ class Coercer:
 
     def fields(self, node: Fields, known: Mapping[str, Attr], path: AttrPath, *, what: str, skip: Sequence[str] = ()) -> FrozenMap:
         """A mapping with known keys, defaults filled in, in the order of the declaration. `skip`: keys that others take."""
+        wrong = Gathering()
         for key, _ in node.pairs:
             if key.text not in known and key.text not in skip:
                 hint = nearest(key.text, [*known, *skip]) or f"known: {', '.join([*known, *skip])}"
-                raise self.fail(key, f"unknown {what} '{key.text}'", hint)
+                wrong.add(self.fail(key, f"unknown {what} '{key.text}'", hint))
+        misspelt = bool(wrong)
         written = {key.text: value for key, value in node.pairs}
         values: dict[str, Any] = {}
         for name, attr in known.items():
-            if name in written:
-                values[name] = self.attribute(written[name], attr, (*path, name))
-            elif attr.required:
-                raise self.fail(node, f"the {what} '{name}' is missing", f"{name}: {attr.doc}")
-            elif attr.implied:
-                values[name] = self.attribute(_implied(attr, node.spot), attr, (*path, name))
-            else:
-                values[name] = default_of(attr)
+            try:
+                if name in written:
+                    values[name] = self.attribute(written[name], attr, (*path, name))
+                elif attr.implied:
+                    values[name] = self.attribute(_implied(attr, node.spot), attr, (*path, name))
+                elif not attr.required:
+                    values[name] = default_of(attr)
+                elif not misspelt:  # else it may be there under a wrong name
+                    wrong.add(self.fail(node, f"the {what} '{name}' is missing", f"{name}: {attr.doc}"))
+            except LoadError as error:
+                wrong.add(error)
+        wrong.tell()
         return FrozenMap(values)
 
     # -- dispatch -------------------------------------------------------------------------------------------------------
@@ -273,16 +280,23 @@ class Coercer:
                 return (self._value(node, kind.item, (*path, 0), None, configurable=configurable),)
             raise self._mismatch(node, kind, _list_hint(node, kind))
         first: dict[Any, Node] = {}
+        wrong = Gathering()
         for item in node.items:
-            self._item(item, kind, path, out, configurable=configurable)
-            if isinstance(kind.item, File | LabelOf) and isinstance(item, Scalar):
-                other = first.setdefault(out[-1], item)
-                if other is not item:
-                    related = ((other.spot, "first written here"),)
-                    raise self.scope.source.error(
-                        item.spot, f"'{item.text}' stands twice in this list", "take one out", label=self.label, related=related
-                    )
+            try:
+                self._item(item, kind, path, out, configurable=configurable)
+                if isinstance(kind.item, File | LabelOf) and isinstance(item, Scalar):
+                    self._check_once(item, first.setdefault(out[-1], item))
+            except LoadError as error:
+                wrong.add(error)
+        wrong.tell()
         return tuple(out)
+
+    def _check_once(self, item: Scalar, first: Node) -> None:
+        if first is not item:
+            related = ((first.spot, "first written here"),)
+            raise self.scope.source.error(
+                item.spot, f"'{item.text}' stands twice in this list", "take one out", label=self.label, related=related
+            )
 
     def _item(self, item: Node, kind: ListOf, path: AttrPath, out: list[Any], *, configurable: bool) -> None:
         at = (*path, len(out))
@@ -302,10 +316,15 @@ class Coercer:
         if not isinstance(node, Fields):
             raise self._mismatch(node, kind, "write name: value")
         values: dict[str, Any] = {}
+        wrong = Gathering()
         for key, value in node.pairs:
-            if kind.key_pattern is not None and not re.fullmatch(kind.key_pattern, key.text):
-                raise self.fail(key, f"'{key.text}' is not a name that can stand here", f"it must match {kind.key_pattern}")
-            values[key.text] = self._value(value, kind.value, (*path, key.text), None, configurable=configurable)
+            try:
+                if kind.key_pattern is not None and not re.fullmatch(kind.key_pattern, key.text):
+                    raise self.fail(key, f"'{key.text}' is not a name that can stand here", f"it must match {kind.key_pattern}")
+                values[key.text] = self._value(value, kind.value, (*path, key.text), None, configurable=configurable)
+            except LoadError as error:
+                wrong.add(error)
+        wrong.tell()
         return FrozenMap(values)
 
     # -- select ---------------------------------------------------------------------------------------------------------
@@ -326,16 +345,21 @@ class Coercer:
             raise self.fail(body, "expected a mapping from conditions to values", "write select: {amd64: ..., default: ...}")
         branches: list[tuple[str, Any]] = []
         default, has_default = None, False
+        wrong = Gathering()
         for key, value in body.pairs:
             at = (*path, SELECT, key.text)
-            if key.text == "default":
-                default, has_default = branch(value, at), True
-            elif key.text in self.scope.conditions:
-                branches.append((key.text, branch(value, at)))
-            else:
-                hint = nearest(key.text, [*self.scope.conditions, "default"])
-                hint = hint or f"one of: {', '.join(sorted(self.scope.conditions))}, default"
-                raise self.fail(key, f"unknown condition '{key.text}'", hint)
+            try:
+                if key.text == "default":
+                    default, has_default = branch(value, at), True
+                elif key.text in self.scope.conditions:
+                    branches.append((key.text, branch(value, at)))
+                else:
+                    hint = nearest(key.text, [*self.scope.conditions, "default"])
+                    hint = hint or f"one of: {', '.join(sorted(self.scope.conditions))}, default"
+                    raise self.fail(key, f"unknown condition '{key.text}'", hint)
+            except LoadError as error:
+                wrong.add(error)
+        wrong.tell()
         return Select(tuple(branches), default, has_default, splice=splice, path=path)
 
     def _branch(self, node: Node, kind: AttrType, path: AttrPath, attr: Attr | None) -> Any:

@@ -1,4 +1,7 @@
-"""Errors of several BUILD.yaml, told in one run: who mends one of them wants to know of the others. Does not know what was looked for."""
+"""Errors of one BUILD.yaml, and of several, told in one run: who mends one of them wants to know of the others.
+
+Does not know what was looked for.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,30 @@ class Gathering:
         try:
             yield
         except (LoadError, AnalysisError) as error:
-            self._errors.update(dict.fromkeys(error.each()))
+            self.add(error)
             if not all(isinstance(one, LoadError) for one in error.each()):
                 self.tell()
 
+    def add(self, error: LkbuildError) -> None:
+        """Gather an error. Where it is caught costs nothing where there is none, as `going_on` does: for what is done a million times."""
+        self._errors.update(dict.fromkeys(error.each()))
+
+    def __bool__(self) -> bool:
+        """Whether there was any."""
+        return bool(self._errors)
+
     def tell(self) -> None:
-        """Raise what was gathered, if anything was: LoadErrors where it is more than one."""
+        """Raise what was gathered, if anything was: LoadErrors where it is more than one, those of one file from its top to its end."""
         errors = tuple(self._errors)
-        if errors:
-            raise errors[0] if len(errors) == 1 else LoadErrors(errors)
+        if not errors:
+            return
+        if len(errors) == 1:
+            raise errors[0]
+        places = [error.position for error in errors]
+        if all(places) and len({place.file for place in places if place}) == 1:
+            errors = tuple(sorted(errors, key=_place))
+        raise LoadErrors(errors)
+
+
+def _place(error: LkbuildError) -> tuple[int, int]:
+    return (error.position.line, error.position.column) if error.position else (0, 0)

@@ -1,8 +1,9 @@
-"""Malformed workspaces as data: each must fail with its one error, on its very line.
+"""Malformed workspaces as data: each must fail with its errors, mostly one, on their very lines.
 
 `buildfiles/*.chunks` holds small workspaces. `--- title` starts one, `=== path` a file in it; without one, the text is
 `p/BUILD.yaml`, and the root gets a workspace section unless the chunk has a root of its own. A line that ends in
-`### CLASS`, `### CLASS:COLUMN` or either with `"regex"` must raise that error there; a workspace without such a line must load and analyse.
+`### CLASS`, `### CLASS:COLUMN` or either with `"regex"` must raise that error there, and no other line may raise one; a workspace without
+such a line must load and analyse.
 The words of all messages are in `buildfiles/messages.expected`: `LKBUILD_ACCEPT=1 pytest tests/golden` accepts a change.
 """
 
@@ -45,11 +46,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chunk:
-    """One workspace: its files, and its mark if it is malformed."""
+    """One workspace: its files, and its marks if it is malformed."""
 
     title: str
     files: dict[str, str]
-    mark: Mark | None
+    marks: tuple[Mark, ...]
 
     def write(self, root: Path) -> Path:
         for path, text in self.files.items():
@@ -75,14 +76,13 @@ def read_chunks(path: Path) -> list[Chunk]:
                     column = int(found["column"]) if found["column"] else None
                     marks.append(Mark(found["kind"], name, number, column, found["regex"] or ""))
             files[name] = "".join(MARK.sub("", line) + "\n" for line in lines)
-        assert len(marks) <= 1, f"{path.name}: {title}: one mark for one error"
-        chunks.append(Chunk(f"{path.stem}: {title}", files, marks[0] if marks else None))
+        chunks.append(Chunk(f"{path.stem}: {title}", files, tuple(marks)))
     return chunks
 
 
 CHUNKS = [chunk for path in sorted(FOLDER.glob("*.chunks")) for chunk in read_chunks(path)]
-MALFORMED = [chunk for chunk in CHUNKS if chunk.mark is not None]
-VALID = [chunk for chunk in CHUNKS if chunk.mark is None]
+MALFORMED = [chunk for chunk in CHUNKS if chunk.marks]
+VALID = [chunk for chunk in CHUNKS if not chunk.marks]
 
 
 def title(chunk: Chunk) -> str:
@@ -104,30 +104,30 @@ def failure(root: Path) -> errors.LkbuildError:
 
 
 @pytest.mark.parametrize("chunk", MALFORMED, ids=title)
-def test_a_malformed_workspace_gives_its_one_error_at_its_position(chunk: Chunk, tmp_path: Path) -> None:
-    error, mark = failure(chunk.write(tmp_path)), chunk.mark
-    assert mark is not None
-    assert error.position is not None, error.message
-    assert (type(error).__name__, error.position.file, error.position.line) == (mark.kind, mark.file, mark.line), render_error(error)
-    assert mark.column in (None, error.position.column), render_error(error)
-    assert re.search(mark.regex, error.message), render_error(error)
-    assert error.position.line_text == chunk.files[mark.file].splitlines()[mark.line - 1]
-    assert error.hint or mark.kind != "LoadError", f"no hint: {error.message}"
+def test_a_malformed_workspace_gives_each_of_its_errors_at_its_position(chunk: Chunk, tmp_path: Path) -> None:
+    found = failure(chunk.write(tmp_path)).each()
+    assert len(found) == len(chunk.marks), "\n".join(map(render_error, found))
+    for error, mark in zip(found, chunk.marks, strict=True):
+        assert error.position is not None, error.message
+        assert (type(error).__name__, error.position.file, error.position.line) == (mark.kind, mark.file, mark.line), render_error(error)
+        assert mark.column in (None, error.position.column), render_error(error)
+        assert re.search(mark.regex, error.message), render_error(error)
+        assert error.position.line_text == chunk.files[mark.file].splitlines()[mark.line - 1]
+        assert error.hint or mark.kind != "LoadError", f"no hint: {error.message}"
 
 
 @pytest.mark.parametrize("chunk", MALFORMED, ids=title)
 def test_the_command_reports_a_malformed_workspace_and_exits_by_its_class(
     chunk: Chunk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    root, mark = chunk.write(tmp_path / "workspace"), chunk.mark
-    assert mark is not None
+    root = chunk.write(tmp_path / "workspace")
     monkeypatch.chdir(root)
     environment = {"LKBUILD_CACHE": str(tmp_path / "cache"), "HOME": str(tmp_path), "PATH": os.defpath}
     exit_code = main(["build", "--json", "--offline", "--arch=amd64", "//..."], environment)
     report = json.loads(capfd.readouterr().out)
-    assert exit_code == report["exit_code"] == getattr(errors, mark.kind, errors.AnalysisError).exit_code
-    (error,) = report["errors"]
-    assert (error["class"], error["file"], error["line"]) == (mark.kind, mark.file, mark.line)
+    assert exit_code == report["exit_code"] == getattr(errors, chunk.marks[0].kind, errors.AnalysisError).exit_code
+    told = [(error["class"], error["file"], error["line"]) for error in report["errors"]]
+    assert told == [(mark.kind, mark.file, mark.line) for mark in chunk.marks]
 
 
 @pytest.mark.parametrize("chunk", VALID, ids=title)

@@ -158,6 +158,17 @@ def test_there_is_no_workspace_above(tmp_path: Path) -> None:
     assert str(caught.value.position) == "BUILD.yaml:1:1"
 
 
+@pytest.mark.parametrize("content", [b"", b"targets: {}\n", "workspace: {name: w}\n".encode("utf-16")])
+def test_where_there_is_no_workspace_the_uppermost_build_file_is_named_which_may_be_meant(content: bytes, tmp_path: Path) -> None:
+    for directory in (tmp_path / "root", tmp_path / "root" / "p"):
+        directory.mkdir()
+        (directory / "BUILD.yaml").write_bytes(content)
+    with pytest.raises(LoadError) as caught:
+        find_workspace(tmp_path / "root" / "p")
+    assert f"{tmp_path}/root/BUILD.yaml" in (caught.value.hint or "")
+    assert ("UTF-8" in (caught.value.hint or "")) == content.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
 @pytest.mark.parametrize("text", ["//p:x", "//p:all", "//p/..."])
 def test_a_broken_package_breaks_only_what_asks_for_it(text: str, tmp_path: Path) -> None:
     for name, content in (("p", "targets: [\n"), ("q", "targets: {}\n")):
