@@ -57,13 +57,25 @@ class Analyzer:
         self._shared: dict[str, Shared] = {}
 
     def analyze(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> Analyses:
-        """Analyse some nodes and all that they need, with a checkpoint before each. Raises LoadError and AnalysisError."""
+        """Analyse some nodes and all that they need, with a checkpoint before each.
+
+        Raises LoadError and AnalysisError: of all targets that are wrong, but for those that need a wrong one; a rule's bug at once.
+        """
         closure = self.close(nodes, checkpoint)
         by_node: dict[NodeKey, Analysis] = {}
+        wrong = Gathering()
         with ASIDE:
             for node in closure.order:
                 checkpoint()
-                by_node[node] = self._evaluate(node, by_node)
+                if wrong and not all(edge.target in by_node for edge in closure.edges[node]):
+                    continue
+                try:
+                    by_node[node] = self._evaluate(node, by_node)
+                except (LoadError, AnalysisError) as error:
+                    wrong.add(error)
+                    if not isinstance(error.__cause__, LkbuildError | None):  # all that have this rule would say the same
+                        break
+        wrong.tell()
         return Analyses(closure, by_node)
 
     def close(self, nodes: Iterable[NodeKey], checkpoint: Checkpoint = onward) -> Closure[NodeKey]:

@@ -149,6 +149,11 @@ def test_a_bug_in_a_rule_is_an_error_of_the_target():
     assert error(target("//a:a", "buggy")).label == "//a:a"
 
 
+def test_a_bug_in_a_rule_is_told_at_the_first_target_that_meets_it():
+    met = error(target("//a:a", deps=["//a:b", "//a:c"]), target("//a:b", "buggy"), target("//a:c", "buggy"))
+    assert [one.label for one in met.each()] == ["//a:b"]
+
+
 @pytest.mark.parametrize("rule", ["escaping", "naming"])
 @pytest.mark.parametrize("name", ["..+", "x-..-..-..-etc-shadow", ".+", "a-.-b", "a--b"])
 def test_no_output_has_a_name_that_leads_out_of_its_folder(rule, name):
