@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from lkbuild.app.baseline import Baseline, Choice, Written
+from lkbuild.app.baseline import Baseline, Choice
 from lkbuild.app.executing import Built
 from lkbuild.app.selection import Selected
 from lkbuild.app.session import Session
@@ -19,7 +19,7 @@ from lkbuild.execution.plan import ActionGraph, artifacts_of
 from lkbuild.model.action import Source
 from lkbuild.model.artifact import ActionId, SourceFile
 from lkbuild.model.configuration import NodeKey
-from lkbuild.model.report import TargetReport
+from lkbuild.model.report import TargetReport, Written
 
 #: The classes of actions of which nothing is left to be done.
 _DONE = frozenset({Source.UP_TO_DATE, Source.LOCAL_HIT, Source.REMOTE_HIT, Source.EXECUTED})
@@ -138,7 +138,7 @@ def choices_of(session: Session, selected: Sequence[Selected]) -> tuple[Choice, 
 
 def written_of(report: TargetReport) -> tuple[Written, ...]:
     """For `Baseline.outputs`, what a target came to."""
-    return tuple((output.path, output.digest.hash, output.digest.size, output.tree) for output in report.outputs)
+    return tuple(report.written())
 
 
 def seconds_of(built: Built, action: ActionId) -> float:

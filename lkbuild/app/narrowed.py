@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lkbuild.app.baseline import Baseline, Order
+from lkbuild.app.baseline_report import merged
 from lkbuild.app.baselines import baseline_after, looked_at
 from lkbuild.app.executing import Built, Rest, actions_of, build_requested
 from lkbuild.app.grafted import baseline_grafted
@@ -61,16 +62,19 @@ def build_affected(
     narrowing = narrow(session, baseline, affected, patterns, known)
     if narrowing is None:
         return None
-    kept, found = baseline.below(narrowing.others), narrowing.wanted
-    told = _AsAll(sink, baseline, narrowing, kept, kept - baseline.below(affected.targets))
+    left, found = narrowing.others, narrowing.wanted
+    kept = baseline.below(left)
+    names = set(map(baseline.actions.__getitem__, kept))
+    labels = tuple(map(baseline.labels.__getitem__, left))
+    more = len(names.difference(map(str, actions_of(found.analyses))))
+    told = _AsAll(sink, labels, more, len(kept - baseline.below(affected.targets)))
     built = build_requested(session, found.analyses, found.requested, told, started, _rest(baseline, narrowing, kept))
-    names = {str(action) for action in built.execution.graph.order}
-    others = sum(baseline.actions[number] not in names for number in kept)
+    others = len(names.difference(map(str, built.execution.graph.order)))
     if narrowing.grafted:
         after = baseline_grafted(session, baseline, narrowing, built)
     else:
         after = baseline_after(session, baseline, affected.targets, built)
-    report = baseline.merged(built.report, narrowing.order, others, looked_at(baseline, built))
+    report = merged(baseline, built.report, narrowing.order, others, looked_at(baseline, built))
     return Narrowed(built=replace(built, report=report), order=narrowing.order, baseline=after)
 
 
@@ -92,17 +96,14 @@ def _with_lost(session: Session, baseline: Baseline, targets: tuple[int, ...]) -
 class _AsAll:
     """Passes events on, as those of a build of everything that was asked for."""
 
-    def __init__(self, sink: EventSink, baseline: Baseline, narrowing: Narrowing, kept: frozenset[int], others: frozenset[int]) -> None:
-        """`kept`: the actions that other targets rest on. `others`: those of them that are not looked at."""
-        self._sink, self._others = sink, len(others)
-        names = {str(action) for action in actions_of(narrowing.wanted.analyses)}
-        self._more = sum(baseline.actions[number] not in names for number in kept)
-        self._labels = tuple(baseline.labels[number] for number in narrowing.others)
+    def __init__(self, sink: EventSink, labels: Sequence[str], more: int, unseen: int) -> None:
+        """Of the targets that are left out, their labels, and how many actions are theirs alone, or are not looked at."""
+        self._sink, self._labels, self._more, self._unseen = sink, labels, more, unseen
 
     def emit(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, BuildStarted):
             self._sink.emit(BuildStarted(targets=(*event.targets, *self._labels), actions=event.actions + self._more))
-            self._sink.emit(ActionFinished(info=None, source=Source.UP_TO_DATE, count=self._others))
+            self._sink.emit(ActionFinished(info=None, source=Source.UP_TO_DATE, count=self._unseen))
         else:
             self._sink.emit(event)

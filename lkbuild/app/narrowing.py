@@ -5,12 +5,13 @@ Builds nothing. What an edit affects is `lkbuild.app.baseline`'s to say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from lkbuild.app.baseline import Affected, Baseline, Choice, Order
 from lkbuild.app.baselines import choices_of, loaded_of, selected_of
 from lkbuild.app.places import lie_in_others, places
-from lkbuild.app.selection import select
+from lkbuild.app.selection import Selected, select
 from lkbuild.app.session import Session
 from lkbuild.app.wanted import Wanted, wanted
 from lkbuild.base.errors import AnalysisError, LoadError
@@ -40,7 +41,7 @@ class Narrowing:
     @property
     def others(self) -> tuple[int, ...]:
         """Numbers of the baseline's targets that are no part of it, and are as they were."""
-        return tuple(~number for number in self.order if number < 0)
+        return tuple([~number for number in self.order if number < 0])
 
 
 def narrow(
@@ -54,6 +55,10 @@ def narrow(
         return _known_part(baseline, affected, known)
     try:
         choices = baseline.choices
+        if not affected.packages and not affected.others:
+            same = _of_the_same_packages(session, baseline, affected)
+            if same is not None:
+                return same
         if affected.others or _chooses_otherwise(session, baseline, affected):
             choices = choices_of(session, select(session, patterns))
         return _narrowed(session, baseline, affected, choices)
@@ -67,15 +72,38 @@ def _known_part(baseline: Baseline, affected: Affected, known: Wanted) -> Narrow
         *zip(baseline.labels, baseline.configurations, strict=True)
     ]:
         return None
-    place = {target: at for at, target in enumerate(affected.targets)}
+    part = Wanted(known.selected, tuple(known.requested[target] for target in affected.targets), known.analyses)
+    return _in_their_places(baseline, affected, part)
+
+
+def _in_their_places(baseline: Baseline, affected: Affected, part: Wanted) -> Narrowing:
+    """The affected targets, in their order, among the others: nothing but sources or outputs has changed."""
+    order = [*range(-1, ~len(baseline.labels), -1)]
+    for at, target in enumerate(affected.targets):
+        order[target] = at
     return Narrowing(
-        wanted=Wanted(known.selected, tuple(known.requested[target] for target in affected.targets), known.analyses),
+        wanted=part,
         choices=baseline.choices,
         chosen=baseline.chosen,
-        order=tuple(place.get(target, ~target) for target in range(len(baseline.labels))),
+        order=tuple(order),
         packages=frozenset(),
         grafted=False,
     )
+
+
+def _of_the_same_packages(session: Session, baseline: Baseline, affected: Affected) -> Narrowing | None:
+    """The affected targets, where they are still the same; else None."""
+    chosen = [baseline.chosen[target] for target in affected.targets]
+    selected = selected_of(session, baseline.choices, sorted(chain.from_iterable(chosen)))
+    part = wanted(session, [*selected])
+    if _chosen_of(part, selected) != chosen:
+        return None
+    return _in_their_places(baseline, affected, part)
+
+
+def _chosen_of(part: Wanted, selected: Mapping[Selected, int]) -> list[tuple[int, ...]]:
+    """For each target of a part, the numbers of its choices."""
+    return [tuple(selected[one] for one in item.joins or (item.selected,)) for item in part.requested]
 
 
 def _chooses_otherwise(session: Session, baseline: Baseline, affected: Affected) -> bool:
@@ -100,8 +128,7 @@ def _narrowed(session: Session, baseline: Baseline, affected: Affected, choices:
     covered = {choice for chosen, _ in entries for choice in chosen}
     selected = selected_of(session, choices, [at for at in range(len(choices)) if at not in covered])
     part = wanted(session, [*selected])
-    for at, item in enumerate(part.requested):
-        entries.append((tuple(selected[one] for one in item.joins or (item.selected,)), at))
+    entries += [(chosen, at) for at, chosen in enumerate(_chosen_of(part, selected))]
     entries.sort()
     grafted = bool(affected.packages) or not same
     made = (place for item in part.requested for place in places(item.selected.node, None, item.files))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lkbuild.base.file_stats import ROW, changed, rows_of
@@ -76,7 +77,10 @@ class Seen:
             known = rows_of(found.file, found.offset)
         except OSError:
             return None
-        return cls(found.root, tuple(map(os.fsdecode, known[1])), known[0], tuple(found.missing)) if known else None
+        if known is None:
+            return None
+        names = os.fsdecode(b"\0".join(known[1])).split("\0") if known[1] else []  # at once: a call for each is a third of all this takes
+        return cls(found.root, tuple(names), known[0], tuple(found.missing))
 
     def changed(self, found: Found) -> tuple[str, ...] | None:
         """The paths that are not as in the snapshot that this was read from.
@@ -107,18 +111,20 @@ class Seen:
             return None
         trees = tuple(f"{path}/" for path, tree in gone.items() if tree)
         other = {*fresh.paths, *fresh.missing, *gone}
-        kept = [at for at, path in enumerate(self.paths) if path not in other and not (trees and path.startswith(trees))]
+        left = [at for at, path in enumerate(self.paths) if path in other or (trees and path.startswith(trees))]
+        # What stays, as slices between those few that don't.
+        spans = [slice(before + 1, at) for before, at in pairwise([-1, *left, len(self.paths)])]
         return type(self)(
             self.root,
-            (*(self.paths[at] for at in kept), *fresh.paths),
-            b"".join([*(self.rows[at * ROW : (at + 1) * ROW] for at in kept), fresh.rows]),
+            tuple(chain(*(self.paths[span] for span in spans), fresh.paths)),
+            b"".join([*(self.rows[span.start * ROW : span.stop * ROW] for span in spans), fresh.rows]),
             tuple(dict.fromkeys((*(path for path in self.missing if path not in other), *fresh.missing))),
         )
 
     def settled(self) -> bool:
         """Whether most files can be told from what they were: else there is nothing to compare."""
-        marks = sum(self.rows[at : at + ROW] == _MARK for at in range(0, len(self.rows), ROW))
-        return 2 * marks <= len(self.paths)
+        # Between the last number of a row, a mode, and the second of another, times, there is no room for a mark.
+        return 2 * self.rows.count(_MARK) <= len(self.paths)
 
     def as_snapshot(self, key: tuple[Any, ...], said: Said | None, baseline: int) -> bytes:
         """As it is kept for the next process: see `lkbuild.base.snapshot_format`."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from lkbuild.app.baseline import Baseline, Order, Written
+from lkbuild.app.baseline import Baseline, Order
 from lkbuild.app.baseline_file import forget_baselines, read_baseline, write_baseline
+from lkbuild.app.baseline_report import as_it_was
 from lkbuild.app.options import BuildOptions
 from lkbuild.app.seen import Moment, Seen
 from lkbuild.app.session import Session
@@ -25,7 +26,7 @@ from lkbuild.base.snapshot_format import FOLDER, IN_ALL, PER_WORKSPACE, find, na
 from lkbuild.base.values import dataclass
 from lkbuild.loading.listing import BUILD_FILE
 from lkbuild.model.action import Source
-from lkbuild.model.report import BuildReport
+from lkbuild.model.report import BuildReport, Written
 
 if TYPE_CHECKING:
     from lkbuild.base.snapshot_format import Said
@@ -77,8 +78,7 @@ class Snapshot:
     def look(self, session: Session, report: BuildReport, said: BuildReport) -> None:
         """Note what a build looked at that has no baseline: nothing after one that did something. `said`: what it says of its report."""
         if self._usable and report.ok and not set(report.counts) - {Source.UP_TO_DATE}:
-            outputs = [(output.path, "", 0, output.tree) for target in report.targets for output in target.outputs]
-            self._keep(Seen.look(str(session.root), _all(session, outputs), self._lately(session, lambda _: False)), None)
+            self._keep(Seen.look(str(session.root), _all(session, report.written()), self._lately(session, lambda _: False)), None)
             self.next_report = said
 
     def built(self, session: Session, baseline: Baseline, state: WorkspaceState, report: BuildReport) -> None:
@@ -87,7 +87,7 @@ class Snapshot:
             outputs = [*baseline.outputs_of(range(len(baseline.labels)))]
             seen = Seen.look(str(session.root), _all(session, outputs), self._lately(session, _Believed(session, state, outputs)))
             self._keep(seen, baseline)
-            self._expect(report, baseline, range(len(baseline.labels)))
+            self._expect(report, baseline)
 
     def narrowed(
         self, session: Session, before: Before, baseline: Baseline, order: Order, state: WorkspaceState, report: BuildReport
@@ -105,7 +105,7 @@ class Snapshot:
         paths = (*(path for path in before.changed if path not in gone), *with_members(outputs), *new)
         seen = before.seen.again(paths, gone, names.asked, self._lately(session, _Believed(session, state, outputs)))
         self._keep(seen, baseline)
-        self._expect(report, baseline, made)
+        self._expect(report, baseline)
 
     def _lately(self, session: Session, believed: Callable[[str], bool]) -> Callable[[str, os.stat_result], bool]:
         """Whether a path changed too lately for its stat to tell what this build has seen of it, or is another file than was read.
@@ -127,12 +127,12 @@ class Snapshot:
         if seen is not None and seen.settled():
             self._seen, self._baseline = seen, baseline
 
-    def _expect(self, report: BuildReport, baseline: Baseline, targets: Iterable[int]) -> None:
-        """What the next build says, if nothing changes, where this one built some of the targets, or all."""
+    def _expect(self, report: BuildReport, baseline: Baseline) -> None:
+        """What the next build says, if nothing changes."""
         if not set(report.counts) - {Source.UP_TO_DATE}:
             self.next_report = report
         elif not report.remote.remotes:  # else it would say that remotes were not asked
-            self.next_report = baseline.report({**dict(enumerate(report.targets)), **{at: baseline.target(at) for at in targets}})
+            self.next_report = as_it_was(baseline)
 
     def save(self, said: Said | None) -> None:
         """Keep what there is to keep, and the newest of others. `said`: of `next_report`."""

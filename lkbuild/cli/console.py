@@ -65,7 +65,7 @@ class Console:
 
     def results(self, lines: Iterable[str]) -> None:
         """Results, a line each: written at once, for there may be thousands."""
-        self.stdout.write("".join(f"{line}\n" for line in lines))
+        self.stdout.write("\n".join([*lines, ""]))
 
     def json_result(self, value: Any) -> None:
         """The one JSON object."""

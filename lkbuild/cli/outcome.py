@@ -102,7 +102,7 @@ def texts_of(invocation: Invocation, report: BuildReport, results: Sequence[str]
         _, comma, tail = rest.partition(",")
         stdout = (_bytes(head + mark), _bytes(comma + tail))
     else:
-        stdout = (_bytes("".join(f"{line}\n" for line in results)), b"")
+        stdout = (_bytes("\n".join([*results, ""])), b"")
     return stdout, (_bytes(before), _bytes("" if console.quiet else f"{after}\n"))
 
 
@@ -126,4 +126,4 @@ def show(invocation: Invocation, report: BuildReport, *, outputs: bool = True) -
 
 def paths(report: BuildReport) -> list[str]:
     """Where the outputs are."""
-    return [output.path for target in report.targets for output in target.outputs]
+    return [path for path, _, _, _ in report.written()]

@@ -5,9 +5,10 @@ The JSON form is a promise (design 12): `version` changes when a field changes i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from lkbuild.base.digest import Digest
 from lkbuild.base.errors import LkbuildError
@@ -16,6 +17,9 @@ from lkbuild.model.action import Source
 from lkbuild.model.ports import RemoteUse
 
 JSON_VERSION: Final = 1
+
+#: Path, hash, size, and whether it is a directory: of a `BuiltOutput`, where there are thousands.
+Written: TypeAlias = tuple[str, str, int, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,24 @@ class TargetReport:
     log: str | None = None
     reason: str | None = None
 
+    def written(self) -> Iterator[Written]:
+        """The outputs as plain values."""
+        return ((output.path, output.digest.hash, output.digest.size, output.tree) for output in self.outputs)
+
+
+class Targets(Sequence[TargetReport]):
+    """Reports of many targets, each of which is made when somebody looks at it."""
+
+    @abstractmethod
+    def written(self) -> Iterator[Written]:
+        """The outputs of all, without making anything."""
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, tuple | Targets) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
@@ -60,7 +82,7 @@ class BuildReport:
     """
 
     elapsed_s: float
-    targets: tuple[TargetReport, ...] = ()
+    targets: Sequence[TargetReport] = ()
     counts: Mapping[Source, int] = field(default_factory=dict)
     executed: tuple[str, ...] = ()
     errors: tuple[LkbuildError, ...] = ()
@@ -78,6 +100,11 @@ class BuildReport:
     def exit_code(self) -> int:
         """0, or the code of the first error."""
         return self.errors[0].exit_code if self.errors else 0
+
+    def written(self) -> Iterator[Written]:
+        """The outputs of all targets, in order."""
+        targets = self.targets
+        return targets.written() if isinstance(targets, Targets) else (output for target in targets for output in target.written())
 
     def to_json(self) -> dict[str, Any]:
         """The promised form."""

@@ -57,7 +57,7 @@ class Command:
     def follow(self, build: GoodBuild) -> None:
         """Run it again."""
         self.close()
-        paths = "\n".join(output.path for target in build.report.targets for output in target.outputs)
+        paths = "\n".join(path for path, _, _, _ in build.report.written())
         self._running = HostCommand(self._text, self._folder, {**self._environment, OUTPUTS_VARIABLE: paths})
 
     def close(self) -> None:

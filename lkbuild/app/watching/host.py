@@ -141,8 +141,7 @@ class Host:
             options = replace(kept.dialogue.options, cancel=Cancel(), events=None, metrics=None, invocation=new_invocation())
             report = kept.resident.attempt(options, Silent())
             kept.resident.keep(kept.dialogue.texts)
-            outputs = [(output.path, "", 0, output.tree) for target in report.targets for output in target.outputs]
-            written = [*with_members(outputs)]
+            written = [*with_members(report.written())]
             found = kept.resident.interests
             sources = found.sources | Interest.of(root, _with_parents(written, root))
             if observer.observe(Interests(sources, found.loaded, found.rules), key):

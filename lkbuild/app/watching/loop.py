@@ -99,7 +99,7 @@ class _Rounds:
     def __init__(self, resident: Resident, display: Display, follower: Follower | None) -> None:
         self.resident, self.display = resident, display
         self._follower = follower
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, tuple[str, int]] = {}
         self._errors: tuple[str, ...] = ()
         self._first, self._followed = True, False
 
@@ -141,7 +141,7 @@ class _Rounds:
 
     def _changed_outputs(self, report: BuildReport) -> tuple[str, ...]:
         """Paths whose bytes are not those of the last time that they were built."""
-        new = {output.path: str(output.digest) for target in report.targets for output in target.outputs}
+        new = {path: (made, size) for path, made, size, _ in report.written()}
         changed = tuple(path for path, digest in new.items() if self._digests.get(path) != digest)
         self._digests.update(new)
         return changed
