@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError
+from lkbuild.base.errors import AnalysisError, LkbuildError, LoadError, Position
 
 
 class LoadErrors(LoadError):
@@ -24,10 +24,10 @@ class LoadErrors(LoadError):
 
 
 class Gathering:
-    """Errors met on the way through places that do not depend on each other. The same error, met twice, is one."""
+    """Errors met on the way through places that do not depend on each other. One that is met twice, for two architectures, is one."""
 
     def __init__(self) -> None:
-        self._errors: dict[LkbuildError, None] = {}
+        self._errors: dict[tuple[str, Position | None, str | None], LkbuildError] = {}
 
     @contextlib.contextmanager
     def going_on(self) -> Iterator[None]:
@@ -41,7 +41,8 @@ class Gathering:
 
     def add(self, error: LkbuildError) -> None:
         """Gather an error. Where it is caught costs nothing where there is none, as `going_on` does: for what is done a million times."""
-        self._errors.update(dict.fromkeys(error.each()))
+        for one in error.each():
+            self._errors.setdefault((one.message, one.position, one.label), one)
 
     def __bool__(self) -> bool:
         """Whether there was any."""
@@ -49,7 +50,7 @@ class Gathering:
 
     def tell(self) -> None:
         """Raise what was gathered, if anything was: LoadErrors where it is more than one, those of one file from its top to its end."""
-        errors = tuple(self._errors)
+        errors = tuple(self._errors.values())
         if not errors:
             return
         if len(errors) == 1:
