@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from harness.casd import engine
 from harness.host_root import began, end_until, new_marker, over
-from harness.workspace import as_report, copy_of_repository, user_store
+from harness.workspace import as_report
 
 pytestmark = pytest.mark.network  # the shell of a genrule comes from the lock
 
@@ -156,13 +156,3 @@ def test_a_blob_that_the_engine_has_lost_goes_up_again(p, tmp_path):
         report = p.build("//p:twice", "--strategy=remote", f"--remote={url}", "--remote-required")
     assert report.text == "WORD\nWORD\n"
     assert report.executed == ["//p:twice genrule"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["//kernel:config", "//pkg/init:program"])
-def test_what_toolchains_make_is_the_same_bits_on_an_engine(url, tmp_path, target):
-    """Over the user's store, so that toolchains are not fetched for it."""
-    repository = copy_of_repository(tmp_path / "repository", user_store())
-    repository.build(target)
-    report = repository.build(target, "--check", "--strategy=remote", f"--remote={url}", "--remote-required")
-    assert report.executed
