@@ -20,6 +20,8 @@ from lkbuild.base.digest import Digest
 from lkbuild.model.tree import File
 
 _FORMAT: Final = 4
+#: For so many folders all that was written is looked through; for more it is sorted by folder once, which takes as long as five such looks.
+_FEW: Final = 5
 
 _Stat = tuple[int, int, int, int]
 
@@ -36,6 +38,7 @@ class WorkspaceState:
         #: Paths that were written in another boot.
         self._doubted: set[str] = set()
         self._folders: dict[str, list[str]] | None = None
+        self._asked = 0
         try:
             version, boot, recipes, written, doubted = marshal.loads(file.read_bytes())  # noqa: S302 - our own cache folder
         except (OSError, ValueError, EOFError, TypeError):
@@ -78,6 +81,9 @@ class WorkspaceState:
 
     def written_into(self, folder: str) -> list[str]:
         """What builds before this one wrote for the target whose folder this is."""
+        self._asked += 1
+        if self._asked <= _FEW:
+            return [path for path, (_, _, owner) in self._written.items() if owner == folder]
         if self._folders is None:
             self._folders = {}
             for path, (_, _, owner) in self._written.items():
