@@ -26,6 +26,8 @@ class LoadErrors(LoadError):
 class Gathering:
     """Errors met on the way through places that do not depend on each other. One that is met twice, for two architectures, is one."""
 
+    __slots__ = ("_errors",)  # each attribute of each target has one
+
     def __init__(self) -> None:
         self._errors: dict[tuple[str, Position | None, str | None], LkbuildError] = {}
 
@@ -50,9 +52,9 @@ class Gathering:
 
     def tell(self) -> None:
         """Raise what was gathered, if anything was: LoadErrors where it is more than one, those of one file from its top to its end."""
-        errors = tuple(self._errors.values())
-        if not errors:
+        if not self._errors:
             return
+        errors = tuple(self._errors.values())
         if len(errors) == 1:
             raise errors[0]
         places = [error.position for error in errors]
